@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+#
+#   make          build everything into build/
+#   make check    every test; installs what it needs (Debian)
+#   make demo     a whole mail site on loopback, to log in to
+#   make help     all the other targets
+#
+# One folder is one executable; folders share only common/, and only worker and checker see
+# common/tls/.  `make layers` holds the tree to that.
+
+VERSION := $(shell cat VERSION)
+O       ?= build
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wvla -Wformat=2 -Wundef -Werror
+HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	-ftrivial-auto-var-init=zero
+FORTIFY ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
+SANITIZE ?=
+
+BUILD := -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' $(WARN) $(HARDEN) $(FORTIFY) \
+	$(SANITIZE) -MMD -MP
+LINK := $(HARDEN_LINK) $(SANITIZE)
+
+PROGRAMS := mailreeve mailreeve-worker mailreeve-checker mailreeve-keeper mailreevectl
+FOLDERS  := master worker checker keeper ctl
+
+# What each program links: the walls, as far as a linker can see them.
+LIBS_master  := -lconfig -lseccomp
+LIBS_worker  := -lssl -lcrypto -lconfig -lseccomp
+LIBS_checker := -lssl -lcrypto -lconfig -lcares -lseccomp
+LIBS_keeper  := -lcrypto -lseccomp
+LIBS_ctl     := -ljansson
+
+objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1)/*.c))
+
+all: $(addprefix $(O)/,$(PROGRAMS))
+
+$(O)/libcommon.a: $(call objects,common)
+$(O)/libtls.a: $(call objects,common/tls)
+$(O)/%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/mailreeve: $(call objects,master) $(O)/libcommon.a
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ $(LIBS_master)
+$(O)/mailreeve-worker: $(call objects,worker) $(O)/libtls.a $(O)/libcommon.a
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ $(LIBS_worker)
+$(O)/mailreeve-checker: $(call objects,checker) $(O)/libtls.a $(O)/libcommon.a
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ $(LIBS_checker)
+$(O)/mailreeve-keeper: $(call objects,keeper) $(O)/libcommon.a
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ $(LIBS_keeper)
+$(O)/mailreevectl: $(call objects,ctl) $(O)/libcommon.a
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ $(LIBS_ctl)
+
+$(O)/obj/%.o: %.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(CC) $(BUILD) $(CFLAGS) -c -o $@ $<
+
+include tests/tests.mk
+
+.PHONY: all
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* Memory that is freed all at once: what belongs to one configuration. */
+#ifndef ARENA_H
+#define ARENA_H
+
+#include <stddef.h>
+
+struct arena;
+
+/* All end the process when memory runs out: a configuration is read at start or reload only. */
+struct arena *arena_new(void);
+void arena_free(struct arena **a);
+void *arena_zalloc(struct arena *a, size_t count, size_t size);
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

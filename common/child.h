@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * How the master starts a child: its arguments and the descriptors that it finds open.  Nothing
+ * else is open in it, its environment is empty, and it takes its first steps (child_start) before
+ * it reads a byte of anything.
+ */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include "chan.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The same numbers in every child; 0 and 1 are /dev/null. */
+enum child_fd {
+	FD_LOG = 2,    /* pipe to the master: log lines; stderr, so that a dying word is not lost */
+	FD_CHAN = 3,   /* channel to the master */
+	FD_BUNDLE = 4, /* sealed memory, bundle.h */
+	FD_BOARD = 5,  /* board.h, read-only; worker and checker */
+	FD_KEEPER = 6, /* channel to the keeper; worker and checker */
+	FD_REPORT = 7, /* pipe of struct report; checker */
+	FD_TALLY = 8,  /* workers: FD_TALLY + slot, each worker's tally, only its own writable */
+};
+
+/* What the command line says; child_start reads it. */
+struct child {
+	enum role role;
+	uint32_t slot;    /* which worker; 0 for keeper and checker */
+	uint32_t workers; /* how many there are in this generation */
+	uid_t uid;        /* identity to take; ignored when drop is 0 */
+	gid_t gid;
+	int drop;         /* started by root: chroot and change identity */
+	int journal;      /* the master's stderr is the journal: lines carry no time= */
+	int testing;      /* `mailreeve -t`: say READY or FAILED, then end */
+	int required;     /* sandbox = "required" */
+	const char *root; /* empty directory for chroot; "" when drop is 0 */
+	struct chan chan; /* to the master */
+};
+
+/*
+ * Arguments for a child, as execve wants them: child_args writes into buf and argv_r (at least
+ * CHILD_ARGS + 1 pointers); name is argv[0].  chan is not used.
+ */
+#define CHILD_ARGS     12
+#define CHILD_ARGS_BUF 512
+void child_args(const struct child *c, const char *name, char buf[CHILD_ARGS_BUF],
+    char *argv_r[CHILD_ARGS + 1]);
+
+/*
+ * A child's first act: read the arguments, close every descriptor but the ones above, chroot,
+ * groups, gid, uid, no_new_privs, not dumpable, limits; each step checked.  Ends the process with
+ * a line on FD_LOG when a step fails: a child is never half dropped.
+ */
+void child_start(int argc, char **argv, enum role role, struct child *c_r);
+
+/* Tell the master that we serve, or why we cannot; child_failed then ends the process. */
+void child_ready(const struct child *c);
+void child_failed(const struct child *c, const char *fmt, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+
+#endif

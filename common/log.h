@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Log lines: key=value text or JSON, one line an event, every byte from outside escaped, and
+ * never a wait: a line that the descriptor does not take at once is counted and lost.
+ *
+ * Children write to the pipe that the master gave them; the master passes whole lines on to
+ * stderr.  Lines begin with a syslog priority, "<6>", as the journal reads it.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <syslog.h>
+
+#define LOG_LINE_MAX  4096 /* with its newline; a longer line is cut, visibly */
+#define LOG_VALUE_MAX 512  /* of one value, before escaping */
+
+/*
+ * fd is written to without blocking (a pipe or socket that is in non-blocking mode, or a
+ * terminal or file that the master has opened for itself).  with_time puts time= first.
+ */
+void log_open(int fd, int level, int json, int with_time);
+
+/* How many lines were lost so far. */
+uint64_t log_lost(void);
+
+/* A plain event: msg="..." in JSON, the bare words in text.  level: LOG_ERR ... LOG_DEBUG. */
+void log_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same, then the end of the process with status 1. */
+void fatal(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* A line of fields, in the order in which they are added. */
+struct log_line {
+	char buf[LOG_LINE_MAX];
+	size_t len;
+	int level;
+	int cut; /* something did not fit */
+};
+void log_begin(struct log_line *l, int level);
+/* A bare word in text where it needs no quotes, else quoted; NULL or "" is "-". */
+void log_text(struct log_line *l, const char *key, const char *value);
+void log_bytes(struct log_line *l, const char *key, const void *value, size_t size);
+/* The same, always in quotes. */
+void log_quoted(struct log_line *l, const char *key, const char *value);
+void log_number(struct log_line *l, const char *key, uint64_t value);
+void log_end(struct log_line *l);
+
+/*
+ * Write at most size-1 bytes of n bytes of input to out_r so that they are safe in a log line or
+ * on a terminal: printable ASCII but `"` and `\` as it is, all else as \xNN.  Returns out_r.
+ */
+const char *log_escape(const void *in, size_t n, char *out_r, size_t size);
+
+/* Write a line that is already complete (the master, for its children's lines). */
+void log_raw(const char *line, size_t len);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The event loop of every process: level-triggered epoll and lazy timers, single-threaded.
+ *
+ * A watch and a timer are embedded in the object that they belong to; the loop owns neither.
+ * Setting a timer later than it stands costs a store (it re-arms itself when it fires early), so
+ * a deadline may be moved on every byte.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <stdint.h>
+
+struct loop;
+
+struct watch {
+	void (*fn)(struct watch *w, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+	int fd;
+	uint32_t events; /* what the kernel was asked for; 0: not registered */
+};
+
+struct timer {
+	void (*fn)(struct timer *t);
+	uint64_t deadline;          /* CLOCK_MONOTONIC, milliseconds; 0: not set */
+	struct timer *next, **prev; /* in a slot of the wheel; prev NULL: in none */
+	uint64_t armed;             /* when the wheel will look at it */
+};
+
+/* NULL with errno. */
+struct loop *loop_new(void);
+void loop_free(struct loop **l);
+
+/* Milliseconds of CLOCK_MONOTONIC, as of this pass of the loop. */
+uint64_t loop_now(const struct loop *l);
+
+/*
+ * Wait for these events on w->fd from now on; 0 takes it out of the loop.  Costs a system call
+ * only if that is a change.  Returns 0, or -1 with errno.  A watch may be changed or removed, and
+ * its object freed, from any callback: events already fetched for it in this pass are dropped.
+ */
+int watch_set(struct loop *l, struct watch *w, uint32_t events);
+
+/* Call t->fn in ms milliseconds; replaces an earlier setting.  Resolution: about 10 ms. */
+void timer_set(struct loop *l, struct timer *t, uint64_t ms);
+void timer_stop(struct timer *t);
+
+/*
+ * One pass: wait for events or the next timer, at most max_ms (-1: no limit), call what is due.
+ * Returns 0, or -1 with errno (EINTR is no error).
+ */
+int loop_once(struct loop *l, int max_ms);
+
+#endif
