@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The worker's TLS contexts: certificates, SNI, policy, tickets towards clients; verification,
+ * client certificate and resumption towards servers.  Everything comes out of the bundle; the
+ * private keys stay with the keeper (common/tls/key.h).
+ */
+#ifndef TLS_CTX_H
+#define TLS_CTX_H
+
+#include "../common/bundle.h"
+#include "../common/conf.h"
+
+#include <openssl/ssl.h>
+
+struct tls_ctx;
+
+/*
+ * Contexts for every frontend and backend that has TLS.  tls_key_init comes first.  A piece that
+ * was found through a parent directory and is not usable is left out with an error line in the
+ * log; anything else that is wrong gives NULL and words for the administrator in err_r, several
+ * lines if several things are wrong.
+ */
+struct tls_ctx *
+tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t err_size);
+void tls_ctx_free(struct tls_ctx **t);
+
+/* A server-side object for a client of this frontend (the caller's), without a descriptor. */
+SSL *tls_client_new(const struct tls_ctx *t, uint32_t frontend);
+
+/*
+ * A client-side object towards this server (index in conf->servers), which checks its name and
+ * offers a session of an earlier connection.  The caller's; without a descriptor.
+ */
+SSL *tls_server_new(const struct tls_ctx *t, uint32_t server);
+
+/* What logs and PROXY headers say of a finished handshake with a client. */
+struct tls_facts {
+	const char *version; /* "TLSv1.3"; static */
+	const char *cipher;  /* static */
+	const char
+	    *cert_name;      /* first name of the certificate that we showed; lives with tls_ctx */
+	const char *key_alg; /* of it: "EC256", "RSA2048"; lives with tls_ctx */
+	const char *sig_alg; /* of it: "ecdsa-with-SHA256"; lives with tls_ctx */
+	const char *sni;     /* as sent, NULL if none or if a NUL is in it; lives with ssl */
+	char alpn[16];       /* "" if none */
+	int resumed;
+	int cert_sent; /* the client showed a certificate, in this session */
+	int cert_now;  /* in this very handshake */
+	uint32_t
+	    verify; /* X509_V_OK only with a certificate whose chain verified, else 1 or X509_V_* */
+	char cn[64 * 4 + 1]; /* only with verify == X509_V_OK, one clean CN (proxy.h); else "" */
+};
+void tls_client_facts(SSL *ssl, struct tls_facts *f_r);
+
+/*
+ * Why a handshake with a client failed, in words: "no shared cipher", "client offers TLSv1 only",
+ * "not TLS: GET / HTTP/1.1", "client certificate: certificate has expired".  Takes and empties
+ * OpenSSL's error queue.  Returns 1 if it was the client's certificate (end=client-certificate),
+ * else 0 (end=tls-error).
+ */
+int tls_client_why(SSL *ssl, char *buf_r, size_t size);
+
+#endif
