@@ -128,7 +128,7 @@ struct msg_failed {
 /* End every connection politely, spread over so much time; 0: at once. */
 struct msg_end {
 	uint32_t spread_ms;
-	uint32_t zero;
+	uint32_t stopping; /* 1: the service stops; 0: the time to drain is over */
 };
 
 struct msg_ping {
