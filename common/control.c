@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The commands of the control socket as a table, and finding one in a line.  Master and
+ * mailreevectl; the line is an administrator's, or of whoever may open the socket.
+ */
+#include "control.h"
+
+#include <string.h>
+
+const struct control_command control_commands[CONTROL_COUNT] = {
+#define X(name, words, reads, shape, help) [CONTROL_##name] = { words, reads, shape, help },
+	CONTROL_COMMANDS(X)
+#undef X
+};
+
+static const char BLANKS[] = " \t\r\n";
+
+/* Where line goes on behind these words, or NULL if it does not begin with them. */
+static const char *
+behind(const char *line, const char *words)
+{
+	while (*words) {
+		size_t n = strcspn(words, " ");
+
+		line += strspn(line, BLANKS);
+		if (strcspn(line, BLANKS) != n || strncmp(line, words, n) != 0)
+			return NULL;
+		line += n;
+		words += n;
+		words += strspn(words, " ");
+	}
+	return line + strspn(line, BLANKS);
+}
+
+int
+control_find(const char *line, const char **rest_r)
+{
+	for (int i = 0; i < CONTROL_COUNT; i++) {
+		const char *rest = behind(line, control_commands[i].words);
+
+		if (!rest)
+			continue;
+		if (rest_r)
+			*rest_r = rest;
+		return i;
+	}
+	return -1;
+}
+
+static const char *const VERDICTS[] = {
+	[VERDICT_WELL] = "status: well",
+	[VERDICT_SERVER_DOWN] = "status: server down",
+	[VERDICT_FRONTEND_DOWN] = "status: frontend without server",
+};
+
+const char *
+control_verdict_text(enum control_verdict v)
+{
+	return VERDICTS[v];
+}
+
+int
+control_verdict_find(const char *line)
+{
+	for (int i = VERDICT_WELL; i <= VERDICT_FRONTEND_DOWN; i++) {
+		size_t n = strlen(VERDICTS[i]);
+
+		if (strncmp(line, VERDICTS[i], n) == 0 && strchr(";, ", line[n]))
+			return i; /* strchr finds the NUL as well: the line may end here */
+	}
+	return -1;
+}
