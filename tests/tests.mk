@@ -3,6 +3,13 @@
 #
 # How the tests are built and run; included by the Makefile.
 
+# The parts of `make check`, in this order; a part added elsewhere in this file says CHECKS += it.
+CHECKS := all unit headers layers sizes lint
+
+check:
+	@packaging/install-depends
+	@tests/check.py $(O) $(CHECKS)
+
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 # A unit test tests/unit/test_X.c links libcommon.a and whatever its line here adds; neighbours
@@ -15,7 +22,7 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 		-lssl -lcrypto -lconfig -lseccomp -lcares $(CHECK_LIBS)
 
 unit: $(addprefix $(O)/unit/,$(UNITS))
-	@for t in $^; do $$t || exit 1; done
+	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 
 # The folders are the walls: no process includes another process's headers, and the root process
 # links no TLS.
@@ -49,10 +56,14 @@ lint-gcc: all
 lint-clang:
 	@$(MAKE) --no-print-directory O=$(O)/clang CC=clang CFLAGS='-O1' all >/dev/null
 	@echo lint: clang has no warnings
-lint-tidy:
-	@printf '%s\n' $(filter-out tests/%,$(SOURCES)) | xargs -P $$(nproc) -n 4 \
-	  clang-tidy --quiet --warnings-as-errors='*' 2>&1 -- -std=c17 -D_GNU_SOURCE \
-	  -DMAILREEVE_VERSION='"x"' | grep -vE 'warnings generated|^$$' ; test $${PIPESTATUS:-0} = 0
+# One file at a time, so that -j helps and only what changed is read again.
+TIDY = $(patsubst %.c,$(O)/tidy/%.ok,$(filter-out tests/%,$(SOURCES)))
+$(O)/tidy/%.ok: %.c .clang-tidy $(HEADERS)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c17 -D_GNU_SOURCE \
+	  -DMAILREEVE_VERSION='"x"' 2>$@.err || { cat $@.err; exit 1; }
+	@mv $@.err $@
+lint-tidy: $(TIDY)
 	@echo lint: clang-tidy is content
 
-.PHONY: unit layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
+.PHONY: check unit layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
