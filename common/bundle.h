@@ -23,13 +23,16 @@ enum piece_kind {
 	PIECE_SEED = 9,     /* keeper: the seed of the ticket keys, raw bytes */
 };
 
+/* The name of the PIECE_CA that stands for a ca_file which is not given: the system's. */
+#define PIECE_SYSTEM_CA "system"
+
 /* Who may have a key sign what: keeper only, or-ed. */
 enum piece_use { USE_SERVER = 1 << 0, USE_CLIENT = 1 << 1 };
 
 struct piece {
 	enum piece_kind kind;
 	uint32_t owner;   /* PIECE_CERT: index of the frontend; PIECE_KEY: enum piece_use */
-	uint32_t key;     /* certificates: number of their PIECE_KEY in the keeper's bundle */
+	uint32_t key;     /* certificates: their PIECE_KEY in the keeper's bundle: the n-th, from 0 */
 	uint32_t flags;   /* PIECE_CERT: PIECE_FOUND */
 	const char *name; /* the file it came from, as messages should call it; NUL-terminated */
 	const char *key_name; /* certificates: the file of the key; "" for the others */

@@ -148,16 +148,22 @@ struct msg_server {
 
 #define MSG_KEY_ID 32 /* SHA-256 of the public key's SubjectPublicKeyInfo, in DER */
 
-/* "What is key number n of your bundle?"; answered by KEY. */
+/*
+ * The keeper answers in the order asked and repeats the serial number, so that an answer which
+ * comes after its asker has given up is not taken for the next one.
+ *
+ * "What is the n-th PIECE_KEY of your bundle, from 0?"; answered by KEY.
+ */
 struct msg_ask_key {
 	uint32_t number;
-	uint32_t zero;
+	uint32_t serial;
 };
 
 struct msg_key {
 	uint8_t id[MSG_KEY_ID];
-	char kind[28];  /* "EC P-256", "RSA 2048", "Ed25519": for the error text; NUL-terminated */
+	char kind[24];  /* "EC P-256", "RSA 2048", "Ed25519": for the error text; NUL-terminated */
 	uint32_t known; /* 0: there is no such number */
+	uint32_t serial;
 };
 static_assert(sizeof(struct msg_key) == 64, "padding");
 
@@ -166,7 +172,10 @@ struct msg_sign {
 	uint8_t id[MSG_KEY_ID];
 	uint32_t scheme;
 	uint32_t purpose; /* enum msg_purpose: what the bytes claim to be */
+	uint32_t serial;
+	uint32_t zero;
 };
+static_assert(sizeof(struct msg_sign) == 48, "padding");
 
 enum msg_purpose {
 	SIGN_TLS13_SERVER = 1, /* CertificateVerify, RFC 8446 section 4.4.3 */
@@ -177,7 +186,7 @@ enum msg_purpose {
 
 struct msg_signed {
 	uint32_t refused; /* 0, or enum msg_refusal; the items are the signature */
-	uint32_t zero;
+	uint32_t serial;
 };
 
 enum msg_refusal {
