@@ -19,7 +19,12 @@ UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(CFLAGS) -o $@ $(filter %.o,$^) $(O)/libtls.a $(O)/libcommon.a \
-		-lssl -lcrypto -lconfig -lseccomp -lcares $(CHECK_LIBS)
+		-lssl -lcrypto -lconfig -lseccomp -lcares $(UNIT_LIBS) $(CHECK_LIBS)
+
+$(O)/unit/test_answer: $(O)/obj/ctl/answer.o
+$(O)/unit/test_show: $(addprefix $(O)/obj/ctl/,show.o answer.o)
+$(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
+$(O)/unit/test_json: UNIT_LIBS := -ljansson
 
 unit: $(addprefix $(O)/unit/,$(UNITS))
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc

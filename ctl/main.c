@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * mailreevectl: passes an administrator's words to the running master and prints the answer.
+ * It runs as whoever calls it and has no rights of its own; what the words mean is the master's
+ * business, so that it also serves a master of another version.
+ */
+#include "../common/control.h"
+#include "answer.h"
+#include "json.h"
+#include "show.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Exit codes beside those of `status` (enum control_verdict). */
+enum {
+	EXIT_WELL = 0,
+	EXIT_REFUSED = 1,   /* the master answered with an error */
+	EXIT_NO_ANSWER = 3, /* no master, no permission, or no whole answer */
+	EXIT_USAGE = 64,    /* as sysexits.h */
+};
+
+static void
+usage(FILE *out)
+{
+	fprintf(out,
+	    "usage: mailreevectl [-s SOCKET] [--json] COMMAND\n"
+	    "  -s SOCKET   the control socket (%s)\n"
+	    "  --json      the answer as JSON\n"
+	    "  -V          the version\n"
+	    "commands:\n",
+	    CONTROL_SOCKET);
+	for (int i = 0; i < CONTROL_COUNT; i++)
+		fprintf(out, "  %-20s %s\n", control_commands[i].words, control_commands[i].help);
+}
+
+/* The words as one line, as the socket wants it.  Returns 0, or -1: it cannot be one. */
+static int
+join(char *const *words, char *line, size_t size)
+{
+	size_t n = 0;
+
+	line[0] = '\0';
+	for (; *words; words++) {
+		size_t len = strlen(*words);
+
+		if (strpbrk(*words, "\r\n") || n + len + 2 > size)
+			return -1;
+		n += (size_t)snprintf(line + n, size - n, "%s%s", n ? " " : "", *words);
+	}
+	return 0;
+}
+
+/* Says why there is no answer, in the form that was asked for. */
+static void
+complain(int json, const char *why)
+{
+	char *text = json ? json_error(why) : NULL;
+
+	if (text)
+		printf("%s\n", text);
+	else
+		fprintf(stderr, "mailreevectl: %s\n", why);
+	free(text);
+}
+
+/* Print a whole answer and return the exit code that it means. */
+static int
+deliver(int command, int json, const struct answer *a)
+{
+	enum control_shape shape = command == -1 ? SHAPE_WORDS : control_commands[command].shape;
+	const char *first = a->count ? a->lines[0] : "";
+	int verdict = 0;
+
+	if (strncmp(first, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0) {
+		complain(json, first + strlen(CONTROL_ERROR));
+		for (size_t i = 1; !json && i < a->count; i++)
+			fprintf(stderr, "%s\n", a->lines[i]);
+		return EXIT_REFUSED;
+	}
+	if (shape == SHAPE_STATUS) {
+		verdict = control_verdict_find(first);
+		if (verdict == -1) {
+			complain(json, "the answer says no status");
+			return EXIT_NO_ANSWER;
+		}
+	}
+	if (json) {
+		char *text = json_answer(shape, a);
+
+		if (!text) {
+			complain(json, "the answer is not what this mailreevectl expects");
+			return EXIT_NO_ANSWER;
+		}
+		printf("%s\n", text);
+		free(text);
+	} else {
+		show_print(stdout, shape, a);
+	}
+	return verdict;
+}
+
+static int
+ask(const char *path, const char *line, int json)
+{
+	char why[512];
+	struct answer a;
+	int fd = answer_connect(path, why, sizeof(why));
+	int code = EXIT_NO_ANSWER;
+
+	if (fd == -1 || answer_ask(fd, line, ANSWER_WAIT, &a, why, sizeof(why)) == -1) {
+		complain(json, why);
+	} else {
+		if (a.whole)
+			code = deliver(control_find(line, NULL), json, &a);
+		else
+			complain(json, "the answer broke off: the master went away");
+		answer_free(&a);
+	}
+	if (fd != -1)
+		close(fd);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *path = CONTROL_SOCKET;
+	char line[CONTROL_LINE - 1];
+	int json = 0, code, c;
+
+	while ((c = getopt_long(argc, argv, "+s:hV", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			path = strncmp(optarg, "unix:", 5) == 0 ? optarg + 5 : optarg;
+			break;
+		case 'j':
+			json = 1;
+			break;
+		case 'V':
+			printf("mailreevectl %s\n", MAILREEVE_VERSION);
+			return EXIT_WELL;
+		case 'h':
+			usage(stdout);
+			return EXIT_WELL;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (join(argv + optind, line, sizeof(line)) == -1) {
+		fprintf(stderr, "mailreevectl: a command is one line of at most %d bytes\n",
+		    CONTROL_LINE - 1);
+		return EXIT_USAGE;
+	}
+	code = ask(path, line, json);
+	/* A full disk or a closed pipe: an exit code must not say that the answer arrived. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("mailreevectl: standard output");
+		return EXIT_NO_ANSWER;
+	}
+	return code;
+}
