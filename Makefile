@@ -43,6 +43,7 @@ all: $(addprefix $(O)/,$(PROGRAMS))
 $(O)/libcommon.a: $(call objects,common)
 $(O)/libtls.a: $(call objects,common/tls)
 $(O)/%.a:
+	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
