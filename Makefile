@@ -17,7 +17,7 @@ CFLAGS  ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla -Wformat=2 -Wundef -Werror
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
-	-ftrivial-auto-var-init=zero
+	-ftrivial-auto-var-init=$(if $(findstring clang,$(CC)),pattern,zero)
 FORTIFY ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
 SANITIZE ?=

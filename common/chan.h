@@ -28,7 +28,7 @@ struct msg {
 enum chan_result {
 	CHAN_MSG,   /* *m_r holds one checked message */
 	CHAN_AGAIN, /* nothing to read now */
-	CHAN_GONE,  /* the peer has closed its end */
+	CHAN_GONE,  /* the peer has closed its end (or sent nothing as a message: no honest one) */
 	CHAN_BAD,   /* the peer broke the protocol: stop trusting it */
 };
 
@@ -45,8 +45,9 @@ int chan_pair(enum role a, enum role b, struct chan *a_r, struct chan *b_r);
 
 /*
  * Send one message: fixed part (never NULL, all zero for msg_empty), count items and nfds
- * descriptors, which stay the caller's.  Never blocks.  Returns 0, or -1 with errno: EAGAIN when
- * the peer does not read, ETOOMANYREFS when too many descriptors are in flight, EPIPE when gone.
+ * descriptors, which stay the caller's.  Never blocks; the process must ignore SIGPIPE.
+ * Returns 0, or -1 with errno: EAGAIN when the peer does not read, ETOOMANYREFS when too many
+ * descriptors are in flight, EPIPE when it is gone.
  */
 int chan_send(const struct chan *ch, enum msg_type type, const void *fixed, const void *items,
     uint32_t count, const int *fds, int nfds);
