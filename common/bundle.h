@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 enum piece_kind {
-	PIECE_CONF = 1,     /* canonical configuration text */
+	PIECE_CONF = 1,     /* canonical text; named by the file's absolute path, for conf_parse */
 	PIECE_CERT = 2,     /* certificate chain of a frontend, PEM without private keys */
-	PIECE_CA = 3,       /* client_ca or ca_file, PEM */
+	PIECE_CA = 3,       /* client_ca or ca_file, PEM; named as in struct conf */
 	PIECE_CRL = 4,      /* PEM */
 	PIECE_BACKCERT = 5, /* certificate chain towards servers, PEM without private keys */
 	PIECE_KEY = 6,      /* keeper: one private key, PEM */
@@ -25,6 +25,9 @@ enum piece_kind {
 
 /* The name of the PIECE_CA that stands for a ca_file which is not given: the system's. */
 #define PIECE_SYSTEM_CA "system"
+
+/* Name of the PIECE_CA that serves where no ca_file is given: the system's certificates. */
+#define BUNDLE_SYSTEM_CA "system"
 
 /* Who may have a key sign what: keeper only, or-ed. */
 enum piece_use { USE_SERVER = 1 << 0, USE_CLIENT = 1 << 1 };
