@@ -63,7 +63,6 @@ $(O)/obj/%.o: %.c Makefile VERSION
 	$(CC) $(BUILD) $(CFLAGS) -c -o $@ $<
 
 include tests/tests.mk
-include packaging/packaging.mk
 
 .PHONY: all
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
