@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * One side of a connection: a non-blocking socket that carries bytes, in the clear or in TLS.
+ * Whether an OpenSSL object is behind the TLS, or only the keys of its records, is nobody's
+ * business outside side.c.
+ *
+ * What is written and not yet taken by the kernel waits in the side's spill, which exists only
+ * as long as something is in it.  Whoever reads from the other side stops while there is one:
+ * that is the whole backpressure.
+ */
+#ifndef SIDE_H
+#define SIDE_H
+
+#include "../common/loop.h"
+
+#include <openssl/ssl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/* What a non-blocking operation came to. */
+enum io {
+	IO_DONE,
+	IO_WAIT,
+	IO_EOF, /* the peer ended its direction: FIN, or close_notify where there is TLS */
+	IO_CUT, /* TLS ended by a bare FIN: what came may not be all there was */
+	IO_RESET,
+	IO_FAILED, /* a TLS error, or an error of the socket; errno says which where it is one */
+};
+
+struct spill;
+
+struct side {
+	struct watch watch;  /* its fd is the socket; -1: none */
+	SSL *ssl;            /* NULL: no TLS (yet) */
+	struct spill *spill; /* bytes that the kernel did not take; NULL: none */
+	uint8_t window;      /* log2 of how much to read for this side at once */
+	uint8_t wants_write; /* a read (of TLS) waits for room to write */
+	uint8_t ended;       /* the peer's direction is over */
+	uint8_t finished;    /* our direction is over: close_notify and FIN are out */
+	uint8_t hup;         /* epoll said error or hang-up, which it repeats until it is heard */
+};
+
+#define SIDE_WINDOW_MIN 14 /* 16 KiB: while the peer does not keep up */
+#define SIDE_WINDOW_MAX 18 /* 256 KiB: the scratch buffer */
+
+/* fd -1: a side without a socket yet. */
+void side_init(struct side *s, int fd, void (*fn)(struct watch *, uint32_t));
+
+/* Put TLS on this side; ssl becomes the side's.  0, or -1 with OpenSSL's error queue. */
+int side_start_tls(struct side *s, SSL *ssl);
+
+/* Go on with the TLS handshake. */
+enum io side_shake(struct side *s);
+
+/* Whether the connect that was begun on this side has come to an end: DONE, WAIT, FAILED (errno). */
+enum io side_connected(const struct side *s);
+
+/*
+ * Read at most size bytes.  DONE: *n_r (more than 0) are there.  Any other answer: none are.
+ */
+enum io side_read(struct side *s, void *buf, size_t size, size_t *n_r);
+
+/*
+ * Write n bytes: all are taken, and what the kernel does not take goes to the spill.
+ * DONE: all are out.  WAIT: some wait in the spill.  RESET, FAILED.
+ */
+enum io side_write(struct side *s, const void *data, size_t n);
+
+/* Write what waits in the spill. */
+enum io side_flush(struct side *s);
+
+/*
+ * End our direction politely when the spill is out: close_notify where there is TLS, then FIN.
+ * with_notify 0 leaves close_notify out: the peer shall know that it did not get everything.
+ */
+enum io side_finish(struct side *s, int with_notify);
+
+/* More to read is known without asking the kernel. */
+int side_pending(const struct side *s);
+
+/* Whether the connection broke while nobody was reading from it; asks only after a hang-up. */
+int side_broken(const struct side *s);
+
+/* Wait for what this side needs: always for room to write while there is a spill. */
+void side_await(struct side *s, struct loop *loop, int to_read);
+
+/* Close; the peer gets a FIN or has had it.  side_reset: the peer gets a reset. */
+void side_close(struct side *s, struct loop *loop);
+void side_reset(struct side *s, struct loop *loop);
+
+#endif
