@@ -26,6 +26,11 @@ $(O)/unit/test_show: $(addprefix $(O)/obj/ctl/,show.o answer.o)
 $(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
 $(O)/unit/test_json: UNIT_LIBS := -ljansson
 
+$(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o side.o relay.o refuse.o hello.o)
+$(O)/unit/test_balance: $(O)/obj/worker/balance.o
+$(O)/unit/test_hello: $(O)/obj/worker/hello.o
+$(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
+
 unit: $(addprefix $(O)/unit/,$(UNITS))
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The life of one proxied connection, from the descriptor that the master passes us to the log
+ * line at its end.
+ *
+ * Read `phases` first: it is the whole life on one screen.  A step does the work of one state,
+ * without blocking, and names the state to be in next; naming its own state means "wait for the
+ * event loop".  After any event the same function, conn_run, goes as far as it can.  Only conn_run
+ * changes the state and only conn_run frees, so no step ever holds a dangling connection.
+ */
+#include "conn.h"
+
+#include "../common/log.h"
+#include "refuse.h"
+#include "relay.h"
+#include "steps.h"
+#include "worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long last bytes and the peer's own end are waited for. */
+#define DRAIN_MS 3000
+
+#define TO(s) (1u << CONN_##s)
+
+static enum conn_state step_relay(struct conn *c);
+static enum conn_state step_refuse(struct conn *c);
+static enum conn_state step_drain(struct conn *c);
+
+static enum conn_state expire_relay(struct conn *c);
+static enum conn_state expire_drain(struct conn *c);
+
+/* Every state: its step, what its deadline does, where it may lead, and where it goes when somebody
+ * else wants the connection to end. */
+/* clang-format off */
+static const struct {
+	enum conn_state (*step)(struct conn *);
+	enum conn_state (*expire)(struct conn *);
+	enum conn_state leave;
+	unsigned next;
+} phases[CONN_STATE_COUNT] = {
+	[CONN_START]      = { step_start,      expire_client,  CONN_CLOSED, TO(PEEK) | TO(HANDSHAKE) | TO(PICK) },
+	[CONN_PEEK]       = { step_peek,       expire_client,  CONN_DRAIN,  TO(PICK) | TO(DRAIN) },
+	[CONN_HANDSHAKE]  = { step_handshake,  expire_client,  CONN_DRAIN,  TO(PICK) | TO(DRAIN) },
+	[CONN_PICK]       = { step_pick,       step_pick,      CONN_REFUSE, TO(CONNECT) | TO(REFUSE) },
+	[CONN_CONNECT]    = { step_connect,    expire_attempt, CONN_REFUSE, TO(HEADER) | TO(PICK) },
+	[CONN_HEADER]     = { step_header,     expire_attempt, CONN_REFUSE, TO(SERVER_TLS) | TO(RELAY) | TO(PICK) },
+	[CONN_SERVER_TLS] = { step_server_tls, expire_attempt, CONN_REFUSE, TO(RELAY) | TO(PICK) },
+	[CONN_RELAY]      = { step_relay,      expire_relay,   CONN_DRAIN,  TO(DRAIN) },
+	[CONN_REFUSE]     = { step_refuse,     expire_drain,   CONN_DRAIN,  TO(DRAIN) },
+	[CONN_DRAIN]      = { step_drain,      expire_drain,   CONN_DRAIN,  0 },
+	[CONN_CLOSED]     = { NULL,            NULL,           CONN_CLOSED, 0 },
+};
+/* clang-format on */
+
+const char *
+conn_state_text(enum conn_state state)
+{
+	static const char *const text[CONN_STATE_COUNT] = {
+#define X(name, words) [CONN_##name] = words,
+		CONN_STATES(X)
+#undef X
+	};
+
+	return text[state];
+}
+
+const char *
+conn_end_text(enum conn_end end)
+{
+	static const char *const text[CONN_END_COUNT] = {
+#define X(name, words) [END_##name] = words,
+		CONN_ENDS(X)
+#undef X
+	};
+
+	return text[end];
+}
+
+const struct conf_frontend *
+conn_frontend(const struct conn *c)
+{
+	const struct conf *conf = c->worker->conf;
+
+	return &conf->frontends[conf->listeners[c->listener].frontend];
+}
+
+const struct conf_backend *
+conn_backend(const struct conn *c)
+{
+	return &c->worker->conf->backends[c->backend];
+}
+
+void
+conn_reason(struct conn *c, enum conn_end end, const char *why)
+{
+	if (c->end != END_NONE)
+		return;
+	c->end = (uint8_t)end;
+	c->end_state = c->state;
+	if (why && *why)
+		c->why = strdup(why); /* without memory the log says "-" */
+}
+
+void
+conn_deadline(struct conn *c, uint32_t ms)
+{
+	timer_set(c->worker->loop, &c->timer, ms);
+}
+
+static enum conn_state
+expire_relay(struct conn *c)
+{
+	conn_reason(c, c->first_eof ? END_HALF_CLOSED : END_IDLE, NULL);
+	return CONN_DRAIN;
+}
+
+/* What a direction that went wrong means for the connection: from_client says which one. */
+static enum conn_state
+relay_broken(struct conn *c, enum flow flow, int from_client)
+{
+	struct side *client = &c->client, *server = &c->server;
+	int client_side = from_client == (flow != FLOW_TO_RESET && flow != FLOW_TO_FAILED);
+	struct side *other = client_side ? server : client;
+	char why[160] = "";
+
+	if (flow == FLOW_CUT) {
+		conn_reason(c, client_side ? END_CLIENT_CLOSED : END_SERVER_CLOSED,
+		    "closed without close_notify");
+		/* The peer behind TLS sees that something is missing; without TLS only a reset
+		 * can say so. */
+		if (other->ssl)
+			(void)side_finish(other, 0);
+		else
+			side_reset(other, c->worker->loop);
+		return CONN_DRAIN;
+	}
+	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && errno)
+		(void)snprintf(why, sizeof(why), "%s", strerror(errno));
+	else if (flow == FLOW_FROM_FAILED && client_side)
+		(void)tls_client_why(client->ssl, why, sizeof(why));
+	if (flow == FLOW_FROM_FAILED && client_side && !errno)
+		conn_reason(c, END_TLS_ERROR, why);
+	else
+		conn_reason(c, client_side ? END_CLIENT_RESET : END_SERVER_RESET, why);
+	side_reset(other, c->worker->loop);
+	return CONN_DRAIN;
+}
+
+static int
+is_broken(enum flow flow)
+{
+	return flow != FLOW_WAIT && flow != FLOW_MORE && flow != FLOW_ENDED;
+}
+
+static enum conn_state
+step_relay(struct conn *c)
+{
+	uint8_t *scratch = c->worker->scratch;
+	uint64_t moved = c->bytes_in + c->bytes_out;
+	enum flow up, down;
+
+	up = relay_flow(&c->client, &c->server, scratch, &c->bytes_in);
+	if (is_broken(up))
+		return relay_broken(c, up, 1);
+	down = relay_flow(&c->server, &c->client, scratch, &c->bytes_out);
+	if (is_broken(down))
+		return relay_broken(c, down, 0);
+	if (!c->first_eof && (c->client.ended || c->server.ended)) {
+		c->first_eof = c->client.ended ? 1 : 2;
+		conn_deadline(c, conn_frontend(c)->timeouts.half_closed);
+	}
+	if (up == FLOW_ENDED && down == FLOW_ENDED) {
+		conn_reason(c, c->first_eof == 1 ? END_CLIENT_CLOSED : END_SERVER_CLOSED, NULL);
+		return CONN_DRAIN;
+	}
+	if (up == FLOW_MORE || down == FLOW_MORE)
+		worker_again(c->worker, c);
+	if (!c->first_eof && moved != c->bytes_in + c->bytes_out)
+		conn_deadline(c, conn_frontend(c)->timeouts.idle);
+	return CONN_RELAY;
+}
+
+static enum conn_state
+step_refuse(struct conn *c)
+{
+	const struct conf_frontend *f = conn_frontend(c);
+	char text[512];
+	size_t n;
+
+	reach_leave(c);
+	if (f->tls.mode != TLS_PASSTHROUGH &&
+	    (n = refuse_text(f->protocol, f->hostname, text, sizeof(text))) > 0)
+		(void)side_write(&c->client, text, n); /* what fails here shows in DRAIN */
+	return CONN_DRAIN;
+}
+
+static enum conn_state
+expire_drain(struct conn *c)
+{
+	(void)c;
+	return CONN_CLOSED;
+}
+
+/* End our direction, then throw away what comes until the peer ends its own: 1 when all is over. */
+static int
+drain_side(struct conn *c, struct side *s)
+{
+	ssize_t n;
+
+	if (s->watch.fd == -1)
+		return 1;
+	switch (side_finish(s, 1)) {
+	case IO_DONE:
+		break;
+	case IO_WAIT:
+		return 0;
+	default:
+		return 1;
+	}
+	/* Closing with unread bytes would send a reset, which can overtake what we wrote last. */
+	do
+		n = recv(s->watch.fd, c->worker->scratch, SCRATCH, 0);
+	while (n > 0);
+	return n == 0 || errno != EAGAIN;
+}
+
+static enum conn_state
+step_drain(struct conn *c)
+{
+	int client = drain_side(c, &c->client), server = drain_side(c, &c->server);
+
+	return client && server ? CONN_CLOSED : CONN_DRAIN;
+}
+
+/* ---- running ---- */
+
+static void
+conn_free(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	conn_log_end(c);
+	reach_leave(c);
+	side_close(&c->client, w->loop);
+	timer_stop(&c->timer);
+	to_master_closed(&w->report, c->id);
+	worker_forget(w, c);
+	free(c->setup ? c->setup->hello : NULL);
+	free(c->setup);
+	free(c->notes);
+	free(c->why);
+	free(c);
+}
+
+/* Sni, alpn and cn for the log line at the end; most connections have none or one. */
+static char *
+make_notes(const struct setup *s)
+{
+	size_t sni = strlen(s->sni) + 1, alpn = strlen(s->alpn) + 1, cn = strlen(s->cn) + 1;
+	char *notes;
+
+	if (sni + alpn + cn == 3 || (notes = malloc(sni + alpn + cn)) == NULL)
+		return NULL;
+	memcpy(notes, s->sni, sni);
+	memcpy(notes + sni, s->alpn, alpn);
+	memcpy(notes + sni + alpn, s->cn, cn);
+	return notes;
+}
+
+/* What entering a state brings with it. */
+static void
+entered(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_RELAY:
+		c->notes = make_notes(c->setup);
+		free(c->setup->hello);
+		free(c->setup);
+		c->setup = NULL;
+		conn_deadline(c, conn_frontend(c)->timeouts.idle);
+		break;
+	case CONN_DRAIN:
+		conn_deadline(c, DRAIN_MS);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What the present state waits for. */
+static void
+await(struct conn *c)
+{
+	struct loop *loop = c->worker->loop;
+	int client, server;
+
+	switch (c->state) {
+	case CONN_RELAY:
+		client = !c->server.spill;
+		server = !c->client.spill;
+		break;
+	case CONN_DRAIN:
+		client = !c->client.spill;
+		server = !c->server.spill;
+		break;
+	case CONN_CONNECT:
+		(void)watch_set(loop, &c->server.watch, EPOLLOUT);
+		side_await(&c->client, loop, 0);
+		return;
+	default:
+		client =
+		    c->state == CONN_START || c->state == CONN_PEEK || c->state == CONN_HANDSHAKE;
+		server = c->state == CONN_SERVER_TLS;
+		break;
+	}
+	side_await(&c->client, loop, client);
+	side_await(&c->server, loop, server);
+}
+
+static enum conn_state
+next_state(struct conn *c)
+{
+	if (c->leaving && c->state != phases[c->state].leave && c->state != CONN_REFUSE)
+		return phases[c->state].leave;
+	if (c->expired) {
+		c->expired = 0;
+		return phases[c->state].expire(c);
+	}
+	return phases[c->state].step(c);
+}
+
+void
+conn_run(struct conn *c)
+{
+	enum conn_state next;
+
+	while ((next = next_state(c)) != c->state) {
+		assert(next == CONN_CLOSED || next == phases[c->state].leave ||
+		    (phases[c->state].next & (1u << next)));
+		c->state = (uint8_t)next;
+		if (next == CONN_CLOSED) {
+			conn_free(c);
+			return;
+		}
+		entered(c);
+	}
+	await(c);
+}
+
+void
+conn_end(struct conn *c, enum conn_end end)
+{
+	conn_reason(c, end, NULL);
+	c->leaving = 1;
+	conn_run(c);
+}
+
+static void
+on_client(struct watch *w, uint32_t events)
+{
+	struct conn *c = (struct conn *)((char *)w - offsetof(struct conn, client.watch));
+
+	if (events & (EPOLLERR | EPOLLHUP))
+		c->client.hup = 1;
+	conn_run(c);
+}
+
+static void
+on_server(struct watch *w, uint32_t events)
+{
+	struct conn *c = (struct conn *)((char *)w - offsetof(struct conn, server.watch));
+
+	if (events & (EPOLLERR | EPOLLHUP))
+		c->server.hup = 1;
+	conn_run(c);
+}
+
+static void
+on_timer(struct timer *t)
+{
+	struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, timer));
+
+	c->expired = 1;
+	conn_run(c);
+}
+
+int
+conn_begin(struct worker *w, const struct msg_handover *h, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c || (c->setup = calloc(1, sizeof(*c->setup))) == NULL) {
+		free(c);
+		close(fd);
+		return -1;
+	}
+	c->id = h->id;
+	c->worker = w;
+	c->peer = h->peer;
+	c->local = h->local;
+	c->listener = h->listener;
+	c->accepted_ms = h->accepted_ms;
+	c->began_ms = loop_now(w->loop);
+	c->backend = conn_frontend(c)->backend;
+	c->slot = CONN_NO_SERVER;
+	c->verify = 1;
+	c->timer.fn = on_timer;
+	side_init(&c->client, fd, on_client);
+	side_init(&c->server, -1, on_server);
+	c->setup->client = (struct proxy_client){
+		.peer = h->peer,
+		.local = h->local,
+		.verify = 1,
+		.unique_id = h->id,
+	};
+	worker_adopt(w, c);
+	conn_deadline(c, conn_frontend(c)->timeouts.handshake);
+	/* Where TLS begins, the client speaks first: until then nothing is touched. */
+	if (conn_frontend(c)->tls.mode == TLS_NONE)
+		conn_run(c);
+	else
+		await(c);
+	return 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * What the master tells a worker.  A message that is not in the list, or comes with the wrong
+ * descriptors, ends this process: a master that does not keep its own rules is no master of ours.
+ */
+#include "../common/log.h"
+#include "worker.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void
+on_handover(struct worker *w, struct msg *m)
+{
+	const struct msg_handover *items = m->items;
+
+	for (uint32_t i = 0; i < m->count; i++) {
+		if (items[i].listener >= w->conf->listener_count)
+			fatal(
+			    "handed a connection of listener %u, there is none", items[i].listener);
+		to_master_taken(&w->report);
+		(void)atomic_fetch_add_explicit(&w->tally->worker->total, 1, memory_order_relaxed);
+		if (conn_begin(w, &items[i], m->fds[i]) == -1) {
+			log_say(LOG_ERR, "no memory for a connection");
+			to_master_closed(&w->report, items[i].id);
+		}
+	}
+}
+
+static void
+on_retire(struct worker *w, struct msg *m)
+{
+	(void)m;
+	w->retired = 1;
+}
+
+/* Close the next connection, and come back for the one after it. */
+static void
+end_next(struct timer *t)
+{
+	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, ending));
+	struct conn *c, *next;
+	uint64_t now = loop_now(w->loop), left = w->end_at > now ? w->end_at - now : 0;
+	/* As many as keep the pace when the wheel turns every few milliseconds. */
+	uint64_t batch = left ? w->staying / (left / 10 + 1) + 1 : UINT64_MAX;
+
+	for (c = w->conns; c && batch > 0; c = next) {
+		next = c->next;
+		if (c->leaving)
+			continue;
+		batch--;
+		w->staying--;
+		conn_end(c, w->end_reason);
+	}
+	if (left)
+		timer_set(w->loop, t, left < 10 ? left : 10);
+}
+
+static void
+on_end(struct worker *w, struct msg *m)
+{
+	const struct msg_end *end = m->fixed;
+
+	w->retired = 1;
+	w->end_reason = end->stopping ? END_STOP : END_DRAIN;
+	w->end_at = loop_now(w->loop) + end->spread_ms;
+	w->staying = w->conn_count;
+	w->ending.fn = end_next;
+	end_next(&w->ending);
+}
+
+static void
+on_ping(struct worker *w, struct msg *m)
+{
+	/* A full channel loses the answer; the next question brings another. */
+	(void)chan_tell(&w->child.chan, MSG_PONG, m->fixed);
+}
+
+/* The keeper was replaced: signatures go to the new one from now on. */
+static void
+on_keeper(struct worker *w, struct msg *m)
+{
+	chan_close(&w->keeper);
+	w->keeper.fd = m->fds[0];
+}
+
+static const struct {
+	void (*handle)(struct worker *, struct msg *);
+} table[MSG_COUNT] = {
+	[MSG_HANDOVER] = { on_handover },
+	[MSG_RETIRE] = { on_retire },
+	[MSG_END] = { on_end },
+	[MSG_PING] = { on_ping },
+	[MSG_KEEPER] = { on_keeper },
+};
+
+void
+from_master(struct worker *w)
+{
+	_Alignas(8) uint8_t buf[CHAN_BUF];
+	struct msg m;
+
+	for (;;) {
+		switch (chan_recv(&w->child.chan, buf, sizeof(buf), &m)) {
+		case CHAN_MSG:
+			break;
+		case CHAN_AGAIN:
+			return;
+		case CHAN_GONE:
+			/* The master died.  Our connections need it for nothing: they go on, and
+			 * the last one ends this process. */
+			w->report.gone = 1;
+			w->retired = 1;
+			(void)watch_set(w->loop, &w->from_master, 0);
+			return;
+		case CHAN_BAD:
+			fatal("the master broke the protocol");
+		}
+		if (!table[m.type].handle)
+			fatal("the master sent %s to a worker", msg_name(m.type));
+		table[m.type].handle(w, &m);
+	}
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * mailreeve-worker: does TLS with clients and servers and relays their bytes.  Started by the
+ * master, locked in before it reads its first byte; faces the internet, holds no private key.
+ */
+#include "../common/log.h"
+#include "../common/tls/key.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+void
+worker_adopt(struct worker *w, struct conn *c)
+{
+	c->next = w->conns;
+	c->prev = &w->conns;
+	if (c->next)
+		c->next->prev = &c->next;
+	w->conns = c;
+	w->conn_count++;
+}
+
+void
+worker_forget(struct worker *w, struct conn *c)
+{
+	*c->prev = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	w->conn_count--;
+	for (struct conn **at = &w->again; c->again && *at; at = &(*at)->again_next)
+		if (*at == c) {
+			*at = c->again_next;
+			break;
+		}
+}
+
+void
+worker_again(struct worker *w, struct conn *c)
+{
+	if (c->again)
+		return;
+	c->again = 1;
+	c->again_next = w->again;
+	w->again = c;
+}
+
+/* Those that had more to do than one pass allows, each once. */
+static void
+run_again(struct worker *w)
+{
+	struct conn *c, *list = w->again, *last = NULL;
+
+	/* In the order in which they asked; and what asks again waits for the next pass. */
+	for (w->again = NULL; (c = list) != NULL; last = c) {
+		list = c->again_next;
+		c->again_next = last;
+	}
+	while ((c = last) != NULL) {
+		last = c->again_next;
+		c->again = 0;
+		conn_run(c);
+	}
+}
+
+static void
+on_master(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	from_master((struct worker *)((char *)watch - offsetof(struct worker, from_master)));
+}
+
+/* Everything that can be wrong with what we were given shows here. */
+static void
+set_up(struct worker *w)
+{
+	struct problems problems = { 0 };
+	const struct piece *text;
+	char why[2048];
+
+	if ((w->bundle = bundle_open(FD_BUNDLE)) == NULL ||
+	    (text = bundle_find(w->bundle, PIECE_CONF, NULL)) == NULL)
+		child_failed(&w->child, "the bundle is not one: %s", strerror(errno));
+	if ((w->conf = conf_parse(text->data, text->name, "/", &problems)) == NULL)
+		child_failed(&w->child, "%s",
+		    problems.count ? problems.items[0].text : "the configuration is not one");
+	problems_clear(&problems);
+	log_open(FD_LOG, w->conf->log.level, w->conf->log.format == LOG_JSON, !w->child.journal);
+	w->keeper = (struct chan){ FD_KEEPER, w->child.role, ROLE_KEEPER };
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
+	    tls_key_init(&w->keeper) == -1)
+		child_failed(&w->child, "OpenSSL cannot be set up");
+	if ((w->tls = tls_ctx_new(w->conf, w->bundle, why, sizeof(why))) == NULL)
+		child_failed(&w->child, "%s", why);
+}
+
+/* The board and everybody's tally: what choosing a server needs. */
+static void
+set_up_balance(struct worker *w)
+{
+	const struct conf *conf = w->conf;
+	struct balancer *b = &w->balancer;
+
+	b->conf = conf;
+	b->board = board_map(FD_BOARD, conf->slot_count);
+	b->tally_count = w->child.workers;
+	b->tallies = calloc(b->tally_count, sizeof(*b->tallies));
+	b->turns = calloc(conf->slot_count ? conf->slot_count : 1, sizeof(*b->turns));
+	if (!b->board || !b->tallies || !b->turns)
+		child_failed(&w->child, "cannot map the board: %s", strerror(errno));
+	for (uint32_t i = 0; i < b->tally_count; i++) {
+		b->tallies[i] = tally_map(FD_TALLY + (int)i, (uint32_t)conf->frontend_count,
+		    conf->slot_count, i == w->child.slot);
+		if (!b->tallies[i])
+			child_failed(&w->child, "cannot map a tally: %s", strerror(errno));
+	}
+	w->tally = b->tallies[w->child.slot];
+}
+
+static void
+set_up_loop(struct worker *w)
+{
+	w->report.chan = &w->child.chan;
+	w->from_master = (struct watch){ .fn = on_master, .fd = w->child.chan.fd };
+	if ((w->loop = loop_new()) == NULL || watch_set(w->loop, &w->from_master, EPOLLIN) == -1)
+		child_failed(&w->child, "cannot set up the event loop: %s", strerror(errno));
+}
+
+/* What is left to tell a master that is there but does not read waits for the channel. */
+static void
+report(struct worker *w)
+{
+	int more = to_master_flush(&w->report);
+
+	if (!w->report.gone)
+		(void)watch_set(w->loop, &w->from_master, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct worker *w;
+
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		return 1;
+	child_start(argc, argv, ROLE_WORKER, &w->child);
+	set_up(w);
+	set_up_balance(w);
+	set_up_loop(w);
+	child_ready(&w->child);
+	while (!w->retired || w->conn_count > 0) {
+		if (loop_once(w->loop, w->again ? 0 : -1) == -1)
+			fatal("the event loop failed: %s", strerror(errno));
+		run_again(w);
+		report(w);
+		atomic_store_explicit(
+		    &w->tally->worker->log_lost, log_lost(), memory_order_relaxed);
+	}
+	report(w);
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * What the steps of a connection's life share: conn.c (the life itself), arrive.c (who is
+ * the client), reach.c (finding and reaching a server) and conn_log.c.  Nobody else includes this.
+ */
+#ifndef STEPS_H
+#define STEPS_H
+
+#include "../common/proxy.h"
+#include "balance.h"
+#include "conn.h"
+#include "hello.h"
+
+/* What only the beginning of a connection needs; freed on entering RELAY. */
+struct setup {
+	struct proxy_client client; /* what the PROXY header says; texts live here or in tls_ctx */
+	struct tried tried;
+	struct hello *hello; /* the ClientHello that was read for passing it on */
+	char sni[256], alpn[16], cn[257];
+	uint64_t pick_began; /* loop_now when the first server was looked for; 0: not yet */
+	uint64_t attempt_began;
+	char why[200]; /* of the last attempt that failed */
+};
+
+/* The frontend and backend that a connection belongs to. */
+const struct conf_frontend *conn_frontend(const struct conn *c);
+const struct conf_backend *conn_backend(const struct conn *c);
+
+/*
+ * Note why the connection ends; the first reason stays.  why: words for the log, or NULL.
+ */
+void conn_reason(struct conn *c, enum conn_end end, const char *why);
+
+/* Start, or move, the deadline of the present state. */
+void conn_deadline(struct conn *c, uint32_t ms);
+
+/* arrive.c */
+enum conn_state step_start(struct conn *c);
+enum conn_state step_peek(struct conn *c);
+enum conn_state step_handshake(struct conn *c);
+/* The client took too long. */
+enum conn_state expire_client(struct conn *c);
+
+/* reach.c */
+/* Give up the server side: the tally, the descriptor. */
+void reach_leave(struct conn *c);
+
+enum conn_state step_pick(struct conn *c);
+enum conn_state step_connect(struct conn *c);
+enum conn_state step_header(struct conn *c);
+enum conn_state step_server_tls(struct conn *c);
+/* The attempt took too long. */
+enum conn_state expire_attempt(struct conn *c);
+
+/* The lines of the log: at the start with connections = "both", and at the end. */
+void conn_log_start(const struct conn *c);
+void conn_log_end(const struct conn *c);
+
+#endif

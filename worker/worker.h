@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The worker process's own root: what main.c builds and everything else is handed.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "../common/board.h"
+#include "../common/bundle.h"
+#include "../common/child.h"
+#include "../common/conf.h"
+#include "../common/loop.h"
+#include "balance.h"
+#include "conn.h"
+#include "tls_ctx.h"
+#include "to_master.h"
+
+#define SCRATCH ((size_t)1 << SIDE_WINDOW_MAX)
+
+struct worker {
+	struct child child;
+	struct chan keeper;
+	struct watch from_master;
+	struct bundle *bundle;
+	struct conf *conf;
+	struct loop *loop;
+	struct tls_ctx *tls;
+	struct balancer balancer;
+	struct tally *tally; /* our own */
+	struct to_master report;
+	struct conn *conns; /* all of them */
+	struct conn *again; /* those that have more to do than a pass allows */
+	uint64_t conn_count;
+	struct timer ending; /* END: the next ones to close */
+	uint64_t end_at;     /* loop_now when the last one is to be closed */
+	uint64_t staying;    /* connections that have not been told yet */
+	enum conn_end end_reason;
+	int retired;              /* ends with its last connection */
+	uint8_t scratch[SCRATCH]; /* bytes on their way from one side to the other */
+};
+
+/* A connection joins the worker's list, and leaves it when it is freed. */
+void worker_adopt(struct worker *w, struct conn *c);
+void worker_forget(struct worker *w, struct conn *c);
+
+/* Run it again in the next pass of the loop: it has more to do than one pass allows. */
+void worker_again(struct worker *w, struct conn *c);
+
+/* from_master.c: read and obey what the master says. */
+void from_master(struct worker *w);
+
+#endif
