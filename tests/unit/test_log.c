@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* Log lines: what stands in them, that JSON is JSON, and what happens when nobody reads. */
+#include "../../common/log.h"
+
+#include <check.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int ends[2];
+static char got[2 * LOG_LINE_MAX];
+
+static void
+setup(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+}
+
+/* Everything that was written since the last call, as a string. */
+static const char *
+written(void)
+{
+	ssize_t n = read(ends[0], got, sizeof(got) - 1);
+
+	got[n > 0 ? n : 0] = '\0';
+	return got;
+}
+
+static const struct {
+	const char *name, *value;
+	size_t size;
+	const char *text, *json;
+} values[] = {
+#define V(s) s, sizeof(s) - 1
+	{ "word", V("imaps"), "k=imaps", "\"k\":\"imaps\"" },
+	{ "address", V("[2001:db8::1]:993"), "k=[2001:db8::1]:993", "\"k\":\"[2001:db8::1]:993\"" },
+	{ "nothing", V(""), "k=-", "\"k\":\"-\"" },
+	{ "a value that says nothing", V("-"), "k=\"-\"", "\"k\":\"-\"" },
+	{ "blank", V("a b"), "k=\"a b\"", "\"k\":\"a b\"" },
+	{ "another field", V("x=1"), "k=\"x=1\"", "\"k\":\"x=1\"" },
+	{ "quote", V("a\"b"), "k=\"a\\\"b\"", "\"k\":\"a\\\"b\"" },
+	{ "backslash", V("a\\b"), "k=\"a\\\\b\"", "\"k\":\"a\\\\b\"" },
+	{ "newline", V("a\nb"), "k=\"a\\x0ab\"", "\"k\":\"a\\u000ab\"" },
+	{ "escape", V("\033[2J"), "k=\"\\x1b[2J\"", "\"k\":\"\\u001b[2J\"" },
+	{ "NUL", V("a\0b"), "k=\"a\\x00b\"", "\"k\":\"a\\u0000b\"" },
+	{ "DEL", V("\177"), "k=\"\\x7f\"", "\"k\":\"\\u007f\"" },
+	{ "UTF-8", V("\xc3\xa4"), "k=\"\\xc3\\xa4\"", "\"k\":\"\\u00c3\\u00a4\"" },
+#undef V
+};
+
+START_TEST(value)
+{
+	struct log_line l;
+	char want[256];
+
+	log_open(ends[1], LOG_INFO, 0, 0);
+	log_begin(&l, LOG_INFO);
+	log_bytes(&l, "k", values[_i].value, values[_i].size);
+	log_number(&l, "n", 18446744073709551615u);
+	log_end(&l);
+	snprintf(want, sizeof(want), "<6>%s n=18446744073709551615\n", values[_i].text);
+	ck_assert_str_eq(written(), want);
+
+	log_open(ends[1], LOG_INFO, 1, 0);
+	log_begin(&l, LOG_WARNING);
+	log_bytes(&l, "k", values[_i].value, values[_i].size);
+	log_number(&l, "n", 7);
+	log_end(&l);
+	written();
+	ck_assert_msg(strncmp(got, "<4>{\"time\":\"20", 14) == 0, "%s", got);
+	snprintf(want, sizeof(want), "Z\",%s,\"n\":7}\n", values[_i].json);
+	ck_assert_msg(strstr(got, want), "%s not in %s", want, got);
+}
+END_TEST
+
+START_TEST(kinds_of_fields)
+{
+	struct log_line l;
+
+	log_open(ends[1], LOG_INFO, 0, 0);
+	log_begin(&l, LOG_ERR);
+	log_text(&l, "a", NULL);
+	log_text(&l, "b", "x");
+	log_quoted(&l, "why", "x");
+	log_quoted(&l, "none", NULL);
+	log_end(&l);
+	ck_assert_str_eq(written(), "<3>a=- b=x why=\"x\" none=\"\"\n");
+	ck_assert_uint_eq(log_lost(), 0);
+}
+END_TEST
+
+/* 2026-03-01T12:34:56.789Z */
+static int
+is_time(const char *s)
+{
+	const char *form = "dddd-dd-ddTdd:dd:dd.dddZ";
+
+	for (; *form; form++, s++)
+		if (*form == 'd' ? !isdigit((unsigned char)*s) : *s != *form)
+			return 0;
+	return 1;
+}
+
+START_TEST(time_stands_first)
+{
+	struct log_line l;
+
+	log_open(ends[1], LOG_INFO, 0, 1);
+	log_say(LOG_INFO, "ready");
+	written();
+	ck_assert_msg(strncmp(got, "<6>time=", 8) == 0 && is_time(got + 8), "%s", got);
+	ck_assert_str_eq(got + 8 + 24, " ready\n");
+	log_begin(&l, LOG_INFO);
+	log_text(&l, "k", "v");
+	log_end(&l);
+	ck_assert_msg(strstr(written(), "Z k=v\n"), "%s", got);
+}
+END_TEST
+
+START_TEST(levels)
+{
+	struct log_line l;
+
+	log_open(ends[1], LOG_WARNING, 0, 0);
+	log_say(LOG_INFO, "no");
+	log_begin(&l, LOG_DEBUG);
+	log_end(&l);
+	ck_assert_str_eq(written(), "");
+	log_say(LOG_WARNING, "unknown key \"%s\"", "a\nb\x80");
+	ck_assert_str_eq(written(), "<4>unknown key \"a\\x0ab\\x80\"\n");
+	log_open(ends[1], LOG_WARNING, 1, 0);
+	log_say(LOG_ERR, "unknown key \"%s\"", "a\nb");
+	ck_assert_msg(
+	    strstr(written(), ",\"msg\":\"unknown key \\\"a\\u000ab\\\"\"}\n"), "%s", got);
+}
+END_TEST
+
+/* Whatever the length, a line is one line, bounded, whole, and says so when it was cut. */
+START_TEST(cut_visibly)
+{
+	static const char *const bytes[] = { "a", "\n", "\"" };
+	static char big[3 * LOG_LINE_MAX];
+	struct log_line l;
+	int json = _i & 1;
+	const char *byte = bytes[_i / 2];
+
+	log_open(ends[1], LOG_INFO, json, 1);
+	memset(big, *byte, sizeof(big) - 1);
+	for (size_t n = 1; n < sizeof(big); n += n < 100 ? 1 : 97) {
+		size_t len;
+
+		log_begin(&l, LOG_INFO);
+		for (int i = 0; i < 8; i++)
+			log_bytes(&l, "k", big, n / 8 + 1);
+		log_text(&l, "last", "field");
+		log_end(&l);
+		len = strlen(written());
+		ck_assert_uint_ge(len, 1);
+		ck_assert_uint_le(len, LOG_LINE_MAX);
+		ck_assert_ptr_eq(strchr(got, '\n'), got + len - 1);
+		ck_assert_int_eq(strstr(got, "last") == NULL, strstr(got, "cut") != NULL);
+		ck_assert_int_eq(strstr(got, "...") != NULL, n / 8 + 1 > LOG_VALUE_MAX);
+		if (json)
+			ck_assert_str_eq(got + len - 2, "}\n");
+
+		log_say(LOG_INFO, "%.*s", (int)n, big);
+		len = strlen(written());
+		ck_assert_uint_le(len, LOG_LINE_MAX);
+		ck_assert_ptr_eq(strchr(got, '\n'), got + len - 1);
+		if (n > LOG_LINE_MAX)
+			ck_assert_ptr_nonnull(strstr(got, "cut"));
+		if (json)
+			ck_assert_msg(
+			    strcmp(got + len - 3, "\"}\n") == 0 || strstr(got, "\",\"cut\":1}\n"),
+			    "%s", got + len - 20);
+	}
+}
+END_TEST
+
+START_TEST(nobody_reads)
+{
+	int n = 0;
+
+	log_open(ends[1], LOG_INFO, 0, 0);
+	while (log_lost() == 0) {
+		log_say(LOG_INFO, "%0500d", 1);
+		ck_assert_int_lt(++n, 10000);
+	}
+	log_say(LOG_INFO, "%0500d", 1);
+	ck_assert_uint_eq(log_lost(), 2);
+	close(ends[0]);
+	log_say(LOG_INFO, "x");
+	ck_assert_uint_eq(log_lost(), 3);
+}
+END_TEST
+
+/* A socket may take half a line; the next one must not be glued to it. */
+START_TEST(half_a_line)
+{
+	int sp[2], size = 1, n = 0;
+	static char all[1 << 20];
+	size_t len = 0;
+	ssize_t got_n;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sp), 0);
+	setsockopt(sp[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	log_open(sp[1], LOG_INFO, 0, 0);
+	while (log_lost() < 3) {
+		log_say(LOG_INFO, "%01900d", 1);
+		ck_assert_int_lt(++n, 10000);
+	}
+	while ((got_n = read(sp[0], all + len, sizeof(all) - 1 - len)) > 0)
+		len += (size_t)got_n;
+	log_say(LOG_INFO, "whole");
+	ck_assert_int_gt(got_n = read(sp[0], all + len, sizeof(all) - 1 - len), 0);
+	len += (size_t)got_n;
+	ck_assert_msg(
+	    len > 10 && strcmp(all + len - 10, "\n<6>whole\n") == 0, "%s", all + len - 10);
+}
+END_TEST
+
+static const struct {
+	const char *in, *want;
+} lines[] = {
+	{ "<6>conn=1", "<6>conn=1\n" },
+	{ "<7>", "<7>\n" },
+	{ "", "<3>\n" },
+	{ "<8>x", "<3><8>x\n" },
+	{ "<3", "<3><3\n" },
+	{ "assertion failed", "<3>assertion failed\n" },
+	{ "<6>a\nb\033[2J\x80", "<6>a?b?[2J?\n" },
+};
+
+START_TEST(raw)
+{
+	log_open(ends[1], LOG_ERR, 0, 0);
+	log_raw(lines[_i].in, strlen(lines[_i].in));
+	ck_assert_str_eq(written(), lines[_i].want);
+}
+END_TEST
+
+START_TEST(raw_is_bounded)
+{
+	static char big[2 * LOG_LINE_MAX];
+
+	memset(big, 'x', sizeof(big));
+	log_open(ends[1], LOG_ERR, 0, 0);
+	log_raw(big, sizeof(big));
+	ck_assert_uint_eq(strlen(written()), LOG_LINE_MAX);
+	ck_assert_uint_eq(got[LOG_LINE_MAX - 1], '\n');
+}
+END_TEST
+
+static const struct {
+	const char *in;
+	size_t n, size;
+	const char *want;
+} escapes[] = {
+	{ "abc", 3, 10, "abc" },
+	{ "abc", 3, 4, "abc" },
+	{ "abc", 3, 3, "ab" },
+	{ "abc", 3, 1, "" },
+	{ "a\"\\\n", 4, 64, "a\\x22\\x5c\\x0a" },
+	{ "\0", 1, 64, "\\x00" },
+	{ "a\n", 2, 6, "a\\x0a" }, /* an escape stands whole or not at all */
+	{ "a\n", 2, 5, "a" },
+	{ "\xff", 1, 5, "\\xff" },
+	{ "\xff", 1, 4, "" },
+};
+
+START_TEST(escape)
+{
+	char buf[64];
+
+	memset(buf, 'Z', sizeof(buf));
+	ck_assert_ptr_eq(log_escape(escapes[_i].in, escapes[_i].n, buf, escapes[_i].size), buf);
+	ck_assert_str_eq(buf, escapes[_i].want);
+	if (escapes[_i].size < sizeof(buf))
+		ck_assert_int_eq(buf[escapes[_i].size], 'Z');
+}
+END_TEST
+
+START_TEST(fatal_says_and_ends)
+{
+	log_open(ends[1], LOG_ERR, 0, 0);
+	fatal("%s", "end");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("log");
+	TCase *t = tcase_create("log");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_add_loop_test(t, value, 0, sizeof(values) / sizeof(values[0]));
+	tcase_add_test(t, kinds_of_fields);
+	tcase_add_test(t, time_stands_first);
+	tcase_add_test(t, levels);
+	tcase_add_loop_test(t, cut_visibly, 0, 6);
+	tcase_add_test(t, nobody_reads);
+	tcase_add_test(t, half_a_line);
+	tcase_add_loop_test(t, raw, 0, sizeof(lines) / sizeof(lines[0]));
+	tcase_add_test(t, raw_is_bounded);
+	tcase_add_loop_test(t, escape, 0, sizeof(escapes) / sizeof(escapes[0]));
+	tcase_add_exit_test(t, fatal_says_and_ends, 1);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
