@@ -19,20 +19,29 @@
 
 /*
  * fd is written to without blocking (a pipe or socket that is in non-blocking mode, or a
- * terminal or file that the master has opened for itself).  with_time puts time= first.
+ * terminal or file that the master has opened for itself); the process ignores SIGPIPE.
+ * with_time puts time= first in text; JSON always has "time".  Until this is called, lines go to
+ * stderr as text, up to LOG_INFO.
  */
 void log_open(int fd, int level, int json, int with_time);
 
 /* How many lines were lost so far. */
 uint64_t log_lost(void);
 
-/* A plain event: msg="..." in JSON, the bare words in text.  level: LOG_ERR ... LOG_DEBUG. */
+/*
+ * A plain event: "msg" in JSON, the bare words in text, where quotes and backslashes stand as they
+ * are: bytes from outside pass log_escape first.  level: LOG_ERR ... LOG_DEBUG.
+ */
 void log_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same, then the end of the process with status 1. */
 void fatal(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* A line of fields, in the order in which they are added. */
+/*
+ * A line of fields, in the order in which they are added.  A value of more than LOG_VALUE_MAX
+ * bytes ends with "...".  A field that does not fit in the line is left out, and so are those
+ * after it; the line then ends with cut=1.  Keys are the program's own words.
+ */
 struct log_line {
 	char buf[LOG_LINE_MAX];
 	size_t len;
@@ -54,7 +63,10 @@ void log_end(struct log_line *l);
  */
 const char *log_escape(const void *in, size_t n, char *out_r, size_t size);
 
-/* Write a line that is already complete (the master, for its children's lines). */
+/*
+ * The master, for its children's lines: write a line, given without its newline.  Its bytes are
+ * not trusted: what is not printable ASCII becomes `?`.  A line without a priority gets <3>.
+ */
 void log_raw(const char *line, size_t len);
 
 #endif
