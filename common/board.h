@@ -39,17 +39,19 @@ struct board_server {
 struct board; /* the mapping */
 
 /*
- * The master's side: a board for so many slots.  *fd_r is the descriptor to keep; board_reader
- * opens it again read-only for a child (the caller's).
- * Returns NULL, or -1, with errno.
+ * The master's side: a board for so many slots, all zero.  *fd_r is the descriptor to keep, with
+ * which a re-executed master adopts the board; board_reader opens it again read-only for a child
+ * (the caller's).  Returns NULL, or -1, with errno.
  */
 struct board *board_new(uint32_t slots, int *fd_r);
+struct board *board_adopt(int fd, uint32_t slots);
 int board_reader(int fd);
+/* One writer: the master. */
 void board_write(struct board *b, uint32_t slot, const struct board_server *s);
 
 /* The reader's side: map FD_BOARD, which must be at least so large.  NULL with errno. */
 struct board *board_map(int fd, uint32_t slots);
-/* A consistent copy of one slot. */
+/* A consistent copy of one slot; never waits.  addr_count is at most BOARD_ADDRS. */
 void board_read(const struct board *b, uint32_t slot, struct board_server *s_r);
 void board_unmap(struct board **b);
 
@@ -85,12 +87,12 @@ struct tally {
 };
 
 /*
- * The master makes one per worker; *fd_r is writable (for its worker), tally_reader opens it
- * read-only for the others.  NULL, or -1, with errno.
+ * The master makes one per worker, all zero, and maps it read-only; *fd_r is writable (for its
+ * worker), tally_reader opens it read-only for the others.  NULL, or -1, with errno.
  */
 struct tally *tally_new(uint32_t frontends, uint32_t slots, int *fd_r);
 int tally_reader(int fd);
-/* Map one: writable for its own worker. */
+/* Map one, which must be at least so large: writable for its own worker.  NULL with errno. */
 struct tally *tally_map(int fd, uint32_t frontends, uint32_t slots, int writable);
 void tally_unmap(struct tally **t);
 
