@@ -53,10 +53,16 @@ struct conf_texts {
 	size_t count;
 };
 
+/*
+ * Every `line` below is a place in the merged text of the file and its includes; conf_where and
+ * conf_problem say which line of which file that is.
+ */
+
 /* TLS with clients.  File names are absolute; NULL where not given. */
 struct conf_front_tls {
 	enum tls_mode mode;
 	struct conf_texts certificates; /* files or directories, in the file's order */
+	int strict_sni;                 /* refuse a name that no certificate covers */
 	enum tls_verify verify;
 	const char *client_ca;
 	const char *client_crl;
@@ -65,6 +71,17 @@ struct conf_front_tls {
 	const char *ciphers;
 	const char *ciphersuites;
 	const char *curves;
+	int tickets;             /* 0 or 1, resolved; never with client certificates */
+	const char *ticket_seed; /* the same in all frontends: conf.ticket_seed */
+	struct conf_texts alpn;  /* ids accepted, resolved by protocol; none: ALPN is ignored */
+	int detach;
+	int line;
+};
+
+/* Another backend for clients that ask for one of these names. */
+struct conf_route {
+	struct conf_texts sni; /* lower case; "name" or "*.name" */
+	uint32_t backend;      /* index in backends */
 	int line;
 };
 
@@ -73,6 +90,8 @@ struct conf_frontend {
 	enum protocol protocol;
 	uint32_t backend; /* index in backends */
 	struct conf_front_tls tls;
+	struct conf_route *routes; /* in the file's order; the first that matches counts */
+	size_t route_count;
 	struct conf_timeouts timeouts;
 	const char *hostname; /* for refusals; never NULL */
 	int line;
@@ -136,6 +155,7 @@ enum check_type {
 	CHECK_SUBMISSION,
 	CHECK_LMTP,
 	CHECK_SIEVE,
+	CHECK_TYPE_COUNT,
 };
 enum check_proxy { CHECK_PROXY_AUTO, CHECK_PROXY_NONE, CHECK_PROXY_LOCAL, CHECK_PROXY_PROXY };
 
@@ -217,9 +237,10 @@ struct conf {
 	const char *state_directory;
 	struct conf_control control;
 	struct conf_log log;
-	struct conf_timeouts timeouts;
-	const char *ticket_seed; /* file, or NULL */
-	uint32_t watch;          /* milliseconds */
+	struct conf_timeouts timeouts; /* defaults: frontends and backends have their own */
+	struct conf_front_tls tls;     /* the same */
+	const char *ticket_seed;       /* file, or NULL */
+	uint32_t watch;                /* milliseconds */
 	struct conf_frontend *frontends;
 	size_t frontend_count;
 	struct conf_listener *listeners;
@@ -229,6 +250,8 @@ struct conf {
 	struct conf_server *servers; /* of all backends, in their order */
 	size_t server_count;
 	uint32_t slot_count; /* slots on the board: every server's slots added up */
+	const char *name;    /* of the file */
+	struct conf_lines *lines;
 	struct arena *arena; /* where all the texts and arrays live */
 };
 
@@ -246,6 +269,14 @@ void problems_add(struct problems *p, int is_error, const char *file, int line, 
     ...) __attribute__((format(printf, 5, 6)));
 void problems_clear(struct problems *p);
 
+/* The same for a `line` of the conf. */
+void conf_problem(const struct conf *c, struct problems *p, int is_error, int line, const char *fmt,
+    ...) __attribute__((format(printf, 5, 6)));
+
+/* "FILE:LINE" for a `line` of the conf, also in a child, where it is the administrator's own file
+ * and line all the same.  Returns buf. */
+const char *conf_where(const struct conf *c, int line, char *buf, size_t size);
+
 /*
  * Read and validate a file, with its includes.  Every problem goes to *p, errors and warnings in
  * the file's order; whoever gets errors gets no conf.  The files that the configuration names are
@@ -257,12 +288,23 @@ struct conf *conf_load(const char *path, struct problems *p, char **text_r);
 
 /*
  * The same for a text; name stands in the problems as the file's name, and relative paths and
- * includes start at the directory dir.
+ * includes start at the directory dir.  dir NULL is for the canonical text: the file system is
+ * not touched, relative paths and includes are errors.
  */
 struct conf *conf_parse(const char *text, const char *name, const char *dir, struct problems *p);
 
 /* Frees and clears the caller's pointer; NULL is fine. */
 void conf_free(struct conf **conf);
+
+/*
+ * The backend (index) for a client of this frontend that asked for this name: the first route
+ * with that name, or with a `*.` in the place of its first label; else the frontend's backend.
+ * sni may be NULL and hostile; upper and lower case are the same.
+ */
+uint32_t conf_route(const struct conf *c, uint32_t frontend, const char *sni);
+
+/* Call fn for every key that there is: its group ("frontends.tls", "" at the top) and name. */
+void conf_each_key(void (*fn)(const char *group, const char *key, void *arg), void *arg);
 
 /* Words of the file for a value: "imap", "leastconn", "v2-ssl" ... */
 const char *protocol_name(enum protocol p);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Configuration: from text to struct conf, by way of libconfig.  The master reads the
+ * administrator's file, worker and checker the canonical text out of their bundle.  Everything
+ * that is wrong is told at once; a conf with an error never leaves this file.
+ */
+#include "conf_int.h"
+#include "log.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* The defaults of the top level. */
+static void
+set_defaults(struct conf *c)
+{
+	static const struct conf defaults = {
+		.user = "mailreeve",
+		.keeper_user = "mailreeve-keeper",
+		.checker_user = "mailreeve-check",
+		.state_directory = "/var/lib/mailreeve",
+		.control = { .socket = "/run/mailreeve/control.sock" },
+		.log = { .level = LOG_INFO },
+		.watch = 300000,
+		.timeouts = {
+			.handshake = 10000,
+			.half_closed = 30000,
+			.keepalive = 120000,
+			.connect = 5000,
+			.stop = 30000,
+		},
+		.tls = { .tickets = 1, .detach = 1 },
+	};
+	struct arena *arena = c->arena;
+	const char *name = c->name;
+	char host[HOST_NAME_MAX + 1] = "";
+
+	*c = defaults;
+	c->arena = arena;
+	c->name = name;
+	c->lines = arena_zalloc(arena, 1, sizeof(*c->lines));
+	if (gethostname(host, sizeof(host) - 1) == -1 || !is_host_name(host))
+		snprintf(host, sizeof(host), "localhost");
+	c->hostname = arena_strdup(arena, host);
+}
+
+static struct top *
+conf_new(const char *name)
+{
+	struct arena *arena = arena_new();
+	struct top *top = arena_zalloc(arena, 1, sizeof(*top));
+	struct conf *c = &top->c;
+
+	c->arena = arena;
+	c->name = arena_strdup(arena, name);
+	set_defaults(c);
+	return top;
+}
+
+void
+conf_free(struct conf **conf)
+{
+	struct arena *arena;
+
+	if (*conf == NULL)
+		return;
+	arena = (*conf)->arena;
+	*conf = NULL;
+	arena_free(&arena);
+}
+
+static char *
+canonical(config_t *tree)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (f == NULL)
+		fatal("out of memory");
+	config_set_options(tree, CONFIG_OPTION_SEMICOLON_SEPARATORS);
+	config_write(tree, f);
+	if (fclose(f) != 0)
+		fatal("out of memory");
+	return text;
+}
+
+/* Everything after the text is in one piece. */
+static void
+read_tree(struct reader *r, const char *merged, char **text_r)
+{
+	config_t tree;
+
+	config_init(&tree);
+	if (!config_read_string(&tree, merged)) {
+		if (r->errors == 0)
+			reader_error_at(
+			    r, config_error_line(&tree), "%s", config_error_text(&tree));
+	} else {
+		read_group(r, config_root_setting(&tree), SCOPE_TOP, r->top);
+		read_backends(r);
+		read_frontends(r);
+		check_all(r);
+		if (r->errors == 0)
+			warn_all(r);
+		if (r->errors == 0 && text_r != NULL)
+			*text_r = canonical(&tree);
+	}
+	config_destroy(&tree);
+}
+
+/* The end of both ways to read: tell what is wrong, and give the conf only if nothing is. */
+static struct conf *
+finish(struct reader *r, char *merged, struct problems *p, char **text_r)
+{
+	struct conf *c = r->conf;
+
+	if (merged != NULL)
+		read_tree(r, merged, text_r);
+	free(merged);
+	reader_tell(r, p);
+	if (r->errors > 0)
+		conf_free(&c);
+	return c;
+}
+
+struct conf *
+conf_load(const char *path, struct problems *p, char **text_r)
+{
+	struct reader r = { .top = conf_new(path) };
+	const char *slash = strrchr(path, '/');
+	char *dir;
+
+	if (text_r != NULL)
+		*text_r = NULL;
+	r.conf = &r.top->c;
+	r.arena = r.conf->arena;
+	dir = realpath(slash == NULL ? "." :
+		slash == path        ? "/" :
+				       arena_printf(r.arena, "%.*s", (int)(slash - path), path),
+	    NULL);
+	/* A directory that is not there: reading the file will say so. */
+	r.dir = dir == NULL ? "/" : arena_strdup(r.arena, dir);
+	free(dir);
+	return finish(&r, conf_text_read(&r, path), p, text_r);
+}
+
+struct conf *
+conf_parse(const char *text, const char *name, const char *dir, struct problems *p)
+{
+	struct reader r = { .top = conf_new(name), .dir = dir };
+
+	r.conf = &r.top->c;
+	r.arena = r.conf->arena;
+	return finish(&r, conf_text_merge(&r, text, name), p, NULL);
+}
+
+uint32_t
+conf_route(const struct conf *c, uint32_t frontend, const char *sni)
+{
+	const struct conf_frontend *f = &c->frontends[frontend];
+	const char *rest;
+
+	if (sni == NULL)
+		return f->backend;
+	rest = strchr(sni, '.');
+	for (size_t i = 0; i < f->route_count; i++) {
+		const struct conf_texts *names = &f->routes[i].sni;
+
+		for (size_t j = 0; j < names->count; j++) {
+			const char *name = names->items[j];
+			int wild = strncmp(name, "*.", 2) == 0;
+
+			if (wild ? rest != NULL && rest > sni && strcasecmp(name + 1, rest) == 0 :
+				   strcasecmp(name, sni) == 0)
+				return f->routes[i].backend;
+		}
+	}
+	return f->backend;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * What works, but probably not as meant: warnings that can be known from the configuration's
+ * text alone.  Runs only on a configuration without errors.
+ */
+#include "conf_int.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Whether the way to this server stays on this host. */
+static int
+is_local(const struct conf_server *s)
+{
+	if (s->host != NULL)
+		return strcasecmp(s->host, "localhost") == 0;
+	return addr_is_loopback(&s->addr);
+}
+
+/* The first server of the backend that is not on this host, or NULL. */
+static const struct conf_server *
+remote_server(const struct conf *c, const struct conf_backend *b)
+{
+	for (uint32_t i = b->server; i < b->server + b->servers; i++)
+		if (!is_local(&c->servers[i]))
+			return &c->servers[i];
+	return NULL;
+}
+
+/* Whether any server of the backend gets this header. */
+static int
+sends(const struct conf *c, const struct conf_backend *b, enum send_proxy what)
+{
+	for (uint32_t i = b->server; i < b->server + b->servers; i++)
+		if (c->servers[i].send_proxy == what)
+			return 1;
+	return 0;
+}
+
+/* Whether TLS of some client of this backend ends here. */
+static int
+ends_tls(const struct conf *c, uint32_t backend)
+{
+	for (size_t i = 0; i < c->frontend_count; i++) {
+		const struct conf_frontend *f = &c->frontends[i];
+
+		if (f->tls.mode != TLS_IMPLICIT)
+			continue;
+		if (f->backend == backend)
+			return 1;
+		for (size_t j = 0; j < f->route_count; j++)
+			if (f->routes[j].backend == backend)
+				return 1;
+	}
+	return 0;
+}
+
+/* Clients' secrets on the way to a server. */
+static void
+warn_way(struct reader *r, const struct conf_backend *b, int ends)
+{
+	const struct conf_server *far = remote_server(r->conf, b);
+	int open = !b->tls.on, unsure = !open && b->tls.verify == VERIFY_NONE;
+
+	if (far == NULL)
+		return;
+	if (ends && open)
+		reader_warn_at(r, b->line,
+		    "backend \"%s\": TLS ends here, and what clients send goes on to \"%s\" in "
+		    "plain text; give the backend a tls group",
+		    b->name, far->name);
+	if (ends && unsure)
+		reader_warn_at(r, b->tls.line,
+		    "backend \"%s\": nobody checks that \"%s\" is the right server; set verify = "
+		    "\"required\"",
+		    b->name, far->name);
+	if ((open || unsure) && sends(r->conf, b, PROXY_V2_SSL_CN))
+		reader_warn_at(r, b->line,
+		    "backend \"%s\": clients' certificate names go to \"%s\" over a way that "
+		    "anybody "
+		    "in between can change; use tls with verify = \"required\"",
+		    b->name, far->name);
+}
+
+/* Names that DNS may lead elsewhere. */
+static void
+warn_names(struct reader *r, const struct conf_backend *b)
+{
+	const struct conf_server *s = r->conf->servers;
+
+	if (b->tls.on && b->tls.verify == VERIFY_REQUIRED)
+		return;
+	for (uint32_t i = b->server; i < b->server + b->servers; i++)
+		if (s[i].host != NULL && !is_local(&s[i]))
+			reader_warn_at(r, s[i].line,
+			    "server \"%s\" is found by name and not verified: whoever can change "
+			    "DNS "
+			    "gets its clients; use tls, or an address",
+			    s[i].name);
+}
+
+/* What this kind of server does with what it gets. */
+static void
+warn_receiver(struct reader *r, const struct conf_backend *b, int ends)
+{
+	int dovecot = b->receiver == RECEIVER_DOVECOT;
+
+	if (b->receiver != RECEIVER_POSTFIX && b->receiver != RECEIVER_EXIM && b->tls.on &&
+	    b->tls.certificate != NULL && sends(r->conf, b, PROXY_V2_SSL_CN))
+		reader_warn_at(r, b->tls.line,
+		    "backend \"%s\": with v2-ssl-cn and a certificate of our own, Dovecot before "
+		    "2.4.4 may log every client in as the proxy",
+		    b->name);
+	if (ends && b->receiver == RECEIVER_POSTFIX && !b->tls.on)
+		reader_warn_at(r, b->line,
+		    "backend \"%s\": Postfix does not read from the header that the client used "
+		    "TLS; "
+		    "without tls to it there is no AUTH under smtpd_tls_auth_only",
+		    b->name);
+	if (ends && dovecot && !b->tls.on && sends(r->conf, b, PROXY_V2))
+		reader_warn_at(r, b->line,
+		    "backend \"%s\": send_proxy = \"v2\" does not tell Dovecot that the client "
+		    "used "
+		    "TLS, so it refuses logins; use \"v2-ssl\"",
+		    b->name);
+}
+
+static void
+warn_frontend(struct reader *r, const struct conf_frontend *f)
+{
+	if (f->protocol == PROTO_IMAP && f->timeouts.idle < 29 * 60000)
+		reader_warn_at(r, f->line,
+		    "frontend \"%s\": idle is less than 29m, so IMAP clients that wait for mail "
+		    "are "
+		    "cut off (RFC 2177)",
+		    f->name);
+}
+
+static void
+warn_listener(struct reader *r, const struct conf_listener *l)
+{
+	const struct conf_frontend *f = &r->conf->frontends[l->frontend];
+	uint16_t port = l->addr.port;
+
+	if (f->tls.mode == TLS_NONE && (port == 465 || port == 993 || port == 995))
+		reader_warn_at(r, l->line,
+		    "frontend \"%s\": clients of port %d begin with TLS, and there is no tls group",
+		    f->name, port);
+}
+
+void
+warn_all(struct reader *r)
+{
+	const struct conf *c = r->conf;
+
+	for (size_t i = 0; i < c->frontend_count; i++)
+		warn_frontend(r, &c->frontends[i]);
+	for (size_t i = 0; i < c->listener_count; i++)
+		warn_listener(r, &c->listeners[i]);
+	for (uint32_t i = 0; i < c->backend_count; i++) {
+		const struct conf_backend *b = &c->backends[i];
+		int ends = ends_tls(c, i);
+
+		warn_way(r, b, ends);
+		warn_names(r, b);
+		warn_receiver(r, b, ends);
+	}
+}
