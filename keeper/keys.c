@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Holds the private keys, in the keeper alone.  The bytes come from files that root named and the
+ * master read.  Must never write a key anywhere, nor say more of one in a message than its kind.
+ */
+#include "keys.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+/* Secure memory per key: RSA with 8192 bits takes about 5 KiB, the rest is for signing. */
+#define KEY_ROOM ((size_t)16 * 1024)
+
+/* From this limit on the whole process may be locked without starving itself. */
+#define LOCK_ALL ((rlim_t)64 * 1024 * 1024)
+
+int
+keys_lock_memory(size_t count)
+{
+	size_t size = (size_t)64 * 1024;
+	while (size < count * KEY_ROOM)
+		size *= 2;
+	/* libcrypto's own heap for secrets: guard pages, mlock, MADV_DONTDUMP. */
+	int locked = CRYPTO_secure_malloc_init(size, 32) == 1;
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur >= LOCK_ALL &&
+	    mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+		locked = 1;
+	return locked;
+}
+
+/* A key is never asked for its password: the keeper has nobody to ask. */
+static int
+no_password(char *buf, int size, int rw, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)rw;
+	*(int *)arg = 1;
+	return -1;
+}
+
+/* Curves that TLS 1.2 and 1.3 can sign with. */
+static const struct {
+	const char *group, *name;
+} curves[] = {
+	{ "prime256v1", "P-256" },
+	{ "secp384r1", "P-384" },
+	{ "secp521r1", "P-521" },
+};
+
+/* What kind of key it is, into buf_r; returns 1 if it is one that we can use. */
+static int
+key_kind(const EVP_PKEY *pkey, char buf_r[24])
+{
+	int bits = EVP_PKEY_get_bits(pkey);
+	if (EVP_PKEY_is_a(pkey, "RSA")) {
+		snprintf(buf_r, 24, "RSA %d", bits);
+		return bits >= 2048 && bits <= SIG_MAX * 8;
+	}
+	if (EVP_PKEY_is_a(pkey, "ED25519")) {
+		snprintf(buf_r, 24, "Ed25519");
+		return 1;
+	}
+	char group[64] = "?";
+	if (EVP_PKEY_is_a(pkey, "EC") &&
+	    EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1) {
+		for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++)
+			if (strcmp(group, curves[i].group) == 0) {
+				snprintf(buf_r, 24, "EC %s", curves[i].name);
+				return 1;
+			}
+		snprintf(buf_r, 24, "EC %.16s", group);
+		return 0;
+	}
+	const char *name = EVP_PKEY_get0_type_name(pkey);
+	snprintf(buf_r, 24, "%.20s", name != NULL ? name : "unknown");
+	return 0;
+}
+
+static int
+key_id(const EVP_PKEY *pkey, uint8_t id_r[MSG_KEY_ID])
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(pkey, &der);
+	int ok = n > 0 && EVP_Digest(der, (size_t)n, id_r, NULL, EVP_sha256(), NULL) == 1;
+	OPENSSL_free(der);
+	return ok ? 0 : -1;
+}
+
+static EVP_PKEY *
+read_pem(const struct piece *p, char *err_r, size_t err_size)
+{
+	int asked = 0;
+	BIO *bio = p->size <= INT_MAX ? BIO_new_mem_buf(p->data, (int)p->size) : NULL;
+	EVP_PKEY *pkey =
+	    bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked) : NULL;
+	BIO_free(bio);
+	ERR_clear_error();
+	if (pkey == NULL && asked)
+		snprintf(err_r, err_size,
+		    "%s: the private key is encrypted; write it without a password "
+		    "(openssl pkey -in OLD -out NEW) and let only root read it",
+		    p->name);
+	else if (pkey == NULL)
+		snprintf(err_r, err_size, "%s: no private key in it can be read", p->name);
+	return pkey;
+}
+
+int
+keys_add(struct keys *k, const struct piece *p, char *err_r, size_t err_size)
+{
+	struct key key = { .use = p->owner };
+	key.pkey = read_pem(p, err_r, err_size);
+	if (key.pkey == NULL)
+		return -1;
+	if (!key_kind(key.pkey, key.kind)) {
+		snprintf(err_r, err_size,
+		    "%s: a key of the kind %s is not usable; use EC P-256, or RSA with 2048 bits",
+		    p->name, key.kind);
+		EVP_PKEY_free(key.pkey);
+		return -1;
+	}
+	struct key *items = NULL;
+	if (key_id(key.pkey, key.id) == 0)
+		items = reallocarray(k->items, k->count + 1, sizeof *items);
+	if (items == NULL) {
+		snprintf(err_r, err_size, "%s: out of memory for the key", p->name);
+		EVP_PKEY_free(key.pkey);
+		return -1;
+	}
+	k->items = items;
+	for (uint32_t i = 0; i < k->count; i++)
+		if (memcmp(items[i].id, key.id, sizeof key.id) == 0)
+			items[i].use = key.use |= items[i].use;
+	items[k->count++] = key;
+	return 0;
+}
+
+const struct key *
+keys_number(const struct keys *k, uint32_t n)
+{
+	return n < k->count ? &k->items[n] : NULL;
+}
+
+const struct key *
+keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID])
+{
+	for (uint32_t i = 0; i < k->count; i++)
+		if (memcmp(k->items[i].id, id, MSG_KEY_ID) == 0)
+			return &k->items[i];
+	return NULL;
+}
+
+void
+keys_free(struct keys *k)
+{
+	for (uint32_t i = 0; i < k->count; i++)
+		EVP_PKEY_free(k->items[i].pkey);
+	free(k->items);
+	*k = (struct keys){ 0 };
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The private keys of one generation, read once at start out of the keeper's bundle.
+ */
+#ifndef KEYS_H
+#define KEYS_H
+
+#include "../common/bundle.h"
+#include "../common/msg.h"
+
+#include <openssl/evp.h>
+
+struct key {
+	uint8_t id[MSG_KEY_ID]; /* SHA-256 of the SubjectPublicKeyInfo */
+	char kind[24];          /* "EC P-256", "RSA 2048", "Ed25519" */
+	uint32_t use;           /* enum piece_use, or-ed */
+	EVP_PKEY *pkey;
+};
+
+struct keys {
+	struct key *items; /* in the order of the bundle */
+	uint32_t count;
+};
+
+/*
+ * Room for so many keys in memory that is locked and left out of core dumps.  Call once, before
+ * the first keys_add.  Returns 1 if the memory is locked, 0 if the system did not permit that.
+ */
+int keys_lock_memory(size_t count);
+
+/*
+ * Read one PIECE_KEY: an unencrypted PEM of a kind that TLS can use (RSA of 2048 to 8192 bits, EC
+ * on P-256, P-384 or P-521, Ed25519).  A key that is there already gets the uses of both.
+ * Returns 0, or -1 with words for the administrator, which name the file, in err_r.
+ */
+int keys_add(struct keys *k, const struct piece *p, char *err_r, size_t err_size);
+
+/* The n-th key of the bundle, from 0, or NULL. */
+const struct key *keys_number(const struct keys *k, uint32_t n);
+
+/* The key of that name, or NULL. */
+const struct key *keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID]);
+
+void keys_free(struct keys *k);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * mailreeve-keeper: the process that holds the private keys.  Reads them out of its bundle, then
+ * signs handshakes for the workers and the checker, by message, until nobody is left to ask.
+ * It has no network, no file and no configuration, and no other process ever maps a key.
+ */
+#include "../common/bundle.h"
+#include "../common/child.h"
+#include "../common/log.h"
+#include "keys.h"
+#include "serve.h"
+
+#include <openssl/crypto.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Read every key; what is wrong with any of them goes to the master, then we end. */
+static void
+read_keys(const struct child *c, struct keys *keys)
+{
+	struct bundle *b = bundle_open(FD_BUNDLE);
+	if (b == NULL)
+		child_failed(c, "keeper: cannot read the bundle: %s", strerror(errno));
+	size_t count = 0, wrong = 0;
+	for (size_t i = 0; i < bundle_count(b); i++)
+		count += bundle_piece(b, i)->kind == PIECE_KEY;
+	if (!keys_lock_memory(count) && count > 0)
+		log_say(LOG_WARNING,
+		    "keeper: private keys cannot be locked in memory (RLIMIT_MEMLOCK); "
+		    "they may reach swap");
+	for (size_t i = 0; i < bundle_count(b); i++) {
+		const struct piece *p = bundle_piece(b, i);
+		struct msg_failed why = { 0 };
+		if (p->kind != PIECE_KEY || keys_add(keys, p, why.text, sizeof why.text) == 0)
+			continue;
+		chan_tell(&c->chan, MSG_FAILED, &why);
+		wrong++;
+	}
+	bundle_close(&b);
+	close(FD_BUNDLE);
+	if (wrong > 0)
+		_exit(1);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct child c;
+	struct keys keys = { 0 };
+	struct serve serve;
+
+	child_start(argc, argv, ROLE_KEEPER, &c);
+	log_open(FD_LOG, LOG_INFO, 0, !c.journal);
+	/* No file is read: neither openssl.cnf nor a provider's module. */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		child_failed(&c, "keeper: libcrypto does not start");
+	read_keys(&c, &keys);
+	struct loop *loop = loop_new();
+	if (loop == NULL || serve_start(&serve, loop, &c.chan, &keys) == -1)
+		child_failed(&c, "keeper: no event loop: %s", strerror(errno));
+	child_ready(&c);
+	while (serve_wanted(&serve))
+		if (loop_once(loop, -1) == -1)
+			fatal("keeper: waiting for messages: %s", strerror(errno));
+	serve_stop(&serve);
+	loop_free(&loop);
+	keys_free(&keys);
+	return 0;
+}

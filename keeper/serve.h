@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The keeper's channels: one to the master, one to every process that may have something signed.
+ */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include "../common/chan.h"
+#include "../common/loop.h"
+#include "keys.h"
+
+/* One process that asks for signatures. */
+struct signer {
+	struct watch watch;
+	struct chan chan; /* chan.peer is its role */
+	uint32_t slot;
+	int warned; /* a refusal was logged already */
+	struct serve *serve;
+	struct signer *next;
+};
+
+struct serve {
+	struct loop *loop;
+	struct keys *keys;
+	struct watch watch;
+	struct chan master;
+	struct signer *signers;
+};
+
+/* Serve the master's channel and, as they come, those of the signers.  0, or -1 with errno. */
+int serve_start(struct serve *s, struct loop *loop, const struct chan *master, struct keys *keys);
+
+/* Whether anybody is left to serve: the master, or after its death a signer. */
+int serve_wanted(const struct serve *s);
+
+/* Take over the keeper's end of a channel to a signer, in place of its earlier one. 0 or -1. */
+int serve_add(struct serve *s, enum role role, uint32_t slot, int fd);
+
+void serve_stop(struct serve *s);
+
+#endif
