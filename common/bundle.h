@@ -34,9 +34,9 @@ enum piece_use { USE_SERVER = 1 << 0, USE_CLIENT = 1 << 1 };
 
 struct piece {
 	enum piece_kind kind;
-	uint32_t owner;   /* PIECE_CERT: index of the frontend; PIECE_KEY: enum piece_use */
-	uint32_t key;     /* certificates: their PIECE_KEY in the keeper's bundle: the n-th, from 0 */
-	uint32_t flags;   /* PIECE_CERT: PIECE_FOUND */
+	uint32_t owner; /* PIECE_CERT: index of the frontend; PIECE_KEY: enum piece_use */
+	uint32_t key;   /* certificates: their PIECE_KEY in the keeper's bundle: the n-th, from 0 */
+	uint32_t flags; /* PIECE_CERT: PIECE_FOUND */
 	const char *name; /* the file it came from, as messages should call it; NUL-terminated */
 	const char *key_name; /* certificates: the file of the key; "" for the others */
 	const void *data;
@@ -48,8 +48,10 @@ struct piece {
 
 /*
  * Writing, in the master.  bundle_new makes an empty memory object, bundle_add appends a piece
- * (of keys, the master writes data from its one buffer and wipes that), bundle_seal ends it and
- * returns a descriptor on which nothing can be changed any more (the caller's), or -1 with errno.
+ * (of keys, the master writes data from its one buffer and wipes that) or returns -1 with errno,
+ * after which the writer is good for bundle_writer_free only.  bundle_seal ends it and returns a
+ * descriptor on which nothing can be changed any more (the caller's), or -1 with errno.  Neither
+ * name may be NULL.
  */
 struct bundle_writer;
 struct bundle_writer *bundle_new(const char *what);
@@ -60,11 +62,15 @@ void bundle_writer_free(struct bundle_writer **w);
 /* Whether two sealed bundles are the same, byte for byte; neither is mapped. -1 with errno. */
 int bundle_same(int fd_a, int fd_b);
 
-/* Reading, in a child.  Pieces point into the mapping and live as long as the bundle. */
+/*
+ * Reading, in a child.  Pieces point into the mapping and live as long as the bundle; fd may be
+ * closed.  NULL with errno, EINVAL for what is no sealed bundle.
+ */
 struct bundle;
 struct bundle *bundle_open(int fd);
 void bundle_close(struct bundle **b);
 size_t bundle_count(const struct bundle *b);
+/* NULL: there are not so many. */
 const struct piece *bundle_piece(const struct bundle *b, size_t n);
 /* The first piece of this kind with that name (NULL: any), or NULL. */
 const struct piece *bundle_find(const struct bundle *b, enum piece_kind kind, const char *name);
