@@ -6,13 +6,13 @@
  * that is wrong is told at once; a conf with an error never leaves this file.
  */
 #include "conf_int.h"
-#include "log.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <syslog.h>
 #include <unistd.h>
 
 /* The defaults of the top level. */
@@ -74,22 +74,6 @@ conf_free(struct conf **conf)
 	arena_free(&arena);
 }
 
-static char *
-canonical(config_t *tree)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
-
-	if (f == NULL)
-		fatal("out of memory");
-	config_set_options(tree, CONFIG_OPTION_SEMICOLON_SEPARATORS);
-	config_write(tree, f);
-	if (fclose(f) != 0)
-		fatal("out of memory");
-	return text;
-}
-
 /* Everything after the text is in one piece. */
 static void
 read_tree(struct reader *r, const char *merged, char **text_r)
@@ -109,7 +93,7 @@ read_tree(struct reader *r, const char *merged, char **text_r)
 		if (r->errors == 0)
 			warn_all(r);
 		if (r->errors == 0 && text_r != NULL)
-			*text_r = canonical(&tree);
+			*text_r = canon_write(r, &tree);
 	}
 	config_destroy(&tree);
 }
@@ -160,26 +144,39 @@ conf_parse(const char *text, const char *name, const char *dir, struct problems 
 	return finish(&r, conf_text_merge(&r, text, name), p, NULL);
 }
 
+/* Whether a name of len bytes is this one, or this "*.name" with one label in place of the star. */
+static int
+is_named(const char *name, const char *sni, size_t len)
+{
+	size_t first = 0;
+
+	if (strncmp(name, "*.", 2) == 0) {
+		first = strcspn(sni, ".");
+		if (first == 0 || first >= len)
+			return 0;
+		name++;
+	}
+	return strlen(name) == len - first && strncasecmp(name, sni + first, len - first) == 0;
+}
+
 uint32_t
 conf_route(const struct conf *c, uint32_t frontend, const char *sni)
 {
 	const struct conf_frontend *f = &c->frontends[frontend];
-	const char *rest;
+	size_t len;
 
 	if (sni == NULL)
 		return f->backend;
-	rest = strchr(sni, '.');
+	/* A final dot says the same name. */
+	len = strlen(sni);
+	if (len > 0 && sni[len - 1] == '.')
+		len--;
 	for (size_t i = 0; i < f->route_count; i++) {
 		const struct conf_texts *names = &f->routes[i].sni;
 
-		for (size_t j = 0; j < names->count; j++) {
-			const char *name = names->items[j];
-			int wild = strncmp(name, "*.", 2) == 0;
-
-			if (wild ? rest != NULL && rest > sni && strcasecmp(name + 1, rest) == 0 :
-				   strcasecmp(name, sni) == 0)
+		for (size_t j = 0; j < names->count; j++)
+			if (is_named(names->items[j], sni, len))
 				return f->routes[i].backend;
-		}
 	}
 	return f->backend;
 }

@@ -17,9 +17,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CONF_NAME    64   /* bytes of a name, without its NUL */
-#define CONF_SERVERS 8192 /* servers of all backends together; slots on the board */
-#define CONF_FAMILY  8    /* slots of a server with resolve = "all" */
+#define CONF_NAME      64 /* bytes of a name, without its NUL */
+#define CONF_FRONTENDS 1024
+#define CONF_BACKENDS  1024
+#define CONF_SERVERS   8192 /* servers of all backends together; slots on the board */
+#define CONF_FAMILY    8    /* slots of a server with resolve = "all" */
 
 enum protocol {
 	PROTO_TCP,

@@ -20,7 +20,8 @@ key_back_tls(struct reader *r, const struct key *k, config_setting_t *s, void *f
 	if (!config_setting_is_group(s))
 		return;
 	if (t->key != NULL && t->certificate == NULL)
-		reader_error(r, s, "key without certificate");
+		reader_error(
+		    r, s, "key = \"%s\" needs certificate, the file of its certificate", t->key);
 }
 
 void
@@ -199,18 +200,23 @@ void
 read_backends(struct reader *r)
 {
 	config_setting_t *list = r->top->backends;
+	int line = list == NULL ? 0 : (int)config_setting_source_line(list);
 	size_t count = list == NULL ? 0 : value_count(list);
 
+	if (count > CONF_BACKENDS) {
+		reader_error_at(r, line, "more than %d backends", CONF_BACKENDS);
+		count = CONF_BACKENDS;
+	}
 	if (count == 0)
-		reader_error_at(r, list == NULL ? 0 : (int)config_setting_source_line(list),
-		    "there is no backend; write backends = ( { name = \"…\"; … } )");
+		reader_error_at(
+		    r, line, "there is no backend; write backends = ( { name = \"…\"; … } )");
 	r->backs = arena_zalloc(r->arena, count + 1, sizeof(*r->backs));
 	r->conf->backends = arena_zalloc(r->arena, count + 1, sizeof(*r->conf->backends));
 	r->conf->backend_count = count;
 	for (size_t i = 0; i < count; i++)
 		read_backend(r, value_at(list, i), (uint32_t)i);
 	if (r->conf->server_count > CONF_SERVERS || r->conf->slot_count > CONF_SERVERS)
-		reader_error_at(r, (int)config_setting_source_line(list),
+		reader_error_at(r, line,
 		    "more than %d servers in all (each with resolve = \"all\" counts %d)",
 		    CONF_SERVERS, CONF_FAMILY);
 }

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Until the end of the checks: a name that no backend has. */
+#define NO_BACKEND UINT32_MAX
+
 static int
 find_backend(struct reader *r, const char *name, uint32_t *index_r)
 {
@@ -25,7 +28,7 @@ static uint32_t
 need_backend(struct reader *r, const struct front *f, const char *name, int line)
 {
 	struct nearest near = { .wanted = name };
-	uint32_t index = 0;
+	uint32_t index = NO_BACKEND;
 
 	if (name == NULL || find_backend(r, name, &index))
 		return index;
@@ -37,7 +40,7 @@ need_backend(struct reader *r, const struct front *f, const char *name, int line
 		    name, near.best, reader_line(r, r->backs[index].b.line, line));
 	else
 		reader_error_at(r, line, "frontend \"%s\": no backend \"%s\"", f->f.name, name);
-	return 0;
+	return NO_BACKEND;
 }
 
 static void
@@ -46,10 +49,10 @@ find_backends(struct reader *r)
 	for (size_t i = 0; i < r->conf->frontend_count; i++) {
 		struct front *f = &r->fronts[i];
 
-		f->f.backend = need_backend(r, f, f->backend, f->f.line);
+		f->f.backend = need_backend(r, f, f->backend, f->backend_line);
 		for (size_t j = 0; j < f->f.route_count; j++)
-			f->f.routes[j].backend =
-			    need_backend(r, f, f->read_routes[j].backend, f->f.routes[j].line);
+			f->f.routes[j].backend = need_backend(
+			    r, f, f->read_routes[j].backend, f->read_routes[j].backend_line);
 	}
 }
 
@@ -58,11 +61,11 @@ static void
 each_use(struct reader *r, struct front *f,
     void (*fn)(struct reader *r, struct front *f, struct back *b, int line))
 {
-	if (r->conf->backend_count == 0)
-		return;
-	fn(r, f, &r->backs[f->f.backend], f->f.line);
+	if (f->f.backend != NO_BACKEND)
+		fn(r, f, &r->backs[f->f.backend], f->backend_line);
 	for (size_t i = 0; i < f->f.route_count; i++)
-		fn(r, f, &r->backs[f->f.routes[i].backend], f->f.routes[i].line);
+		if (f->f.routes[i].backend != NO_BACKEND)
+			fn(r, f, &r->backs[f->f.routes[i].backend], f->read_routes[i].backend_line);
 }
 
 /* Whichever of both has a protocol gives it to the other. */

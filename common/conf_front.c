@@ -84,8 +84,14 @@ read_tls(struct reader *r, struct front *f)
 		    f->f.name);
 	else if (t->certificates.count == 0 && r->errors == 0)
 		reader_error(r, group, "certificates of frontend \"%s\" is empty", f->f.name);
-	if (t->verify == VERIFY_NONE)
+	if (t->verify == VERIFY_NONE) {
+		if (config_setting_get_member(group, "client_ca") != NULL)
+			reader_warn_at(r, t->line,
+			    "client_ca does nothing while verify is \"none\"; no client "
+			    "certificate "
+			    "is asked for");
 		return;
+	}
 	if (t->client_ca == NULL)
 		reader_error(r, group, "verify = \"%s\" needs client_ca, a file of CA certificates",
 		    word_name(words_verify, (int)t->verify));
@@ -95,6 +101,15 @@ read_tls(struct reader *r, struct front *f)
 		    "tickets = true cannot stand with client certificates: whoever has a ticket "
 		    "key could take any name");
 	t->tickets = 0;
+}
+
+/* Where the backend is named, for a name that no backend has. */
+static int
+backend_line(const config_setting_t *group)
+{
+	const config_setting_t *s = config_setting_get_member(group, "backend");
+
+	return (int)config_setting_source_line(s != NULL ? s : group);
 }
 
 static int
@@ -116,6 +131,7 @@ read_route(struct reader *r, const struct front *f, config_setting_t *s, struct 
 	read_group(r, s, SCOPE_ROUTE, route);
 	if (config_setting_get_member(s, "sni") == NULL)
 		reader_error(r, s, "a route of frontend \"%s\" has no sni", f->f.name);
+	route->backend_line = backend_line(s);
 	if (config_setting_get_member(s, "backend") == NULL)
 		reader_error(r, s, "a route of frontend \"%s\" has no backend", f->f.name);
 	for (size_t i = 0; i < route->r.sni.count; i++) {
@@ -171,6 +187,7 @@ read_frontend(struct reader *r, config_setting_t *s, uint32_t index)
 	read_group(r, s, SCOPE_FRONT, f);
 	if (config_setting_get_member(s, "name") == NULL)
 		reader_error(r, s, "this frontend has no name");
+	f->backend_line = backend_line(s);
 	if (config_setting_get_member(s, "backend") == NULL)
 		reader_error(r, s, "frontend \"%s\" has no backend", f->f.name);
 	read_bind(r, f, index);
@@ -182,11 +199,16 @@ void
 read_frontends(struct reader *r)
 {
 	config_setting_t *list = r->top->frontends;
+	int line = list == NULL ? 0 : (int)config_setting_source_line(list);
 	size_t count = list == NULL ? 0 : value_count(list);
 
+	if (count > CONF_FRONTENDS) {
+		reader_error_at(r, line, "more than %d frontends", CONF_FRONTENDS);
+		count = CONF_FRONTENDS;
+	}
 	if (count == 0)
-		reader_error_at(r, list == NULL ? 0 : (int)config_setting_source_line(list),
-		    "there is no frontend; write frontends = ( { name = \"…\"; … } )");
+		reader_error_at(
+		    r, line, "there is no frontend; write frontends = ( { name = \"…\"; … } )");
 	r->fronts = arena_zalloc(r->arena, count + 1, sizeof(*r->fronts));
 	r->conf->frontends = arena_zalloc(r->arena, count + 1, sizeof(*r->conf->frontends));
 	r->conf->frontend_count = count;

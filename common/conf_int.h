@@ -28,6 +28,7 @@ struct conf_lines {
 struct front {
 	struct conf_frontend f; /* protocol PROTO_COUNT: not given */
 	const char *backend;
+	int backend_line;
 	config_setting_t *bind, *tls, *routes;
 	struct route *read_routes; /* as many as f.routes */
 };
@@ -35,6 +36,7 @@ struct front {
 struct route {
 	struct conf_route r;
 	const char *backend;
+	int backend_line;
 };
 
 /* A backend while it is read. */
@@ -127,6 +129,13 @@ const char *reader_line(struct reader *r, int line, int from);
 char *conf_text_read(struct reader *r, const char *path);
 char *conf_text_merge(struct reader *r, const char *text, const char *name);
 
+/*
+ * conf_canon.c: the canonical text (malloc), and, when that is read again, the lines that the
+ * administrator wrote instead of its own.
+ */
+char *canon_write(struct reader *r, config_t *tree);
+void canon_lines(struct reader *r, const char *text);
+
 /* conf_words.c */
 extern const struct word words_protocol[], words_balance[], words_send_proxy[], words_check_type[],
     words_sandbox[], words_level[], words_format[], words_connections[], words_client[],
@@ -145,18 +154,21 @@ void nearest_try(struct nearest *n, const char *candidate);
 /* conf_keys.c: read all keys of a group into base. */
 void read_group(struct reader *r, config_setting_t *s, enum scope scope, void *base);
 
-/* conf_read.c: readers of values.  field is where the value goes. */
+/* conf_read.c, conf_read_text.c: readers of values.  field is where the value goes. */
 typedef void key_reader(struct reader *r, const struct key *k, config_setting_t *s, void *field);
 key_reader key_group, key_later, key_number, key_port, key_bool, key_duration, key_word, key_bits,
     key_version, key_text, key_payload, key_name, key_path, key_paths, key_user, key_host,
     key_texts, key_connections, key_socket;
-/* A list, an array or a single value: how many, and which. */
+/* conf_value.c.  A list, an array or a single value: how many, and which. */
 size_t value_count(const config_setting_t *s);
 config_setting_t *value_at(config_setting_t *s, size_t n);
 /* The name of a key or of the key whose element this is. */
 const char *value_key(const config_setting_t *s);
 /* The value for a message: "\"x\"", "5", "true", "{ ... }". */
 const char *value_shown(struct reader *r, const config_setting_t *s);
+/* KEY = VALUE and what is wrong with it. */
+#define value_wrong(r, s, fmt, ...) \
+	reader_error(r, s, "%s = %s " fmt, value_key(s), value_shown(r, s), __VA_ARGS__)
 /* Its text, or NULL and an error. */
 const char *value_text(struct reader *r, const config_setting_t *s);
 /* Whether this is a DNS name (1 to 253 bytes of letters, digits, `-`, `_` and dots). */

@@ -23,11 +23,16 @@
 
 enum { TEXT_MAX = 8 << 20, INCLUDE_MAX = 10, DEPTH_MAX = 16 };
 
+/* A name in the output. */
+struct span {
+	size_t at, len;
+};
+
 struct bracket {
 	char open;
-	int is_list;   /* a [ that had a group in it */
-	size_t offset; /* of the bracket in the output */
-	const char *key;
+	int is_list; /* a [ that had a group in it */
+	size_t at;   /* in the output */
+	struct span key;
 };
 
 /* The merged text so far. */
@@ -39,8 +44,8 @@ struct merge {
 	size_t len, room;
 	struct bracket stack[DEPTH_MAX];
 	int depth, includes;
-	const char *name; /* the last name, and the one before the last = */
-	const char *key;
+	struct span name; /* the last name, and the one before the last = */
+	struct span key;
 	int failed;
 };
 
@@ -52,44 +57,47 @@ struct input {
 	int blank; /* white space or a comment since the last token */
 };
 
-/*
- * The whole of a regular file, which *text_r gets (malloc).  Returns NULL, or what is wrong.
- */
-static const char *
-read_file(const char *path, char **text_r)
+/* The whole of an open file; NULL and words for what is wrong. */
+static char *
+read_all(int fd, const char **why_r)
 {
-	const char *why = NULL;
-	struct stat st;
-	char *text = NULL;
+	char *text = calloc(1, TEXT_MAX + 1);
 	size_t len = 0;
-	ssize_t n = 1;
+	ssize_t n;
+
+	if (text == NULL)
+		fatal("out of memory");
+	while (len < TEXT_MAX && (n = read(fd, text + len, TEXT_MAX - len)) > 0)
+		len += (size_t)n;
+	if (len == TEXT_MAX)
+		*why_r = "longer than 8 MiB";
+	else if (n == -1)
+		*why_r = strerror(errno);
+	else if (memchr(text, '\0', len) != NULL)
+		*why_r = "there is a NUL byte in it";
+	else
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* The same for a path, which must be a regular file: nothing that may block or has no end. */
+static char *
+read_file(const char *path, const char **why_r)
+{
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char *text = NULL;
+	struct stat st;
 
 	if (fd == -1 || fstat(fd, &st) == -1)
-		why = strerror(errno);
+		*why_r = strerror(errno);
 	else if (!S_ISREG(st.st_mode))
-		why = "not a regular file";
-	else if (st.st_size > TEXT_MAX)
-		why = "longer than 8 MiB";
-	else if ((text = calloc(1, (size_t)st.st_size + 1)) == NULL)
-		fatal("out of memory");
-	while (why == NULL && n > 0 && len < (size_t)st.st_size) {
-		n = read(fd, text + len, (size_t)st.st_size - len);
-		if (n == -1)
-			why = strerror(errno);
-		else
-			len += (size_t)n;
-	}
-	if (why == NULL && memchr(text, '\0', len) != NULL)
-		why = "there is a NUL byte in it";
+		*why_r = "not a regular file";
+	else
+		text = read_all(fd, why_r);
 	if (fd != -1)
 		close(fd);
-	if (why != NULL) {
-		free(text);
-		text = NULL;
-	}
-	*text_r = text;
-	return why;
+	return text;
 }
 
 static void merge_input(struct merge *m, const char *text, const char *file);
@@ -98,7 +106,7 @@ static void
 put(struct merge *m, const char *bytes, size_t n)
 {
 	if (m->room - m->len <= n) {
-		m->room = (m->room + n) * 2;
+		m->room = (m->room + n + 64) * 2;
 		m->out = realloc(m->out, m->room);
 		if (m->out == NULL)
 			fatal("out of memory");
@@ -249,14 +257,12 @@ take_name(struct merge *m, struct input *in)
 {
 	size_t n = 1;
 
-	while (isalnum((unsigned char)in->at[n]) || strchr("-_*", in->at[n]) != NULL) {
-		if (in->at[n] == '\0')
-			break;
+	while (isalnum((unsigned char)in->at[n]) ||
+	    (in->at[n] != '\0' && strchr("-_*", in->at[n]) != NULL))
 		n++;
-	}
 	place(m, in, 0);
+	m->name = (struct span){ m->len, n };
 	put(m, in->at, n);
-	m->name = arena_printf(m->r->arena, "%.*s", (int)n, in->at);
 	in->at += n;
 }
 
@@ -267,17 +273,17 @@ take_open(struct merge *m, struct input *in)
 
 	if (*in->at == '{' && b != NULL && b->open == '[') {
 		if (!b->is_list)
-			wrong(m, in, "%s = [ { … } ]: groups stand in ( ), not in [ ]",
-			    b->key != NULL ? b->key : "?");
+			wrong(m, in, "%.*s = [ { … } ]: groups stand in ( ), not in [ ]",
+			    (int)b->key.len, m->out + b->key.at);
 		b->is_list = 1;
-		m->out[b->offset] = '(';
+		m->out[b->at] = '(';
 	}
 	if (m->depth == DEPTH_MAX) {
 		fail(m, in, "groups and lists are nested too deeply here");
 		return;
 	}
 	place(m, in, 0);
-	m->stack[m->depth++] = (struct bracket){ .open = *in->at, .offset = m->len, .key = m->key };
+	m->stack[m->depth++] = (struct bracket){ .open = *in->at, .at = m->len, .key = m->key };
 	put(m, in->at++, 1);
 }
 
@@ -324,7 +330,8 @@ take_include(struct merge *m, struct input *in)
 		fail(m, in, "@include in @include, too deep: does a file include itself?");
 		return 1;
 	}
-	if ((why = read_file(path, &text)) != NULL) {
+	text = read_file(path, &why);
+	if (text == NULL) {
 		wrong(m, in, "cannot include %s: %s", path, why);
 		m->failed = 1;
 		return 1;
@@ -383,6 +390,8 @@ conf_text_merge(struct reader *r, const char *text, const char *name)
 
 	put(&m, "", 0);
 	merge_input(&m, text, arena_strdup(r->arena, name));
+	if (r->dir == NULL)
+		canon_lines(r, text);
 	if (m.failed) {
 		free(m.out);
 		return NULL;
@@ -396,8 +405,8 @@ conf_text_read(struct reader *r, const char *path)
 	const char *why;
 	char *text, *merged;
 
-	why = read_file(path, &text);
-	if (why != NULL) {
+	text = read_file(path, &why);
+	if (text == NULL) {
 		reader_error_at(r, 0, "%s", why);
 		return NULL;
 	}
