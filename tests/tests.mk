@@ -123,3 +123,12 @@ fuzz: $(addprefix $(O)/fuzz/,$(FUZZERS))
 	    $(O)/fuzz/found/$$f tests/fuzz/corpus/$$f || exit 1; done
 
 .PHONY: proxy-decode fuzz-replay fuzz
+
+# The hand-over as a model, every reachable state of it; `make check` lets one worker die, not two.
+model:
+	@mkdir -p $(O)
+	@tests/model/run.sh $(O) $(DEATHS)
+model-short:
+	@$(MAKE) --no-print-directory model DEATHS=1
+CHECKS += model-short
+.PHONY: model model-short
