@@ -14,17 +14,23 @@ O       ?= build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 
+WERROR ?= -Werror # a package's build leaves it out: its compiler is not ours
+
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wcast-qual -Wvla -Wformat=2 -Wundef -Werror
+	-Wcast-qual -Wvla -Wformat=2 -Wundef $(WERROR)
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
 	-ftrivial-auto-var-init=$(if $(findstring clang,$(CC)),pattern,zero)
 FORTIFY ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
 SANITIZE ?=
 
-BUILD := -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' $(WARN) $(HARDEN) $(FORTIFY) \
-	$(SANITIZE) -MMD -MP
-LINK := $(HARDEN_LINK) $(SANITIZE)
+# Where the master finds the other programs; without it, where it lies itself.
+LIBEXEC ?=
+LIBEXEC_DEFINE := $(if $(LIBEXEC),-DMAILREEVE_LIBEXEC='"$(LIBEXEC)"')
+
+BUILD := $(CPPFLAGS) -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' $(LIBEXEC_DEFINE) \
+	$(WARN) $(HARDEN) $(FORTIFY) $(SANITIZE) -MMD -MP
+LINK := $(HARDEN_LINK) $(SANITIZE) $(LDFLAGS)
 
 PROGRAMS := mailreeve mailreeve-worker mailreeve-checker mailreeve-keeper mailreevectl
 FOLDERS  := master worker checker keeper ctl
@@ -63,6 +69,7 @@ $(O)/obj/%.o: %.c Makefile VERSION
 	$(CC) $(BUILD) $(CFLAGS) -c -o $@ $<
 
 include tests/tests.mk
+include packaging/packaging.mk
 
 .PHONY: all
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

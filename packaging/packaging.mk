@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+#
+# What leaves the tree: installation, the tarball, Debian's and the rpm package, and what they are
+# held to.  Included by the Makefile.
+
+DESTDIR    ?=
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+SBINDIR    ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/mailreeve
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/mailreeve
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
+
+# The programs that are installed know where the others are, so they are built apart.
+INSTALLED := $(O)/install$(subst /,-,$(LIBEXECDIR))
+
+UNITS_SYSTEMD := $(wildcard packaging/systemd/*.in)
+
+install:
+	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) all
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR)/mailreeve $(UNITDIR) \
+	  $(SYSUSERDIR) $(TMPFILEDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples)
+	install -m 0755 $(INSTALLED)/mailreeve $(INSTALLED)/mailreevectl $(DESTDIR)$(SBINDIR)
+	install -m 0755 $(addprefix $(INSTALLED)/mailreeve-,worker checker keeper) $(DESTDIR)$(LIBEXECDIR)
+	[ -e $(DESTDIR)$(SYSCONFDIR)/mailreeve/mailreeve.conf ] || \
+	  install -m 0644 conf/mailreeve.conf $(DESTDIR)$(SYSCONFDIR)/mailreeve
+	install -m 0644 conf/mailreeve.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 0644 master/mailreeve.8 ctl/mailreevectl.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 0644 README.md SECURITY.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 conf/mailreeve.conf conf/nftables.conf $(wildcard conf/examples/*) \
+	  $(DESTDIR)$(DOCDIR)/examples
+	install -m 0755 conf/certbot-deploy-hook $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 packaging/systemd/mailreeve.sysusers $(DESTDIR)$(SYSUSERDIR)/mailreeve.conf
+	install -m 0644 packaging/systemd/mailreeve.tmpfiles $(DESTDIR)$(TMPFILEDIR)/mailreeve.conf
+	for unit in $(UNITS_SYSTEMD); do \
+	  sed 's|@SBINDIR@|$(SBINDIR)|g' $$unit >$(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) && \
+	  chmod 0644 $(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) || exit 1; \
+	done
+
+# One time for everything that is packed: the last commit's, or in a tree without git the time of
+# the file that `make dist` put there.
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y VERSION))
+DIST  := mailreeve-$(VERSION)
+
+dist: $(O)/$(DIST).tar.gz
+	@echo $<
+
+# Files that git knows, as they stand in the tree; without git, all but what was built.
+$(O)/$(DIST).tar.gz: FORCE
+	@mkdir -p $(O)
+	@{ git ls-files -z 2>/dev/null || find . -path './build*' -prune -o -type f -printf '%P\0'; } | \
+	  LC_ALL=C sort -z | tar --null --no-recursion -T - --transform 's|^|$(DIST)/|S' \
+	  --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w --mtime=@$(EPOCH) \
+	  --format=ustar -cf - | gzip -9n >$@.new
+	@mv $@.new $@
+
+# In a tree of its own under O/, so that debian/ is where Debian's tools want it.
+deb: $(O)/$(DIST).tar.gz
+	@rm -rf $(O)/deb && mkdir -p $(O)/deb
+	@tar -C $(O)/deb -xf $<
+	@cp $< $(O)/deb/mailreeve_$(VERSION).orig.tar.gz
+	@cp -r packaging/debian $(O)/deb/$(DIST)/debian
+	@sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(date -Ru -d @$(EPOCH))/" \
+	  packaging/debian/changelog.in >$(O)/deb/$(DIST)/debian/changelog
+	@rm $(O)/deb/$(DIST)/debian/changelog.in
+	cd $(O)/deb/$(DIST) && SOURCE_DATE_EPOCH=$(EPOCH) MAKEFLAGS= dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
+	@ls $(O)/deb/*.deb
+
+rpm: $(O)/$(DIST).tar.gz
+	@rm -rf $(O)/rpm && mkdir -p $(O)/rpm/SOURCES $(O)/rpm/SPECS
+	@cp $< $(O)/rpm/SOURCES
+	@sed 's/@VERSION@/$(VERSION)/' packaging/rpm/mailreeve.spec >$(O)/rpm/SPECS/mailreeve.spec
+	SOURCE_DATE_EPOCH=$(EPOCH) MAKEFLAGS= rpmbuild --quiet --nodeps -bb -D '_topdir $(abspath $(O))/rpm' \
+	  -D 'use_source_date_epoch_as_buildtime 1' -D 'clamp_mtime_to_source_date_epoch 1' \
+	  -D '_buildhost reproducible' $(O)/rpm/SPECS/mailreeve.spec
+	@ls $(O)/rpm/RPMS/*/*.rpm
+
+# The manual, the default file and the examples name every key and command that the programs know,
+# and no other.
+docs: $(O)/docs/keys
+	@/usr/bin/python3 packaging/docs.py $(O)/docs/keys
+
+$(O)/docs/keys: $(O)/obj/tests/lib/keys.o $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
+
+# What packages are held to; needs no running service.
+check-packages: docs
+	@MAILREEVE_O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/packaging
+
+CHECKS += check-packages
+
+FORCE:
+.PHONY: FORCE install dist deb rpm docs check-packages

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * What the programs know, for `make docs`: a line `key GROUP NAME` for every key of the
+ * configuration and `command WORDS` for every control command.
+ */
+#include "../../common/conf.h"
+#include "../../common/control.h"
+
+#include <stdio.h>
+
+static void
+print_key(const char *group, const char *key, void *arg)
+{
+	(void)arg;
+	printf("key %s %s\n", *group ? group : "top", key);
+}
+
+int
+main(void)
+{
+	conf_each_key(print_key, NULL);
+	for (int i = 0; i < CONTROL_COUNT; i++)
+		printf("command %s\n", control_commands[i].words);
+	return 0;
+}
