@@ -23,9 +23,6 @@ enum piece_kind {
 	PIECE_SEED = 9,     /* keeper: the seed of the ticket keys, raw bytes */
 };
 
-/* The name of the PIECE_CA that stands for a ca_file which is not given: the system's. */
-#define PIECE_SYSTEM_CA "system"
-
 /* Name of the PIECE_CA that serves where no ca_file is given: the system's certificates. */
 #define BUNDLE_SYSTEM_CA "system"
 

@@ -36,12 +36,16 @@ struct child {
 	int testing;      /* `mailreeve -t`: say READY or FAILED, then end */
 	int required;     /* sandbox = "required" */
 	const char *root; /* empty directory for chroot; "" when drop is 0 */
+	/* What follows is no argument: child_start and the program's own sandbox fill it. */
 	struct chan chan; /* to the master */
+	uint32_t layers;  /* enum sandbox_layer, or-ed: those that stand */
 };
+
+#define CHILD_WORKERS 1024 /* the most that there may be */
 
 /*
  * Arguments for a child, as execve wants them: child_args writes into buf and argv_r (at least
- * CHILD_ARGS + 1 pointers); name is argv[0].  chan is not used.
+ * CHILD_ARGS + 1 pointers); name is argv[0].  name and root together have at most 300 bytes.
  */
 #define CHILD_ARGS     12
 #define CHILD_ARGS_BUF 512
@@ -52,10 +56,16 @@ void child_args(const struct child *c, const char *name, char buf[CHILD_ARGS_BUF
  * A child's first act: read the arguments, close every descriptor but the ones above, chroot,
  * groups, gid, uid, no_new_privs, not dumpable, limits; each step checked.  Ends the process with
  * a line on FD_LOG when a step fails: a child is never half dropped.
+ *
+ * From then on it ignores SIGPIPE and the signals that are meant for the master (HUP, INT, QUIT,
+ * TERM, USR1, USR2): it ends as its channel says, or by SIGKILL.
  */
 void child_start(int argc, char **argv, enum role role, struct child *c_r);
 
-/* Tell the master that we serve, or why we cannot; child_failed then ends the process. */
+/*
+ * Tell the master that we serve, and which layers stand; or why we cannot, one message for each
+ * line of the text, and end the process with status 1.
+ */
 void child_ready(const struct child *c);
 void child_failed(const struct child *c, const char *fmt, ...)
     __attribute__((noreturn, format(printf, 2, 3)));

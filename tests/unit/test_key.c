@@ -6,9 +6,8 @@
  */
 #include "../../common/tls/key.h"
 
-#include "../../common/log.h"
-#include "../../keeper/serve.h"
 #include "../lib/certs.h"
+#include "../lib/fork_keeper.h"
 #include "../lib/shake.h"
 
 #include <check.h>
@@ -16,8 +15,6 @@
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,52 +25,18 @@ static EVP_PKEY *keys[KINDS + 1]; /* the last one is unknown to the keeper */
 static X509 *certs[KINDS + 1];
 static struct chan channel; /* to the keeper of the moment */
 
-/* Start a keeper that has the first KINDS keys; returns its process and sets channel. */
 static pid_t
 keeper_start(void)
 {
-	struct chan master, master_end, ours, theirs;
-	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_KEEPER, &master, &master_end), 0);
-	ck_assert_int_eq(chan_pair(ROLE_WORKER, ROLE_KEEPER, &ours, &theirs), 0);
-	pid_t pid = fork();
-	if (pid != 0) {
-		chan_close(&master_end);
-		chan_close(&theirs);
-		close(master.fd); /* as when the master has died: it serves until we go */
-		channel = ours;
-		return pid;
-	}
-	chan_close(&master);
-	chan_close(&ours);
-	log_open(2, LOG_EMERG, 0, 0); /* its warnings are no news here */
-	struct keys k = { 0 };
-	for (int i = 0; i < KINDS; i++) {
-		char *pem = certs_key_pem(keys[i], NULL), err[256];
-		struct piece p = { .kind = PIECE_KEY,
-			.owner = USE_SERVER | USE_CLIENT,
-			.name = "key.pem",
-			.data = pem,
-			.size = strlen(pem) };
-		if (keys_add(&k, &p, err, sizeof err) == -1)
-			_exit(2);
-	}
-	struct loop *loop = loop_new();
-	struct serve s;
-	if (serve_start(&s, loop, &master_end, &k) == -1 ||
-	    serve_add(&s, ROLE_WORKER, 0, theirs.fd) == -1)
-		_exit(3);
-	while (serve_wanted(&s))
-		loop_once(loop, -1);
-	_exit(0);
+	pid_t pid = fork_keeper(keys, KINDS, &channel);
+	ck_assert_int_gt(pid, 0);
+	return pid;
 }
 
 static void
 keeper_stop(pid_t pid)
 {
-	int status;
-	chan_close(&channel);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ck_assert(fork_keeper_end(pid, &channel));
 }
 
 /* A context with certificate n; its key at the keeper, or here. */
