@@ -70,7 +70,8 @@ step_peek(struct conn *c)
 		case HELLO_WHOLE:
 			if (c->setup->sni[0])
 				c->setup->client.sni = c->setup->sni;
-			c->backend = conf_route(c->worker->conf, conn_frontend(c), c->setup->sni);
+			c->backend =
+			    conf_route(c->worker->conf, conn_frontend_index(c), c->setup->sni);
 			return CONN_PICK;
 		case HELLO_BAD:
 			conn_reason(c, END_TLS_ERROR, "not a TLS ClientHello");
@@ -120,8 +121,7 @@ note_facts(struct conn *c)
 static void
 count_handshake(const struct conn *c, int ok)
 {
-	struct tally_frontend *t =
-	    &c->worker->tally->frontends[c->worker->conf->listeners[c->listener].frontend];
+	struct tally_frontend *t = &c->worker->tally->frontends[conn_frontend_index(c)];
 
 	(void)atomic_fetch_add_explicit(
 	    ok ? &t->handshakes : &t->tls_errors, 1, memory_order_relaxed);
@@ -151,7 +151,7 @@ step_handshake(struct conn *c)
 	enum io io;
 
 	if (!c->client.ssl) {
-		ssl = tls_client_new(c->worker->tls, conf->listeners[c->listener].frontend);
+		ssl = tls_client_new(c->worker->tls, conn_frontend_index(c));
 		if (!ssl || side_start_tls(&c->client, ssl) == -1) {
 			conn_reason(c, END_INTERNAL, "no memory for TLS");
 			return CONN_DRAIN;
@@ -165,7 +165,7 @@ step_handshake(struct conn *c)
 	c->ms_tls = (uint32_t)(loop_now(c->worker->loop) - c->began_ms);
 	note_facts(c);
 	count_handshake(c, 1);
-	c->backend = conf_route(conf, conn_frontend(c), c->setup->sni);
+	c->backend = conf_route(conf, conn_frontend_index(c), c->setup->sni);
 	to_master_shaken(&c->worker->report, c->id);
 	return CONN_PICK;
 }

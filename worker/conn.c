@@ -84,12 +84,16 @@ conn_end_text(enum conn_end end)
 	return text[end];
 }
 
+uint32_t
+conn_frontend_index(const struct conn *c)
+{
+	return c->worker->conf->listeners[c->listener].frontend;
+}
+
 const struct conf_frontend *
 conn_frontend(const struct conn *c)
 {
-	const struct conf *conf = c->worker->conf;
-
-	return &conf->frontends[conf->listeners[c->listener].frontend];
+	return &c->worker->conf->frontends[conn_frontend_index(c)];
 }
 
 const struct conf_backend *

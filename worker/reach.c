@@ -72,7 +72,7 @@ expire_attempt(struct conn *c)
 static enum conn_state
 no_server(struct conn *c, enum conn_end end)
 {
-	uint32_t frontend = c->worker->conf->listeners[c->listener].frontend;
+	uint32_t frontend = conn_frontend_index(c);
 
 	(void)atomic_fetch_add_explicit(
 	    &c->worker->tally->frontends[frontend].refused, 1, memory_order_relaxed);
@@ -246,7 +246,6 @@ step_server_tls(struct conn *c)
 {
 	const struct conf_backend *b = conn_backend(c);
 	char name[ADDR_TEXT], why[160];
-	enum io io;
 	SSL *ssl;
 
 	if (!c->server.ssl) {
@@ -255,7 +254,7 @@ step_server_tls(struct conn *c)
 			return attempt_failed(c, "no memory for TLS");
 		SSL_set_connect_state(ssl);
 	}
-	switch (io = side_shake(&c->server)) {
+	switch (side_shake(&c->server)) {
 	case IO_DONE:
 		return reached(c);
 	case IO_WAIT:

@@ -24,6 +24,7 @@ struct setup {
 };
 
 /* The frontend and backend that a connection belongs to. */
+uint32_t conn_frontend_index(const struct conn *c);
 const struct conf_frontend *conn_frontend(const struct conn *c);
 const struct conf_backend *conn_backend(const struct conn *c);
 

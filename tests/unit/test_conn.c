@@ -51,10 +51,10 @@ balance_pick(struct balancer *b, uint32_t back, const struct addr *peer, const s
 }
 
 uint32_t
-conf_route(const struct conf *c, const struct conf_frontend *f, const char *sni)
+conf_route(const struct conf *c, uint32_t f, const char *sni)
 {
-	(void)c, (void)sni;
-	return f->backend;
+	(void)sni;
+	return c->frontends[f].backend;
 }
 
 void
