@@ -29,6 +29,7 @@ $(O)/unit/test_json: UNIT_LIBS := -ljansson
 $(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o side.o relay.o refuse.o hello.o)
 $(O)/unit/test_balance: $(O)/obj/worker/balance.o
 $(O)/unit/test_hello: $(O)/obj/worker/hello.o
+$(O)/unit/test_relay: $(addprefix $(O)/obj/worker/,relay.o side.o)
 $(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
 
 # A keeper to talk to, certificates made when the test runs, handshakes in memory.

@@ -167,14 +167,14 @@ is_broken(enum flow flow)
 static enum conn_state
 step_relay(struct conn *c)
 {
-	uint8_t *scratch = c->worker->scratch;
+	struct relay *relay = &c->worker->relay;
 	uint64_t moved = c->bytes_in + c->bytes_out;
 	enum flow up, down;
 
-	up = relay_flow(&c->client, &c->server, scratch, &c->bytes_in);
+	up = relay_flow(relay, &c->client, &c->server, &c->bytes_in);
 	if (is_broken(up))
 		return relay_broken(c, up, 1);
-	down = relay_flow(&c->server, &c->client, scratch, &c->bytes_out);
+	down = relay_flow(relay, &c->server, &c->client, &c->bytes_out);
 	if (is_broken(down))
 		return relay_broken(c, down, 0);
 	if (!c->first_eof && (c->client.ended || c->server.ended)) {
@@ -231,7 +231,8 @@ drain_side(struct conn *c, struct side *s)
 	}
 	/* Closing with unread bytes would send a reset, which can overtake what we wrote last. */
 	do
-		n = recv(s->watch.fd, c->worker->scratch, SCRATCH, 0);
+		n = recv(
+		    s->watch.fd, c->worker->relay.scratch, sizeof(c->worker->relay.scratch), 0);
 	while (n > 0);
 	return n == 0 || errno != EAGAIN;
 }
@@ -308,12 +309,12 @@ await(struct conn *c)
 
 	switch (c->state) {
 	case CONN_RELAY:
-		client = !c->server.spill;
-		server = !c->client.spill;
+		client = !side_blocked(&c->server);
+		server = !side_blocked(&c->client);
 		break;
 	case CONN_DRAIN:
-		client = !c->client.spill;
-		server = !c->server.spill;
+		client = !side_blocked(&c->client);
+		server = !side_blocked(&c->server);
 		break;
 	case CONN_CONNECT:
 		(void)watch_set(loop, &c->server.watch, EPOLLOUT);

@@ -126,6 +126,7 @@ static void
 set_up_loop(struct worker *w)
 {
 	w->report.chan = &w->child.chan;
+	relay_init(&w->relay);
 	w->from_master = (struct watch){ .fn = on_master, .fd = w->child.chan.fd };
 	if ((w->loop = loop_new()) == NULL || watch_set(w->loop, &w->from_master, EPOLLIN) == -1)
 		child_failed(&w->child, "cannot set up the event loop: %s", strerror(errno));

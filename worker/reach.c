@@ -220,7 +220,7 @@ step_header(struct conn *c)
 		.protocol = b->protocol,
 	};
 	struct hello *hello = b->tls.on ? NULL : c->setup->hello;
-	uint8_t *out = c->worker->scratch;
+	uint8_t *out = c->worker->relay.scratch;
 	size_t n = proxy_write(&c->setup->client, &style, out);
 
 	if (hello) {

@@ -7,6 +7,13 @@
  */
 #include "relay.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Pipes of a worker: as many connections move data in bulk at the same moment, the others copy. */
+#define PIPES 16
+
 /* Buffers' worth that one direction may move before others get their turn. */
 #define TURN 4
 
@@ -49,40 +56,97 @@ written(const struct side *from, enum io io)
 	}
 }
 
+void
+relay_init(struct relay *r)
+{
+	for (int i = 0; i < PIPES; i++) {
+		struct pipe *p = calloc(1, sizeof(*p));
+		int fds[2];
+
+		if (!p || pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1) {
+			free(p);
+			return;
+		}
+		(void)fcntl(fds[0], F_SETPIPE_SZ, 1 << SIDE_WINDOW_MAX);
+		*p = (struct pipe){ .out = fds[0], .in = fds[1], .home = &r->pipes };
+		p->next = r->pipes;
+		r->pipes = p;
+	}
+}
+
+/* What reading came to, where it was not data. */
+static enum flow
+not_read(struct side *from, struct side *to, enum io io)
+{
+	switch (io) {
+	case IO_WAIT:
+		return FLOW_WAIT;
+	case IO_EOF:
+		return from_ended(from, to);
+	case IO_CUT:
+		return FLOW_CUT;
+	case IO_RESET:
+		return FLOW_FROM_RESET;
+	default:
+		return FLOW_FROM_FAILED;
+	}
+}
+
+/* Data flows in bulk between two plain sides, and there is a pipe: it need not be copied. */
+static int
+may_splice(const struct relay *r, const struct side *from, const struct side *to)
+{
+	return r->pipes && !from->ssl && !to->ssl && to->window == SIDE_WINDOW_MAX;
+}
+
+/* Move one buffer's worth by either way; FLOW_MORE: *n_r bytes went out, there may be more. */
+static enum flow
+move(struct relay *r, struct side *from, struct side *to, size_t *n_r)
+{
+	enum io io;
+
+	if (may_splice(r, from, to)) {
+		struct pipe *p = r->pipes;
+
+		if ((io = side_pull(from, p)) != IO_DONE)
+			return not_read(from, to, io);
+		*n_r = p->held;
+		r->pipes = p->next;
+		to->pipe = p;
+		return written(from, side_flush(to));
+	}
+	if ((io = side_read(from, r->scratch, (size_t)1 << to->window, n_r)) != IO_DONE)
+		return not_read(from, to, io);
+	return written(from, side_write(to, r->scratch, *n_r));
+}
+
 enum flow
-relay_flow(struct side *from, struct side *to, uint8_t *scratch, uint64_t *count)
+relay_flow(struct relay *r, struct side *from, struct side *to, uint64_t *count)
 {
 	enum flow flow;
 	size_t n, size;
 
-	if (to->spill && (flow = written(from, side_flush(to))) != FLOW_MORE)
+	if (side_blocked(to) && (flow = written(from, side_flush(to))) != FLOW_MORE)
 		return flow;
 	if (from->ended)
 		return from_ended(from, to);
 	for (int turn = 0; turn < TURN; turn++) {
 		size = (size_t)1 << to->window;
-		switch (side_read(from, scratch, size, &n)) {
-		case IO_DONE:
-			break;
-		case IO_WAIT:
-			return FLOW_WAIT;
-		case IO_EOF:
-			return from_ended(from, to);
-		case IO_CUT:
-			return FLOW_CUT;
-		case IO_RESET:
-			return FLOW_FROM_RESET;
-		case IO_FAILED:
-			return FLOW_FROM_FAILED;
-		}
+		n = 0;
+		flow = move(r, from, to, &n);
 		*count += n;
-		if ((flow = written(from, side_write(to, scratch, n))) != FLOW_MORE)
+		if (flow != FLOW_MORE)
 			return flow;
 		/* A peer that takes whole windows gets larger ones; side_write makes them small
 		 * again, so that a slow peer costs little memory. */
-		if (n > size / 2 && to->window < SIDE_WINDOW_MAX)
-			to->window++;
-		else if (n < size / 2 && !side_pending(from))
+		if (n > size / 2) {
+			if (to->window < SIDE_WINDOW_MAX)
+				to->window++;
+			continue;
+		}
+		if (n < size / 8 && to->window > SIDE_WINDOW_MIN)
+			to->window--;
+		if (!side_pending(from))
 			return FLOW_WAIT; /* that was all for now; epoll says when there is more */
 	}
 	return FLOW_MORE;

@@ -18,10 +18,22 @@ enum flow {
 	FLOW_TO_FAILED,
 };
 
+/* What the relay of a worker shares between all connections. */
+struct relay {
+	struct pipe *pipes;                            /* those that nobody uses at the moment */
+	uint8_t scratch[(size_t)1 << SIDE_WINDOW_MAX]; /* bytes on their way */
+};
+
 /*
- * Move what is there; scratch has room for 1 << SIDE_WINDOW_MAX bytes.  Reads nothing while the
- * sink still has bytes to get rid of.  *count grows by the bytes that the source gave.
+ * Make the pool of pipes; before the system calls are restricted.  With less than it wanted, or
+ * none, the relay copies.  Pipes are the relay's as long as the process lives.
  */
-enum flow relay_flow(struct side *from, struct side *to, uint8_t *scratch, uint64_t *count);
+void relay_init(struct relay *r);
+
+/*
+ * Move what is there.  Reads nothing while the sink still has bytes to get rid of.  *count grows
+ * by the bytes that the source gave.
+ */
+enum flow relay_flow(struct relay *r, struct side *from, struct side *to, uint64_t *count);
 
 #endif

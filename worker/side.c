@@ -6,7 +6,9 @@
  */
 #include "side.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +176,8 @@ side_write(struct side *s, const void *data, size_t n)
 	size_t held = s->spill ? s->spill->end - s->spill->start : 0;
 	struct spill *spill;
 
+	assert(
+	    !s->pipe); /* what is in a pipe comes before it, and nobody relays past a blocked side */
 	if (io != IO_WAIT)
 		return io;
 	rest = n - done;
@@ -190,22 +194,65 @@ side_write(struct side *s, const void *data, size_t n)
 	return IO_WAIT;
 }
 
+int
+side_blocked(const struct side *s)
+{
+	return s->spill != NULL || s->pipe != NULL;
+}
+
+enum io
+side_pull(struct side *s, struct pipe *p)
+{
+	ssize_t n = splice(s->watch.fd, NULL, p->in, NULL, (size_t)1 << SIDE_WINDOW_MAX,
+	    SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+	if (n > 0)
+		return p->held = (size_t)n, IO_DONE;
+	return n == 0 ? IO_EOF : socket_error();
+}
+
+static void
+pipe_home(struct side *s)
+{
+	struct pipe *p = s->pipe;
+
+	s->pipe = NULL;
+	p->next = *p->home;
+	*p->home = p;
+}
+
+static enum io
+flush_pipe(struct side *s)
+{
+	ssize_t n;
+
+	while (s->pipe->held > 0) {
+		n = splice(s->pipe->out, NULL, s->watch.fd, NULL, s->pipe->held,
+		    SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+		if (n == -1)
+			return socket_error();
+		s->pipe->held -= (size_t)n;
+	}
+	pipe_home(s);
+	return IO_DONE;
+}
+
 enum io
 side_flush(struct side *s)
 {
 	struct spill *spill = s->spill;
+	enum io io = IO_DONE;
 	size_t n;
-	enum io io;
 
-	if (!spill)
-		return IO_DONE;
-	io = put(s, spill->bytes + spill->start, spill->end - spill->start, &n);
-	spill->start += n;
-	if (io == IO_DONE) {
+	if (spill) {
+		io = put(s, spill->bytes + spill->start, spill->end - spill->start, &n);
+		spill->start += n;
+		if (io != IO_DONE)
+			return io;
 		free(spill);
 		s->spill = NULL;
 	}
-	return io;
+	return s->pipe ? flush_pipe(s) : io;
 }
 
 enum io
@@ -248,13 +295,25 @@ side_await(struct side *s, struct loop *loop, int to_read)
 		return;
 	if (to_read && !s->ended)
 		events |= EPOLLIN;
-	if (s->spill || s->wants_write)
+	if (side_blocked(s) || s->wants_write)
 		events |= EPOLLOUT;
 	/* A side that waits for nothing stays registered for its end, until that was told once:
 	 * level-triggered, it would be told again and again. */
 	if (!events && !s->hup)
 		events = EPOLLERR;
 	(void)watch_set(loop, &s->watch, events);
+}
+
+/* What is in the pipe will never be sent. */
+static void
+empty_pipe(struct side *s)
+{
+	uint8_t waste[16384];
+	ssize_t n;
+
+	while (s->pipe->held > 0 && (n = read(s->pipe->out, waste, sizeof(waste))) > 0)
+		s->pipe->held -= (size_t)n;
+	pipe_home(s);
 }
 
 void
@@ -269,6 +328,8 @@ side_close(struct side *s, struct loop *loop)
 	}
 	free(s->spill);
 	s->spill = NULL;
+	if (s->pipe)
+		empty_pipe(s);
 	if (s->watch.fd == -1)
 		return;
 	(void)watch_set(loop, &s->watch, 0);

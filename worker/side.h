@@ -31,10 +31,19 @@ enum io {
 
 struct spill;
 
+/* A kernel pipe out of a small pool, for bytes that go from socket to socket without us. */
+struct pipe {
+	int in, out; /* write to in, read from out */
+	size_t held;
+	struct pipe **home; /* the pool that it belongs to */
+	struct pipe *next;  /* in the pool */
+};
+
 struct side {
 	struct watch watch;  /* its fd is the socket; -1: none */
 	SSL *ssl;            /* NULL: no TLS (yet) */
 	struct spill *spill; /* bytes that the kernel did not take; NULL: none */
+	struct pipe *pipe;   /* more such bytes, behind those of the spill; NULL: none */
 	uint8_t window;      /* log2 of how much to read for this side at once */
 	uint8_t wants_write; /* a read (of TLS) waits for room to write */
 	uint8_t ended;       /* the peer's direction is over */
@@ -68,11 +77,20 @@ enum io side_read(struct side *s, void *buf, size_t size, size_t *n_r);
  */
 enum io side_write(struct side *s, const void *data, size_t n);
 
-/* Write what waits in the spill. */
+/* Whether something waits that the peer has not taken. */
+int side_blocked(const struct side *s);
+
+/* Write what waits.  A pipe that is empty then goes home. */
 enum io side_flush(struct side *s);
 
 /*
- * End our direction politely when the spill is out: close_notify where there is TLS, then FIN.
+ * Without TLS: move bytes from the socket into an empty pipe, without copying them.  Like
+ * side_read; DONE: p->held are there.
+ */
+enum io side_pull(struct side *s, struct pipe *p);
+
+/*
+ * End our direction politely; nothing waits any more: close_notify where there is TLS, then FIN.
  * with_notify 0 leaves close_notify out: the peer shall know that it did not get everything.
  */
 enum io side_finish(struct side *s, int with_notify);

@@ -13,10 +13,9 @@
 #include "../common/loop.h"
 #include "balance.h"
 #include "conn.h"
+#include "relay.h"
 #include "tls_ctx.h"
 #include "to_master.h"
-
-#define SCRATCH ((size_t)1 << SIDE_WINDOW_MAX)
 
 struct worker {
 	struct child child;
@@ -36,8 +35,8 @@ struct worker {
 	uint64_t end_at;     /* loop_now when the last one is to be closed */
 	uint64_t staying;    /* connections that have not been told yet */
 	enum conn_end end_reason;
-	int retired;              /* ends with its last connection */
-	uint8_t scratch[SCRATCH]; /* bytes on their way from one side to the other */
+	int retired; /* ends with its last connection */
+	struct relay relay;
 };
 
 /* A connection joins the worker's list, and leaves it when it is freed. */
