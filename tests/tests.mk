@@ -32,6 +32,10 @@ $(O)/unit/test_hello: $(O)/obj/worker/hello.o
 $(O)/unit/test_relay: $(addprefix $(O)/obj/worker/,relay.o side.o)
 $(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
 
+$(O)/unit/test_expect: $(O)/obj/checker/expect.o
+$(O)/unit/test_names: $(O)/obj/checker/names.o
+$(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o plan.o verdict.o expect.o)
+
 # A keeper to talk to, certificates made when the test runs, handshakes in memory.
 KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o)
 TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)

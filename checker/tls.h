@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * TLS on checks: one context for each different group of settings, shared by all the backends
+ * that have the same.  What a certificate must be is common/tls/verify.h's matter, so that a
+ * check and a real connection never disagree.
+ */
+#ifndef CHECKER_TLS_H
+#define CHECKER_TLS_H
+
+#include "../common/bundle.h"
+#include "../common/conf.h"
+
+#include <openssl/ssl.h>
+#include <stddef.h>
+
+struct tls_set;
+
+/*
+ * Contexts for every backend whose check speaks TLS; tls_key_init comes first.  Each error goes
+ * to fail, as a line for the administrator.  Returns NULL if there was one.
+ */
+struct tls_set *tls_set_new(const struct conf *conf, const struct bundle *b,
+    void (*fail)(void *arg, const char *line), void *arg);
+void tls_set_free(struct tls_set **set);
+
+/* The context of this backend's check, NULL if it speaks no TLS; the set's. */
+SSL_CTX *tls_set_ctx(const struct tls_set *set, size_t backend);
+
+/*
+ * An object for a check of this server, which verifies as the settings say; the caller's.  NULL
+ * when memory is out.
+ */
+SSL *tls_begin(SSL_CTX *ctx, const struct conf_back_tls *t, const struct conf_server *s);
+
+/* Why the handshake failed, in words. */
+void tls_why(
+    SSL *ssl, const struct conf_back_tls *t, const struct conf_server *s, char *buf_r, size_t size);
+
+#endif
