@@ -16,9 +16,7 @@
 #include "../common/tls/key.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -40,17 +38,6 @@ struct checker {
 	struct resolver *resolver;
 	struct schedule *schedule;
 };
-
-/* Words for the administrator; the caller goes on to find what else is wrong. */
-static void
-complain(void *arg, const char *line)
-{
-	const struct checker *self = arg;
-	struct msg_failed m = { { 0 } };
-
-	(void)snprintf(m.text, sizeof(m.text), "%s", line);
-	(void)chan_tell(&self->child.chan, MSG_FAILED, &m);
-}
 
 /* The same text that the master has found good. */
 static void
@@ -94,6 +81,7 @@ static void
 prepare(struct checker *self)
 {
 	struct child *child = &self->child;
+	char err[4096];
 
 	read_conf(self);
 	self->board = board_map(FD_BOARD, self->conf->slot_count);
@@ -101,9 +89,9 @@ prepare(struct checker *self)
 		child_failed(child, "checker: board: %s", strerror(errno));
 	if (tls_key_init(&self->keeper) == -1)
 		child_failed(child, "checker: OpenSSL does not start");
-	self->tls = tls_set_new(self->conf, self->bundle, complain, self);
+	self->tls = tls_set_new(self->conf, self->bundle, err, sizeof(err));
 	if (self->tls == NULL)
-		_exit(1);
+		child_failed(child, "%s", err);
 	self->loop = loop_new();
 	if (self->loop == NULL || outbox_init(&self->outbox, self->loop, FD_REPORT) == -1)
 		child_failed(child, "checker: %s", strerror(errno));
@@ -186,7 +174,6 @@ main(int argc, char **argv)
 	int more = 0;
 
 	child_start(argc, argv, ROLE_CHECKER, &self.child);
-	(void)signal(SIGPIPE, SIG_IGN);
 	prepare(&self);
 	child_ready(&self.child);
 	if (self.child.testing)

@@ -9,6 +9,7 @@
 #include "../common/tls/verify.h"
 
 #include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,18 +58,17 @@ ctx_for(const struct tls_set *set, const struct conf *conf, size_t n, const stru
 }
 
 struct tls_set *
-tls_set_new(const struct conf *conf, const struct bundle *b,
-    void (*fail)(void *arg, const char *line), void *arg)
+tls_set_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t err_size)
 {
 	struct tls_set *set = calloc(1, sizeof(*set));
-	char err[512];
-	size_t i;
-	int errors = 0;
+	char why[512];
+	size_t i, len = 0;
 
+	err_r[0] = '\0';
 	if (set == NULL ||
 	    (set->ctx = calloc(conf->backend_count + 1, sizeof(SSL_CTX *))) == NULL) {
 		free(set);
-		fail(arg, "out of memory");
+		(void)snprintf(err_r, err_size, "out of memory");
 		return NULL;
 	}
 	set->count = conf->backend_count;
@@ -77,14 +77,12 @@ tls_set_new(const struct conf *conf, const struct bundle *b,
 
 		if (check->type == CHECK_NONE || !check->tls.on)
 			continue;
-		err[0] = '\0';
-		set->ctx[i] = ctx_for(set, conf, i, b, err, sizeof(err));
-		if (set->ctx[i] == NULL) {
-			fail(arg, err);
-			errors++;
-		}
+		set->ctx[i] = ctx_for(set, conf, i, b, why, sizeof(why));
+		if (set->ctx[i] == NULL && len < err_size)
+			len += (size_t)snprintf(
+			    err_r + len, err_size - len, "%s%s", len > 0 ? "\n" : "", why);
 	}
-	if (errors > 0)
+	if (len > 0)
 		tls_set_free(&set);
 	return set;
 }

@@ -17,11 +17,11 @@
 struct tls_set;
 
 /*
- * Contexts for every backend whose check speaks TLS; tls_key_init comes first.  Each error goes
- * to fail, as a line for the administrator.  Returns NULL if there was one.
+ * Contexts for every backend whose check speaks TLS; tls_key_init comes first.  NULL with words
+ * for the administrator in err_r, several lines if several things are wrong.
  */
-struct tls_set *tls_set_new(const struct conf *conf, const struct bundle *b,
-    void (*fail)(void *arg, const char *line), void *arg);
+struct tls_set *
+tls_set_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t err_size);
 void tls_set_free(struct tls_set **set);
 
 /* The context of this backend's check, NULL if it speaks no TLS; the set's. */
