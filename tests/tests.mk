@@ -44,6 +44,11 @@ $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_verify: $(KEEPER_OBJS) $(T
 unit: $(addprefix $(O)/unit/,$(UNITS))
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 
+# Real Dovecot, Postfix and clients around the programs, in namespaces of their own.  A process per
+# core and one more: the tests mostly wait.
+integration: all
+	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
+
 # The folders are the walls: no process includes another process's headers, and the root process
 # links no TLS.
 layers: all
@@ -86,7 +91,7 @@ $(O)/tidy/%.ok: %.c .clang-tidy $(HEADERS)
 lint-tidy: $(TIDY)
 	@echo lint: clang-tidy is content
 
-.PHONY: check unit layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
+.PHONY: check unit integration layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
 
 # Small programs that tests drive, tests/lib/X.c.
 $(O)/lib/%: $(O)/obj/tests/lib/%.o $(O)/libtls.a $(O)/libcommon.a

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+"""A private Dovecot 2.3 with every protocol, with and without PROXY header and TLS."""
+import os
+import re
+import shutil
+import signal
+
+from .site import SERVERS, SERVERS6, end, listening, wait_until
+
+# Ports: PORTS expect a PROXY header; DIRECT is added where none is expected.
+PORTS = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995, "submission": 587,
+         "submissions": 465, "sieve": 4190, "sieves": 5190}
+DIRECT = 10000
+LMTP = 24
+TLS = ("imaps", "pop3s", "submissions", "sieves")
+SERVICE = {"imap": "imap-login", "pop3": "pop3-login", "submission": "submission-login",
+           "sieve": "managesieve-login"}
+
+CONFIG = """
+base_dir = {run}
+state_dir = {dir}/state
+log_path = {log}
+instance_name = {name}
+protocols = imap pop3 submission sieve lmtp
+auth_mechanisms = plain login external
+auth_verbose = yes
+auth_username_format = %Ln
+auth_failure_delay = 0
+mail_location = maildir:~/Maildir
+mail_uid = {uid}
+mail_gid = {gid}
+first_valid_uid = 1
+# Users are alice and bob, their password is "secret"; EXTERNAL believes the name it is given.
+passdb {{
+  driver = static
+  mechanisms = external
+  args = nopassword=y
+}}
+passdb {{
+  driver = passwd-file
+  args = {dir}/passwd
+}}
+userdb {{
+  driver = static
+  args = home={dir}/home/%u
+}}
+haproxy_trusted_networks = 10.0.0.0/8 192.0.2.0/24 fd00::/8 2001:db8:a::/48
+haproxy_timeout = 3s
+ssl = {ssl}
+ssl_cert = <{chain}
+ssl_key = <{key}
+ssl_min_protocol = TLSv1.2
+login_trusted_networks =
+login_log_format_elements = user=<%u> method=%m rip=%r rport=%b lip=%l lport=%a %c name=<%{{local_name}}>
+login_log_format = %$: %s
+submission_relay_host = {relay_host}
+submission_relay_port = {relay_port}
+submission_relay_trusted = no
+hostname = dovecot.example.org
+default_vsz_limit = 256M
+default_process_limit = 20
+default_client_limit = 200
+service anvil {{
+  client_limit = 200
+}}
+service auth {{
+  client_limit = 400
+  unix_listener auth-postfix {{
+    mode = 0666
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = {address}
+    port = 24
+  }}
+}}
+service stats {{
+  unix_listener stats-writer {{
+    mode = 0666
+  }}
+}}
+protocol lmtp {{
+  postmaster_address = postmaster@example.org
+}}
+{logins}
+{extra}
+"""
+
+
+class Dovecot:
+    """number: which of the site's servers (addresses SERVERS[n], SERVERS6[n]).
+    ssl: yes (cleartext logins only where the PROXY header says TLS), no, required.
+    relay: where its submission service sends mail; without a server there a login ends at once."""
+
+    def __init__(self, site, pki, number=0, ssl="yes", extra="", relay=(SERVERS[4], 10025)):
+        self.site, self.name = site, f"dovecot{number + 1}"
+        self.ports = [port for name, port in PORTS.items() if ssl != "no" or name not in TLS]
+        self.address, self.address6 = SERVERS[number], SERVERS6[number]
+        self.directory = site.path(self.name)
+        self.directory.mkdir()
+        self.log = site.log_file(self.name)
+        self.auth = self.directory / "run/auth-postfix"
+        uid = gid = 8  # Debian's user mail
+        home = self.directory / "home"
+        home.mkdir()
+        os.chown(home, uid, gid)
+        site.write(f"{self.name}/passwd", "alice:{PLAIN}secret\nbob:{PLAIN}secret\n")
+        config = site.write(f"{self.name}/dovecot.conf", CONFIG.format(
+            run=self.directory / "run", dir=self.directory, log=self.log, name=self.name, uid=uid,
+            gid=gid, ssl=ssl, chain=pki.chain("backend"), key=pki.key("backend"),
+            address=self.address, relay_host=relay[0], relay_port=relay[1], logins=self._logins(),
+            extra=extra))
+        self.process = site.spawn(["dovecot", "-F", "-c", config],
+                                  site.log_file(f"{self.name}-stderr").open("w"))
+        site.programs.append(self)
+        wait_until(self._up, f"{self.name} to listen")
+
+    def _logins(self):
+        """The login services: every port with a PROXY header, and 10000 above it without."""
+        text = []
+        for protocol, service in SERVICE.items():
+            text.append(f"service {service} {{")
+            # Debian's package brings listeners of its own names: none of those.
+            for default in (protocol, protocol + "s"):
+                text.append(f"  inet_listener {default} {{\n    port = 0\n  }}")
+            for name in (protocol, protocol + "s"):
+                for shift, proxied in ((0, "yes"), (DIRECT, "no")):
+                    text.append(f"  inet_listener {name}-{shift} {{\n"
+                                f"    address = {self.address} {self.address6}\n"
+                                f"    port = {PORTS[name] + shift}\n    haproxy = {proxied}\n"
+                                f"    ssl = {'yes' if name in TLS else 'no'}\n  }}")
+            text.append("  process_min_avail = 1\n  service_count = 0\n}")
+        return "\n".join(text)
+
+    def _up(self):
+        assert self.process.poll() is None, f"{self.name} ended: see {self.name}-stderr"
+        return all(listening(address, port + shift) for address in (self.address, self.address6)
+                   for port in self.ports for shift in (0, DIRECT))
+
+    def lines(self):
+        return self.log.read_text(errors="backslashreplace").splitlines() if self.log.exists() else []
+
+    def login(self, service, **wanted):
+        """Wait for the line of a login (`service` is imap, pop3, submission, managesieve) that has
+        the wanted fields (user, method, rip, rport, lip, lport, name), and return it."""
+        def found():
+            for line in self.lines():
+                if f"{service}-login: Info: Login: " not in line:
+                    continue
+                fields = dict(re.findall(r"(\w+)=<?([^>,\s]*)", line))
+                if all(fields.get(key) == str(value) for key, value in wanted.items()):
+                    return line
+            return None
+        return wait_until(found, f"a {service} login of {wanted} in {self.name}'s log")
+
+    def quarrels(self):
+        """Warnings and errors in the log: a healthy proxy causes none."""
+        return [line for line in self.lines() if re.search(r": (Warning|Error|Fatal|Panic): ", line)]
+
+    def pause(self):
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def stop(self):
+        if self.process.poll() is None:
+            end(self.process)
+
+    def remove_mail(self):
+        shutil.rmtree(self.directory / "home")
