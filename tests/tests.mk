@@ -141,3 +141,13 @@ model-short:
 	@$(MAKE) --no-print-directory model DEATHS=1
 CHECKS += model-short
 .PHONY: model model-short
+
+# Side by side with the peers of Debian, in one run; BENCH picks peers, tests and rounds.
+BENCH ?= --reps 3
+bench: all $(addprefix $(O)/bench/,load backend relay)
+	@BENCH_BUILD=$(O)/bench tests/bench/bench.py $(BENCH)
+	@BENCH_BUILD=$(O)/bench tests/bench/bench.py --report
+$(O)/bench/%: tests/bench/%.c tests/bench/common.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
+.PHONY: bench
