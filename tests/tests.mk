@@ -41,6 +41,9 @@ KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o)
 TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)
 $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_verify: $(KEEPER_OBJS) $(TLS_OBJS)
 
+RECORD_OBJECTS := $(addprefix $(O)/obj/worker/,record.o record_crypt.o record_take.o record_selftest.o)
+$(O)/unit/test_record: $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
+
 unit: $(addprefix $(O)/unit/,$(UNITS))
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 
@@ -142,12 +145,8 @@ model-short:
 CHECKS += model-short
 .PHONY: model model-short
 
-# Side by side with the peers of Debian, in one run; BENCH picks peers, tests and rounds.
-BENCH ?= --reps 3
-bench: all $(addprefix $(O)/bench/,load backend relay)
-	@BENCH_BUILD=$(O)/bench tests/bench/bench.py $(BENCH)
-	@BENCH_BUILD=$(O)/bench tests/bench/bench.py --report
-$(O)/bench/%: tests/bench/%.c tests/bench/common.h
-	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
-.PHONY: bench
+# What takes minutes: every record size from 1 to 16384 against OpenSSL, 100,000 PROXY headers.
+check-long: $(O)/unit/test_record $(O)/lib/proxy_driver
+	@RECORD_LONG=1 $(O)/unit/test_record
+	@tests/proxy_decode.py $(O)/lib/proxy_driver 100000 2
+.PHONY: check-long

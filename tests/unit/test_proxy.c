@@ -267,6 +267,16 @@ fill_texts(const struct fit *f, char *name, char *cn)
 	cn[f->cn] = '\0';
 }
 
+START_TEST(budget_sizes)
+{
+	ck_assert_uint_eq(proxy_budget(RECEIVER_GENERIC), 232);
+	ck_assert_uint_eq(proxy_budget(RECEIVER_EXIM), 232);
+	ck_assert_uint_eq(proxy_budget(RECEIVER_POSTFIX), 536);
+	ck_assert_uint_eq(proxy_budget(RECEIVER_DOVECOT), 1500);
+	ck_assert_uint_eq(proxy_budget(RECEIVER_HAPROXY), PROXY_MAX);
+}
+END_TEST
+
 START_TEST(budgets)
 {
 	static const struct {
@@ -516,6 +526,7 @@ main(void)
 	tcase_add_loop_test(t, byte_for_byte, 0, COUNT(bytes));
 	tcase_add_loop_test(t, version_1, 0, COUNT(lines));
 	tcase_add_test(t, local);
+	tcase_add_test(t, budget_sizes);
 	tcase_add_loop_test(t, budgets, 0, COUNT(fits));
 	tcase_add_loop_test(t, alpn_by_receiver, 0, COUNT(alpns));
 	tcase_add_loop_test(t, clean_names, 0, COUNT(names));

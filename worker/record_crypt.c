@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Keys and the protection of single records, with libcrypto's AEADs: RFC 8446 sections 5.2, 5.3,
+ * 7.1 to 7.3; RFC 5246 sections 5, 6.2.3.3 and 6.3 with RFC 5288 (GCM) and RFC 7905 (ChaCha20).
+ * Worker only.  One cipher context per suite and direction serves all connections.  Never uses a
+ * nonce twice: the sequence number moves on before the record leaves.
+ */
+#include "record_crypt.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <string.h>
+
+#define EXPLICIT 8 /* bytes of the nonce that TLS 1.2 sends with GCM, RFC 5288 section 3 */
+
+static const struct suite {
+	const char *cipher;
+	char hash[8];
+	size_t key, secret;
+	size_t iv12; /* bytes of the iv in TLS 1.2 */
+} suites[SUITE_COUNT] = {
+	[SUITE_AES128] = { "AES-128-GCM", "SHA256", 16, 32, 4 },
+	[SUITE_AES256] = { "AES-256-GCM", "SHA384", 32, 48, 4 },
+	[SUITE_CHACHA] = { "ChaCha20-Poly1305", "SHA256", 32, 32, 12 },
+};
+
+/* A context, and the key that it has been given: compared, so it can never be the wrong one. */
+struct engine {
+	EVP_CIPHER_CTX *ctx;
+	uint8_t key[32];
+	int valid; /* the context is known to hold just that key */
+};
+
+static struct engine engines[2][SUITE_COUNT];
+static EVP_KDF_CTX *expand, *prf;
+
+static EVP_KDF_CTX *
+kdf(const char *name)
+{
+	EVP_KDF *k = EVP_KDF_fetch(NULL, name, NULL);
+	EVP_KDF_CTX *ctx = k ? EVP_KDF_CTX_new(k) : NULL;
+
+	EVP_KDF_free(k);
+	return ctx;
+}
+
+int
+record_crypt_start(void)
+{
+	static const uint8_t zero[32];
+
+	for (int s = 0; s < SUITE_COUNT; s++) {
+		EVP_CIPHER *c = EVP_CIPHER_fetch(NULL, suites[s].cipher, NULL);
+
+		for (int way = 0; c && way < 2; way++) {
+			struct engine *e = &engines[way][s];
+
+			if (!e->ctx)
+				e->ctx = EVP_CIPHER_CTX_new();
+			if (!e->ctx ||
+			    EVP_CipherInit_ex(e->ctx, c, NULL, zero, NULL, way == RECORD_WRITE) !=
+				1) {
+				EVP_CIPHER_free(c);
+				return -1;
+			}
+		}
+		EVP_CIPHER_free(c);
+		if (!c)
+			return -1;
+	}
+	if (!expand)
+		expand = kdf(OSSL_KDF_NAME_TLS1_3_KDF);
+	if (!prf)
+		prf = kdf(OSSL_KDF_NAME_TLS1_PRF);
+	return expand && prf ? 0 : -1;
+}
+
+size_t
+record_crypt_secret(const struct record *r)
+{
+	return suites[r->suite].secret;
+}
+
+/* A parameter that libcrypto only reads, though its type does not say so. */
+static OSSL_PARAM
+bytes(const char *name, const void *p, size_t n)
+{
+	union {
+		const void *given;
+		void *wanted;
+	} u = { p };
+
+	return OSSL_PARAM_construct_octet_string(name, u.wanted, n);
+}
+
+static OSSL_PARAM
+text(const char *name, const char *s)
+{
+	union {
+		const char *given;
+		char *wanted;
+	} u = { s };
+
+	return OSSL_PARAM_construct_utf8_string(name, u.wanted, 0);
+}
+
+/* HKDF-Expand-Label with an empty context, RFC 8446 section 7.1. */
+static int
+expand_label(const struct record *r, enum record_way way, const char *label, uint8_t *out, size_t n)
+{
+	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+	OSSL_PARAM params[] = {
+		text(OSSL_KDF_PARAM_DIGEST, suites[r->suite].hash),
+		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+		bytes(OSSL_KDF_PARAM_KEY, r->keys[way].secret, suites[r->suite].secret),
+		bytes(OSSL_KDF_PARAM_PREFIX, "tls13 ", 6),
+		bytes(OSSL_KDF_PARAM_LABEL, label, strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+	int ok = EVP_KDF_derive(expand, out, n, params) == 1;
+
+	EVP_KDF_CTX_reset(expand); /* wipes its copy of the secret */
+	return ok ? 0 : -1;
+}
+
+int
+record_crypt_keys(struct record *r, enum record_way way)
+{
+	struct record_keys *k = &r->keys[way];
+
+	if (expand_label(r, way, "key", k->key, suites[r->suite].key) == -1)
+		return -1;
+	return expand_label(r, way, "iv", k->iv, sizeof(k->iv));
+}
+
+int
+record_crypt_update(struct record *r, enum record_way way)
+{
+	uint8_t next[sizeof(r->keys[way].secret)];
+	size_t n = suites[r->suite].secret;
+	int rc = expand_label(r, way, "traffic upd", next, n);
+
+	if (rc == 0) {
+		memcpy(r->keys[way].secret, next, n);
+		r->seq[way] = 0;
+		rc = record_crypt_keys(r, way);
+	}
+	OPENSSL_cleanse(next, sizeof(next));
+	return rc;
+}
+
+int
+record_crypt_keys12(struct record *r, const uint8_t *master, size_t size, const uint8_t seed[64])
+{
+	static const char label[13] = "key expansion"; /* without a NUL */
+	const struct suite *s = &suites[r->suite];
+	struct record_keys *client = &r->keys[r->server ? RECORD_READ : RECORD_WRITE];
+	struct record_keys *server = &r->keys[r->server ? RECORD_WRITE : RECORD_READ];
+	/* no MAC keys: RFC 5246 section 6.2.3.3 */
+	uint8_t block[2 * (32 + 12)], labelled[sizeof(label) + 64];
+	OSSL_PARAM params[] = {
+		text(OSSL_KDF_PARAM_DIGEST, s->hash),
+		bytes(OSSL_KDF_PARAM_SECRET, master, size),
+		bytes(OSSL_KDF_PARAM_SEED, labelled, sizeof(labelled)),
+		OSSL_PARAM_construct_end(),
+	};
+	int ok;
+
+	memcpy(labelled, label, sizeof(label));
+	memcpy(labelled + sizeof(label), seed, 64);
+	ok = EVP_KDF_derive(prf, block, 2 * (s->key + s->iv12), params) == 1;
+	EVP_KDF_CTX_reset(prf);
+	if (ok) {
+		memcpy(client->key, block, s->key);
+		memcpy(server->key, block + s->key, s->key);
+		memcpy(client->iv, block + 2 * s->key, s->iv12);
+		memcpy(server->iv, block + 2 * s->key + s->iv12, s->iv12);
+	}
+	OPENSSL_cleanse(block, sizeof(block));
+	return ok ? 0 : -1;
+}
+
+static size_t
+explicit_size(const struct record *r)
+{
+	return r->v12 && r->suite != SUITE_CHACHA ? EXPLICIT : 0;
+}
+
+size_t
+record_crypt_overhead(const struct record *r)
+{
+	return RECORD_HEAD + explicit_size(r) + RECORD_TAG + !r->v12;
+}
+
+static void
+put_seq(uint8_t out[8], uint64_t seq)
+{
+	for (int i = 7; i >= 0; i--, seq >>= 8)
+		out[i] = (uint8_t)seq;
+}
+
+/*
+ * The per-record nonce: RFC 8446 section 5.3 and RFC 7905 section 2 (iv xor sequence number), or
+ * RFC 5288 section 3 (iv, then what the record says).
+ */
+static void
+make_nonce(const struct record *r, enum record_way way, const uint8_t *record, uint8_t nonce[12])
+{
+	uint8_t seq[8];
+
+	memcpy(nonce, r->keys[way].iv, 12);
+	if (explicit_size(r)) {
+		memcpy(nonce + 4, record + RECORD_HEAD, EXPLICIT);
+		return;
+	}
+	put_seq(seq, r->seq[way]);
+	for (int i = 0; i < 8; i++)
+		nonce[4 + i] ^= seq[i];
+}
+
+/*
+ * A context ready for the content of this record, the additional data already in it; content is
+ * the plaintext's length in TLS 1.2.  NULL when libcrypto fails.
+ */
+static EVP_CIPHER_CTX *
+begin(struct record *r, enum record_way way, const uint8_t *record, size_t content)
+{
+	struct engine *e = &engines[way][r->suite];
+	const uint8_t *key = r->keys[way].key;
+	uint8_t nonce[12], aad[13];
+	int n, fresh = !e->valid || CRYPTO_memcmp(e->key, key, suites[r->suite].key) != 0;
+
+	make_nonce(r, way, record, nonce);
+	e->valid = 0;
+	if (EVP_CipherInit_ex(e->ctx, NULL, NULL, fresh ? key : NULL, nonce, -1) != 1)
+		return NULL;
+	if (fresh)
+		memcpy(e->key, key, suites[r->suite].key);
+	e->valid = 1;
+	if (!r->v12) /* RFC 8446 section 5.2 */
+		return EVP_CipherUpdate(e->ctx, NULL, &n, record, RECORD_HEAD) == 1 ? e->ctx : NULL;
+	put_seq(aad, r->seq[way]); /* RFC 5246 section 6.2.3.3 */
+	memcpy(aad + 8, record, 3);
+	aad[11] = (uint8_t)(content >> 8);
+	aad[12] = (uint8_t)content;
+	return EVP_CipherUpdate(e->ctx, NULL, &n, aad, sizeof(aad)) == 1 ? e->ctx : NULL;
+}
+
+size_t
+record_crypt_seal(
+    struct record *r, enum record_type type, const uint8_t *in, size_t n, uint8_t *out_r)
+{
+	size_t body = n + record_crypt_overhead(r) - RECORD_HEAD;
+	uint8_t *p = out_r + RECORD_HEAD + explicit_size(r), inner = (uint8_t)type;
+	EVP_CIPHER_CTX *c;
+	int done;
+
+	/* RFC 8446 section 5.3, RFC 5246 section 6.1: a sequence number never wraps */
+	if (r->seq[RECORD_WRITE] == UINT64_MAX)
+		return 0;
+	out_r[0] = r->v12 ? inner : TYPE_DATA;
+	out_r[1] = out_r[2] = 3;
+	out_r[3] = (uint8_t)(body >> 8);
+	out_r[4] = (uint8_t)body;
+	if (explicit_size(r))
+		put_seq(out_r + RECORD_HEAD, r->seq[RECORD_WRITE]);
+	c = begin(r, RECORD_WRITE, out_r, n);
+	r->seq[RECORD_WRITE]++;
+	if (!c || (n && EVP_EncryptUpdate(c, p, &done, in, (int)n) != 1))
+		return 0;
+	p += n;
+	if (!r->v12) {
+		if (EVP_EncryptUpdate(c, p, &done, &inner, 1) != 1)
+			return 0;
+		p++;
+	}
+	if (EVP_EncryptFinal_ex(c, p, &done) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, RECORD_TAG, p) != 1)
+		return 0;
+	return RECORD_HEAD + body;
+}
+
+uint8_t *
+record_crypt_open(struct record *r, uint8_t *record, size_t *len_r)
+{
+	size_t body = (size_t)record[3] << 8 | record[4], extra = explicit_size(r) + RECORD_TAG, n;
+	uint8_t *p = record + RECORD_HEAD + explicit_size(r);
+	EVP_CIPHER_CTX *c;
+	int done, ok;
+
+	if (body < extra || r->seq[RECORD_READ] == UINT64_MAX)
+		return NULL;
+	n = body - extra;
+	c = begin(r, RECORD_READ, record, n);
+	r->seq[RECORD_READ]++;
+	ok = c && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, RECORD_TAG, p + n) == 1 &&
+	    (n == 0 || EVP_DecryptUpdate(c, p, &done, p, (int)n) == 1) &&
+	    EVP_DecryptFinal_ex(c, p + n, &done) == 1;
+	if (!ok) {
+		OPENSSL_cleanse(p, n);
+		return NULL;
+	}
+	*len_r = n;
+	return p;
+}
+
+void
+record_crypt_forget(const struct record *r)
+{
+	static const uint8_t zero[32];
+
+	for (int way = 0; way < 2; way++) {
+		struct engine *e = &engines[way][r->suite];
+
+		if (CRYPTO_memcmp(e->key, r->keys[way].key, suites[r->suite].key) != 0)
+			continue;
+		e->valid = 0;
+		EVP_CipherInit_ex(e->ctx, NULL, NULL, zero, NULL, -1);
+		OPENSSL_cleanse(e->key, sizeof(e->key));
+	}
+}
