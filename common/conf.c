@@ -87,8 +87,8 @@ read_tree(struct reader *r, const char *merged, char **text_r)
 			    r, config_error_line(&tree), "%s", config_error_text(&tree));
 	} else {
 		read_group(r, config_root_setting(&tree), SCOPE_TOP, r->top);
-		read_backends(r);
 		read_frontends(r);
+		read_backends(r);
 		check_all(r);
 		if (r->errors == 0)
 			warn_all(r);

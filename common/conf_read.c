@@ -29,13 +29,20 @@ key_later(struct reader *r, const struct key *k, config_setting_t *s, void *fiel
 }
 
 static int
-number(struct reader *r, const struct key *k, const config_setting_t *s, long long *n_r)
+is_whole(const config_setting_t *s)
 {
 	int type = config_setting_type(s);
 
-	if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
+	return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+}
+
+static int
+number(struct reader *r, const struct key *k, const config_setting_t *s, long long *n_r)
+{
+	if (!is_whole(s)) {
 		value_wrong(r, s, "is no whole number%s",
-		    type == CONFIG_TYPE_STRING ? "; write it without quotes" : "");
+		    config_setting_type(s) == CONFIG_TYPE_STRING ? "; write it without quotes" :
+								   "");
 		return -1;
 	}
 	*n_r = config_setting_get_int64(s);
@@ -113,8 +120,7 @@ key_duration(struct reader *r, const struct key *k, config_setting_t *s, void *f
 	size_t digits;
 	long long n;
 
-	if (config_setting_type(s) == CONFIG_TYPE_INT ||
-	    config_setting_type(s) == CONFIG_TYPE_INT64) {
+	if (is_whole(s) && config_setting_get_int64(s) >= 0) {
 		no_unit(r, s, value_shown(r, s));
 		return;
 	}

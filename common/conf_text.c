@@ -194,34 +194,30 @@ skip_blank(struct merge *m, struct input *in)
 	}
 }
 
+/*
+ * A text in quotes ends on its line: libconfig would go on to the next quote, wherever that is,
+ * and find fault there.
+ */
 static void
 take_string(struct merge *m, struct input *in)
 {
-	struct input start = *in;
 	const char *p = in->at + 1;
 
 	place(m, in, 0);
-	put(m, "\"", 1);
 	for (; *p != '"'; p++) {
-		if (*p == '\0' || (p[0] == '\\' && (p[1] == '\0' || p[1] == '\n'))) {
-			fail(m, &start, "the text in quotes that begins here has no end");
-			return;
-		}
 		if (strncmp(p, "\\x00", 4) == 0) {
 			fail(m, in, "\\x00 cannot stand in a text");
 			return;
 		}
-		if (*p == '\n') {
-			put(m, "\\n", 2);
-			in->line++;
-			continue;
+		p += p[0] == '\\' && p[1] != '\0';
+		if (*p == '\0' || *p == '\n') {
+			fail(m, in, "the text in quotes that begins here does not end on its line");
+			return;
 		}
-		put(m, p, 1);
-		if (*p == '\\')
-			put(m, ++p, 1);
 	}
-	put(m, "\"", 1);
-	in->at = p + 1;
+	p++;
+	put(m, in->at, (size_t)(p - in->at));
+	in->at = p;
 }
 
 /* A number as libconfig would read it, but too large for 31 bits, as one of 64. */
