@@ -151,3 +151,14 @@ check-long: $(O)/unit/test_record $(O)/lib/proxy_driver
 	@RECORD_LONG=1 $(O)/unit/test_record
 	@tests/proxy_decode.py $(O)/lib/proxy_driver 100000 2
 .PHONY: check-long
+
+# Side by side with the peers of Debian, in one run and a network namespace of its own; BENCH picks
+# peers, tests and rounds.
+BENCH ?= --reps 3
+bench: all $(addprefix $(O)/bench/,load backend relay)
+	@BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/bench.py $(BENCH)'
+	@BENCH_BUILD=$(O)/bench tests/bench/bench.py --report
+$(O)/bench/%: tests/bench/%.c tests/bench/common.h
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
+.PHONY: bench
