@@ -72,4 +72,4 @@ include tests/tests.mk
 include packaging/packaging.mk
 
 .PHONY: all
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/obj -type f -name '*.d' 2>/dev/null)

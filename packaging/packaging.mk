@@ -20,14 +20,19 @@ INSTALLED := $(O)/install$(subst /,-,$(LIBEXECDIR))
 
 UNITS_SYSTEMD := $(wildcard packaging/systemd/*.in)
 
-install:
+installed:
 	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) all
+installed-unit:
+	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) unit
+
+install: installed
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR)/mailreeve $(UNITDIR) \
 	  $(SYSUSERDIR) $(TMPFILEDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples)
 	install -m 0755 $(INSTALLED)/mailreeve $(INSTALLED)/mailreevectl $(DESTDIR)$(SBINDIR)
 	install -m 0755 $(addprefix $(INSTALLED)/mailreeve-,worker checker keeper) $(DESTDIR)$(LIBEXECDIR)
 	[ -e $(DESTDIR)$(SYSCONFDIR)/mailreeve/mailreeve.conf ] || \
 	  install -m 0644 conf/mailreeve.conf $(DESTDIR)$(SYSCONFDIR)/mailreeve
+	install -m 0755 packaging/upgrade $(DESTDIR)$(LIBEXECDIR)
 	install -m 0644 conf/mailreeve.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 master/mailreeve.8 ctl/mailreevectl.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 README.md SECURITY.md $(DESTDIR)$(DOCDIR)
@@ -43,7 +48,7 @@ install:
 
 # One time for everything that is packed: the last commit's, or in a tree without git the time of
 # the file that `make dist` put there.
-EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y VERSION))
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell $(if $(wildcard .git),git log -1 --format=%ct,stat -c %Y VERSION)))
 DIST  := mailreeve-$(VERSION)
 
 dist: $(O)/$(DIST).tar.gz
@@ -52,7 +57,7 @@ dist: $(O)/$(DIST).tar.gz
 # Files that git knows, as they stand in the tree; without git, all but what was built.
 $(O)/$(DIST).tar.gz: FORCE
 	@mkdir -p $(O)
-	@{ git ls-files -z 2>/dev/null || find . -path './build*' -prune -o -type f -printf '%P\0'; } | \
+	@$(if $(wildcard .git),git ls-files -z,find . -path './build*' -prune -o -type f -printf '%P\0') | \
 	  LC_ALL=C sort -z | tar --null --no-recursion -T - --transform 's|^|$(DIST)/|S' \
 	  --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w --mtime=@$(EPOCH) \
 	  --format=ustar -cf - | gzip -9n >$@.new
@@ -73,7 +78,8 @@ deb: $(O)/$(DIST).tar.gz
 rpm: $(O)/$(DIST).tar.gz
 	@rm -rf $(O)/rpm && mkdir -p $(O)/rpm/SOURCES $(O)/rpm/SPECS
 	@cp $< $(O)/rpm/SOURCES
-	@sed 's/@VERSION@/$(VERSION)/' packaging/rpm/mailreeve.spec >$(O)/rpm/SPECS/mailreeve.spec
+	@sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C date -ud @$(EPOCH) '+%a %b %d %Y')/" \
+	  packaging/rpm/mailreeve.spec >$(O)/rpm/SPECS/mailreeve.spec
 	SOURCE_DATE_EPOCH=$(EPOCH) MAKEFLAGS= rpmbuild --quiet --nodeps -bb -D '_topdir $(abspath $(O))/rpm' \
 	  -D 'use_source_date_epoch_as_buildtime 1' -D 'clamp_mtime_to_source_date_epoch 1' \
 	  -D '_buildhost reproducible' $(O)/rpm/SPECS/mailreeve.spec
@@ -95,4 +101,4 @@ check-packages: docs
 CHECKS += check-packages
 
 FORCE:
-.PHONY: FORCE install dist deb rpm docs check-packages
+.PHONY: FORCE installed installed-unit install dist deb rpm docs check-packages

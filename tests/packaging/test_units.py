@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+"""The systemd units: every line understood, and how much they leave to an attacker."""
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+UNITS = pathlib.Path(__file__).resolve().parents[2] / "packaging/systemd"
+# What `systemd-analyze security` may say at the most, times ten.
+EXPOSURE = {"mailreeve.service": 22, "mailreeve-rootless.service": 15}
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory):
+    path = tmp_path_factory.mktemp("units")
+    (path / "mailreeve").write_text("#!/bin/sh\n")
+    (path / "mailreeve").chmod(0o755)
+    for unit in UNITS.glob("*.in"):
+        (path / unit.stem).write_text(unit.read_text().replace("@SBINDIR@", str(path)))
+    return path
+
+
+def test_every_service_has_a_limit(units):
+    assert {u.name for u in units.glob("*.service")} == set(EXPOSURE)
+
+
+@pytest.mark.parametrize("unit", EXPOSURE)
+def test_exposure(units, unit):
+    out = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager",
+                          f"--threshold={EXPOSURE[unit]}", units / unit],
+                         text=True, capture_output=True)
+    assert f"Overall exposure level for {unit}" in out.stdout, out.stderr
+    assert out.returncode == 0, re.sub(r"(?m)^✓.*\n", "", out.stdout)
+
+
+def test_verify(units):
+    files = sorted(units.glob("*.service")) + sorted(units.glob("*.socket"))
+    assert len(files) == 4
+    out = subprocess.run(["systemd-analyze", "verify", "--man=no", *files], text=True,
+                         capture_output=True)
+    assert (out.returncode, out.stdout + out.stderr) == (0, "")
+
+
+def test_users_are_those_of_the_configuration():
+    conf = (UNITS.parents[1] / "conf/mailreeve.conf.5").read_text()
+    users = set(re.findall(r"^u (\S+)", (UNITS / "mailreeve.sysusers").read_text(), re.M))
+    assert users == set(re.findall(r"^\.It Ic (?:\w+_)?user No = Qq (\S+)", conf, re.M))
+    assert len(users) == 3
