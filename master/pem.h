@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The blocks of a PEM text, RFC 7468, told apart by their labels only: the master moves
+ * certificates to those who show them and keys to the keeper, and parses neither.
+ */
+#ifndef PEM_H
+#define PEM_H
+
+#include <stddef.h>
+
+enum pem_kind { PEM_CERT, PEM_KEY, PEM_ENCRYPTED_KEY, PEM_CRL, PEM_OTHER };
+
+struct pem_block {
+	enum pem_kind kind;
+	const char *start; /* from "-----BEGIN" to the end of the END line, newline included */
+	size_t len;
+};
+
+/*
+ * The next block at or behind *at, which moves behind it.  Returns 1, or 0 when there is none
+ * left, or -1 when a block has a beginning without its end.
+ */
+int pem_next(const char *text, size_t len, size_t *at, struct pem_block *b_r);
+
+/* How many blocks of each kind a text has. */
+struct pem_counts {
+	size_t certs, keys, encrypted, crls;
+	int broken; /* a block without end */
+};
+void pem_count(const char *text, size_t len, struct pem_counts *c_r);
+
+/* Copy the blocks of one kind to out_r (room for len bytes); returns their length together. */
+size_t pem_copy(const char *text, size_t len, enum pem_kind kind, char *out_r);
+
+#endif
