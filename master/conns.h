@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * One small record per live connection: from this alone, never from a worker's numbers, the
+ * master knows whose connections they are and what it still holds of them.
+ *
+ * A record is parked (no worker has it yet) or a worker's.  As long as the worker has not said
+ * TOUCHED the master holds the connection's descriptor too, so that a worker's death does not lose
+ * it.  Held descriptors are bounded: the oldest goes first.
+ */
+#ifndef CONNS_H
+#define CONNS_H
+
+#include "../common/addr.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct listener;
+struct worker;
+
+struct conn {
+	TAILQ_ENTRY(conn) link; /* in its worker's list, or among the parked */
+	TAILQ_ENTRY(conn) held; /* while fd is open and a worker has it */
+	struct conn *hash_next;
+	struct worker *worker; /* NULL: parked */
+	struct listener *listener;
+	uint64_t id;
+	uint64_t accepted; /* CLOCK_REALTIME, milliseconds */
+	struct addr peer, local;
+	int fd;          /* our own descriptor of it, or -1 */
+	uint8_t touched; /* the worker said so */
+	uint8_t shaken;
+	uint8_t moved; /* has been given to a second worker: not to a third */
+};
+TAILQ_HEAD(conn_list, conn);
+
+struct conns {
+	struct conn **buckets;
+	size_t size; /* of buckets: a power of two */
+	size_t count;
+	struct conn_list parked;
+	size_t parked_count;
+	struct conn_list held; /* the oldest first */
+	size_t held_count, held_most;
+};
+
+/* The table, empty; held_most: how many descriptors may be held for workers at a time. */
+void conns_init(struct conns *c, size_t held_most);
+
+/*
+ * A new record, parked; it owns fd from now on.  NULL with errno when there is no memory: fd is
+ * still the caller's.
+ */
+struct conn *conns_add(struct conns *c, uint64_t id, int fd);
+struct conn *conns_find(const struct conns *c, uint64_t id);
+
+/* A worker has it from now on; its descriptor counts as held, and the oldest one may go for it. */
+void conns_give(struct conns *c, struct conn *conn, struct worker *w);
+/* Take it away from its worker; it is parked, before all others. */
+void conns_park(struct conns *c, struct conn *conn);
+
+/*
+ * Give up our descriptor: the worker has looked at the connection, or has closed it.  Never
+ * sleeps, whatever the worker did to the socket before.
+ */
+void conns_release(struct conns *c, struct conn *conn);
+/* The same with a reset for the client: nobody serves this connection any more. */
+void conns_reset(struct conns *c, struct conn *conn);
+
+/* The connection is over: close what we hold and free the record. */
+void conns_free(struct conns *c, struct conn *conn);
+
+/*
+ * Whether nobody has read from or written to this socket: no TCP_NODELAY, which workers set before
+ * they look at a byte, and by TCP_INFO nothing was sent and all that came is still there.
+ */
+int conn_untouched(int fd);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* Binding ports and keeping them.  Master. */
+#include "listen.h"
+
+#include "accept.h"
+#include "holder.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+
+static struct listener *
+find(struct master *m, const struct addr *a)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH(l, &m->listeners, link)
+	if (addr_equal(&l->addr, a) && l->addr.wildcard == a->wildcard)
+		return l;
+	return NULL;
+}
+
+/* A TCP socket for this address; `*` is IPv6 with IPv4 in it, or IPv4 alone where there is no other. */
+static int
+open_socket(const struct addr *a, struct sockaddr_storage *ss_r, socklen_t *len_r)
+{
+	int fd, one = 1, v6only = !a->wildcard;
+
+	*len_r = addr_to_sockaddr(a, ss_r);
+	fd = socket(ss_r->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1 && errno == EAFNOSUPPORT && a->wildcard) {
+		struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->port) };
+
+		memset(ss_r, 0, sizeof(*ss_r));
+		memcpy(ss_r, &in, sizeof(in));
+		*len_r = sizeof(in);
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	}
+	if (fd == -1)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == -1 ||
+	    (ss_r->ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) == -1)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Bind, also to an address that is not on this host (yet); *foreign_r says so. */
+static int
+bind_socket(int fd, const struct sockaddr_storage *ss, socklen_t len, int *foreign_r)
+{
+	int one = 1;
+
+	*foreign_r = 0;
+	if (bind(fd, (const struct sockaddr *)ss, len) == 0)
+		return 0;
+	if (errno != EADDRNOTAVAIL)
+		return -1;
+	*foreign_r = 1;
+	/* For IPv6 sockets too: IPPROTO_IP's option is the one that both have. */
+	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) == -1)
+		return -1;
+	return bind(fd, (const struct sockaddr *)ss, len);
+}
+
+static int
+is_any(const struct addr *a)
+{
+	static const uint8_t zero[sizeof(a->ip)];
+
+	return a->wildcard || memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
+static void
+complain(struct problems *p, const char *path, const struct conf_listener *cl, int error)
+{
+	char text[ADDR_TEXT], holder[128];
+
+	addr_text(&cl->addr, text);
+	if (error == EADDRINUSE && port_holder(cl->addr.port, holder, sizeof(holder)) == 0)
+		problems_add(
+		    p, 1, path, cl->line, "cannot listen on %s: in use by %s", text, holder);
+	else if (error == EADDRINUSE)
+		problems_add(p, 1, path, cl->line, "cannot listen on %s: in use", text);
+	else if (error == EACCES)
+		problems_add(p, 1, path, cl->line,
+		    "cannot listen on %s: ports below 1024 need root (or CAP_NET_BIND_SERVICE)",
+		    text);
+	else
+		problems_add(
+		    p, 1, path, cl->line, "cannot listen on %s: %s", text, strerror(error));
+}
+
+static void
+open_listener(struct master *m, const struct conf_listener *cl, struct problems *p)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int foreign = 0, fd = open_socket(&cl->addr, &ss, &len);
+	char text[ADDR_TEXT];
+	struct listener *l;
+
+	if (fd == -1 || bind_socket(fd, &ss, len, &foreign) == -1 || listen(fd, BACKLOG) == -1) {
+		complain(p, m->conf_path, cl, errno);
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	if (foreign)
+		problems_add(p, 0, m->conf_path, cl->line,
+		    "%s is not an address of this host (yet)", addr_text(&cl->addr, text));
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		abort();
+	l->m = m;
+	l->addr = cl->addr;
+	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
+	l->is_new = 1;
+	l->any = is_any(&cl->addr);
+	TAILQ_INSERT_TAIL(&m->listeners, l, link);
+}
+
+void
+listeners_prepare(struct master *m, const struct conf *conf, struct problems *p)
+{
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (!find(m, &conf->listeners[i].addr))
+			open_listener(m, &conf->listeners[i], p);
+}
+
+/* Records of connections that are still with a worker outlive the listener that they came from. */
+static void
+forget(struct master *m, struct listener *l)
+{
+	struct conns *c = &m->conns;
+
+	for (size_t b = 0; b < c->size; b++)
+		for (struct conn *conn = c->buckets[b]; conn; conn = conn->hash_next)
+			if (conn->listener == l)
+				conn->listener = NULL;
+}
+
+static void
+close_listener(struct master *m, struct listener *l)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&m->conns.parked); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->listener == l) {
+			conns_reset(&m->conns, c);
+			conns_free(&m->conns, c);
+		}
+	}
+	forget(m, l);
+	watch_set(m->loop, &l->watch, 0);
+	close(l->watch.fd);
+	TAILQ_REMOVE(&m->listeners, l, link);
+	free(l);
+}
+
+void
+listeners_rollback(struct master *m)
+{
+	struct listener *l, *next;
+
+	for (l = TAILQ_FIRST(&m->listeners); l; l = next) {
+		next = TAILQ_NEXT(l, link);
+		if (l->is_new)
+			close_listener(m, l);
+	}
+}
+
+/* Called while the old generation is still current: what waits at a port that goes is its. */
+void
+listeners_commit(struct master *m, const struct conf *conf)
+{
+	struct listener *l, *next;
+
+	TAILQ_FOREACH(l, &m->listeners, link)
+	l->wanted = 0;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		l = find(m, &conf->listeners[i].addr);
+		if (!l)
+			continue;
+		l->wanted = 1;
+	}
+	for (l = TAILQ_FIRST(&m->listeners); l; l = next) {
+		next = TAILQ_NEXT(l, link);
+		if (l->wanted)
+			continue;
+		accept_rest(l);
+		close_listener(m, l);
+	}
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		l = find(m, &conf->listeners[i].addr);
+		if (!l)
+			continue;
+		l->index = (uint32_t)i;
+		l->is_new = 0;
+		l->is_kept = 1;
+	}
+}
+
+void
+listeners_close(struct master *m)
+{
+	while (!TAILQ_EMPTY(&m->listeners))
+		close_listener(m, TAILQ_FIRST(&m->listeners));
+}
