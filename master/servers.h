@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Server states: what the checks say, carried from generation to generation, published on the
+ * boards and told in the log.  The state belongs to the master; a server is known by backend,
+ * name and address.
+ */
+#ifndef SERVERS_H
+#define SERVERS_H
+
+#include "state.h"
+
+/* The slots of a generation's configuration, as they start.  NULL when there is no memory. */
+struct server *servers_new(const struct conf *conf);
+
+/* A new generation takes over what the current one knows of the servers that are in both. */
+void servers_carry(struct generation *g, const struct generation *current);
+/* It is current now: every older generation learns which of its servers are whose. */
+void servers_inherit(struct generation *g, struct generation_list *all);
+
+/* Write every slot to the generation's board. */
+void servers_publish_all(struct generation *g);
+
+/*
+ * The result of a check, already validated (from_checker.c), of the current generation.
+ */
+void servers_checked(struct generation *g, uint32_t slot, const struct report *r);
+/* The addresses that a server's name has now. */
+void servers_resolved(struct generation *g, uint32_t slot, const struct report *r);
+
+/* Slow starts go on, and the sums of older generations are refreshed. */
+void servers_tick(struct generation *g, struct generation_list *all);
+
+/* Whether it takes clients: its checks say so and nobody has taken it out. */
+int server_serves(const struct server *s);
+
+struct server_count {
+	uint32_t serving, all;
+};
+/* Of one backend, or of all with UINT32_MAX. */
+struct server_count servers_count(const struct generation *g, uint32_t backend);
+
+/* Whether every server has had its first check. */
+int servers_settled(const struct generation *g);
+
+/* Open connections of a slot, by the workers' tallies. */
+uint32_t servers_active(const struct generation *g, uint32_t slot);
+
+#endif
