@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The life of a generation.  Master.
+ *
+ *   building: keeper -> first worker and checker -> other workers -> all serve: current
+ *   a death or FAILED on the way -> failed: all its children are ended, the old one goes on
+ *   current -> old: workers finish what they have, keeper and bundles stay as long as they do
+ */
+#include "generation.h"
+
+#include "../common/log.h"
+#include "accept.h"
+#include "bundles.h"
+#include "listen.h"
+#include "procs.h"
+#include "reload.h"
+#include "servers.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KILL_AFTER      2000 /* milliseconds that children have after END's time is over */
+#define DRAIN_SPREAD    5000 /* milliseconds over which connections end when draining is over */
+#define COMPLAINTS_MOST 64
+
+void
+generation_each(struct generation *g, void (*fn)(struct proc *p))
+{
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		fn(&g->workers[i].p);
+	fn(&g->checker);
+	fn(&g->keeper);
+}
+
+/* ---- Birth ---- */
+
+static long
+cpus_available(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static uint32_t
+count_workers(const struct master *m, const struct conf *conf)
+{
+	long n = conf->workers ? (long)conf->workers : cpus_available();
+
+	if (m->testing)
+		return 1;
+	return n > SPAWN_WORKERS ? SPAWN_WORKERS : (uint32_t)n;
+}
+
+static int
+make_workers(struct generation *g)
+{
+	const struct conf *conf = g->conf;
+
+	g->workers = calloc(g->worker_count, sizeof(*g->workers));
+	if (!g->workers)
+		return -1;
+	for (uint32_t i = 0; i < g->worker_count; i++) {
+		struct worker *w = &g->workers[i];
+
+		proc_init(&w->p, g, ROLE_WORKER, i);
+		TAILQ_INIT(&w->conns);
+		w->tally_fd = -1;
+	}
+	for (uint32_t i = 0; i < g->worker_count; i++) {
+		struct worker *w = &g->workers[i];
+
+		w->tally =
+		    tally_new((uint32_t)conf->frontend_count, conf->slot_count, &w->tally_fd);
+		if (!w->tally)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+make(struct generation *g)
+{
+	for (int i = 0; i < HELPER_COUNT; i++) {
+		g->helpers[i] = fcntl(g->m->helpers[i], F_DUPFD_CLOEXEC, 3);
+		if (g->helpers[i] == -1)
+			return -1;
+	}
+	g->servers = servers_new(g->conf);
+	g->board = g->servers ? board_new(g->conf->slot_count, &g->board_fd) : NULL;
+	if (!g->board || make_workers(g) == -1)
+		return -1;
+	if (g->m->current)
+		servers_carry(g, g->m->current);
+	servers_publish_all(g);
+	return 0;
+}
+
+static void
+on_deadline(struct timer *t)
+{
+	struct generation *g = CONTAINER(t, struct generation, deadline);
+
+	if (g->ended || g->state != GEN_OLD) {
+		generation_each(g, proc_end);
+	} else {
+		log_say(LOG_NOTICE, "generation %u: the time to drain is over", g->id);
+		generation_finish(g, DRAIN_SPREAD, 0);
+	}
+}
+
+struct generation *
+generation_new(
+    struct master *m, struct conf *conf, char *text, const struct identity *ids, const int *bundles)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		fatal("no memory for a generation");
+	g->m = m;
+	g->id = ++m->next_generation;
+	g->state = GEN_BUILDING;
+	g->conf = conf;
+	g->text = text;
+	g->board_fd = -1;
+	g->report.fd = -1;
+	g->made = real_ms();
+	g->deadline.fn = on_deadline;
+	g->worker_count = count_workers(m, conf);
+	for (int i = 0; i < HELPER_COUNT; i++) {
+		g->ids[i] = ids[i];
+		g->bundles[i] = bundles[i];
+		g->helpers[i] = -1;
+	}
+	proc_init(&g->keeper, g, ROLE_KEEPER, 0);
+	proc_init(&g->checker, g, ROLE_CHECKER, 0);
+	TAILQ_INSERT_TAIL(&m->generations, g, link);
+	if (make(g) == -1) {
+		log_say(LOG_ERR, "cannot make a generation: %s", strerror(errno));
+		generation_free(&g);
+	}
+	return g;
+}
+
+void
+generation_free(struct generation **gp)
+{
+	struct generation *g = *gp, *old;
+
+	timer_stop(&g->deadline);
+	/* Nobody may go on to know its servers. */
+	TAILQ_FOREACH(old, &g->m->generations, link)
+	for (uint32_t i = 0; old->state == GEN_OLD && i < old->conf->slot_count; i++)
+		if (old->servers[i].heir && g->servers && old->servers[i].heir >= g->servers &&
+		    old->servers[i].heir < g->servers + g->conf->slot_count)
+			old->servers[i].heir = NULL;
+	TAILQ_REMOVE(&g->m->generations, g, link);
+	for (uint32_t i = 0; g->workers && i < g->worker_count; i++) {
+		timer_stop(&g->workers[i].p.rebirth);
+		if (g->workers[i].tally)
+			tally_unmap(&g->workers[i].tally);
+		if (g->workers[i].tally_fd != -1)
+			close(g->workers[i].tally_fd);
+	}
+	timer_stop(&g->keeper.rebirth);
+	timer_stop(&g->checker.rebirth);
+	free(g->workers);
+	if (g->board)
+		board_unmap(&g->board);
+	if (g->board_fd != -1)
+		close(g->board_fd);
+	for (int i = 0; i < HELPER_COUNT; i++)
+		if (g->helpers[i] != -1)
+			close(g->helpers[i]);
+	bundles_close(g->bundles);
+	free(g->servers);
+	conf_free(&g->conf);
+	free(g->text);
+	for (size_t i = 0; i < g->complaint_count; i++)
+		free(g->complaints[i]);
+	free(g->complaints);
+	free(g);
+	*gp = NULL;
+}
+
+/* ---- From building to current ---- */
+
+static void
+start(struct proc *p)
+{
+	if (p->state == PROC_NONE && p->rebirth.deadline == 0 && proc_start(p) == -1) {
+		if (p->gen->state == GEN_BUILDING)
+			p->gen->failed = 1;
+		else
+			timer_set(p->m->loop, &p->rebirth, BACKOFF_FIRST);
+	}
+}
+
+static int
+all_serve(const struct generation *g)
+{
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (g->workers[i].p.state != PROC_SERVING)
+			return 0;
+	return g->keeper.state == PROC_SERVING && g->checker.state == PROC_SERVING;
+}
+
+static void
+commit(struct generation *g)
+{
+	struct master *m = g->m;
+	struct generation *old = m->current;
+
+	timer_stop(&g->deadline);
+	listeners_commit(m, g->conf);
+	m->current = g;
+	m->building = NULL;
+	g->state = GEN_CURRENT;
+	if (m->serves_since == 0)
+		m->serves_since = loop_now(m->loop);
+	if (old)
+		generation_retire(old);
+	servers_inherit(g, &m->generations);
+	servers_publish_all(g);
+	accept_resume(m);
+	log_say(LOG_NOTICE, "generation %u serves", g->id);
+	reload_done(m, NULL);
+}
+
+/* Whether a building one whose child has failed still waits for what others have to say. */
+static int
+still_starting(const struct generation *g)
+{
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (g->workers[i].p.state == PROC_STARTING)
+			return 1;
+	return g->checker.state == PROC_STARTING || g->keeper.state == PROC_STARTING;
+}
+
+static int
+any_alive(const struct generation *g)
+{
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (proc_alive(&g->workers[i].p))
+			return 1;
+	return proc_alive(&g->checker) || proc_alive(&g->keeper);
+}
+
+void
+generation_fail(struct generation *g)
+{
+	struct master *m = g->m;
+	const char *why = g->complaint_count ? g->complaints[0] : "a child could not be started";
+
+	timer_stop(&g->deadline);
+	listeners_rollback(m);
+	m->building = NULL;
+	g->state = GEN_FAILED;
+	reload_done(m, why);
+	generation_each(g, proc_end);
+	if (!any_alive(g))
+		generation_free(&g);
+}
+
+static void
+progress_building(struct generation *g)
+{
+	if (!g->failed) {
+		start(&g->keeper);
+		if (g->keeper.state == PROC_SERVING && !g->failed) {
+			start(&g->workers[0].p);
+			start(&g->checker);
+		}
+		for (uint32_t i = 1; i < g->worker_count && !g->failed; i++)
+			if (g->workers[0].p.state == PROC_SERVING)
+				start(&g->workers[i].p);
+	}
+	if (g->failed && !still_starting(g))
+		generation_fail(g);
+	else if (!g->failed && g->m->testing)
+		g->m->done = g->workers[0].p.was_ready && g->checker.was_ready;
+	else if (!g->failed && all_serve(g))
+		commit(g);
+}
+
+static void
+progress_current(struct generation *g)
+{
+	start(&g->keeper);
+	if (g->keeper.state != PROC_SERVING)
+		return;
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		start(&g->workers[i].p);
+	start(&g->checker);
+}
+
+static int
+has_workers(const struct generation *g)
+{
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (proc_alive(&g->workers[i].p))
+			return 1;
+	return 0;
+}
+
+/* The last worker takes the keeper with it; the last child the generation. */
+static void
+progress_old(struct generation *g)
+{
+	struct master *m = g->m;
+
+	if (has_workers(g)) {
+		start(&g->keeper);
+		return;
+	}
+	proc_end(&g->keeper);
+	if (any_alive(g))
+		return;
+	log_say(LOG_INFO, "generation %u has ended", g->id);
+	generation_free(&g);
+	if (m->stopping && TAILQ_EMPTY(&m->generations))
+		m->done = 1;
+}
+
+void
+generation_progress(struct generation *g)
+{
+	struct master *m = g->m;
+
+	switch (g->state) {
+	case GEN_BUILDING:
+		progress_building(g);
+		break;
+	case GEN_CURRENT:
+		progress_current(g);
+		break;
+	case GEN_OLD:
+		progress_old(g);
+		break;
+	case GEN_FAILED:
+		if (any_alive(g))
+			break;
+		generation_free(&g);
+		if (m->stopping && TAILQ_EMPTY(&m->generations))
+			m->done = 1;
+		break;
+	}
+}
+
+void
+generation_child_serves(struct generation *g, struct proc *p)
+{
+	struct master *m = g->m;
+
+	if (p->role == ROLE_KEEPER)
+		procs_give_keeper(g);
+	generation_progress(g);
+	accept_resume(m);
+}
+
+void
+generation_child_died(struct generation *g, struct proc *p)
+{
+	struct master *m = g->m;
+	struct worker *w = CONTAINER(p, struct worker, p);
+	uint64_t delay;
+
+	if (g->state == GEN_BUILDING) {
+		/* mailreeve -t: who has found nothing wrong ends by itself. */
+		if (!m->testing || !p->was_ready || p->role == ROLE_KEEPER)
+			g->failed = 1;
+	} else if (g->state == GEN_CURRENT || p->role == ROLE_KEEPER) {
+		delay = backoff_died(&p->backoff, loop_now(m->loop), p->was_ready,
+		    p->role == ROLE_WORKER && w->finished > 0);
+		if (delay > 0) {
+			log_say(LOG_ERR, "%s %u: the next one is started in %llu ms",
+			    role_name(p->role), p->slot, (unsigned long long)delay);
+			timer_set(m->loop, &p->rebirth, delay);
+		}
+	}
+	generation_progress(g);
+	accept_resume(m);
+}
+
+/* ---- Words ---- */
+
+static void
+complain_line(struct generation *g, const char *line, size_t len)
+{
+	char clean[1024];
+	char **more;
+
+	log_escape(line, len, clean, sizeof(clean));
+	for (size_t i = 0; i < g->complaint_count; i++)
+		if (strcmp(g->complaints[i], clean) == 0)
+			return; /* every worker says the same */
+	more = reallocarray(g->complaints, g->complaint_count + 1, sizeof(*more));
+	if (!more || g->complaint_count >= COMPLAINTS_MOST)
+		return;
+	g->complaints = more;
+	g->complaints[g->complaint_count] = strdup(clean);
+	g->complaint_count += g->complaints[g->complaint_count] != NULL;
+	reload_say(g->m, 1, clean);
+}
+
+void
+generation_complain(struct generation *g, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (len > 0)
+			complain_line(g, text, len);
+		text += len + (text[len] == '\n');
+	}
+}
+
+/* ---- From current to gone ---- */
+
+static void
+retire_worker(struct proc *p)
+{
+	static const struct msg_empty empty;
+
+	timer_stop(&p->rebirth);
+	if (p->state == PROC_SERVING) {
+		proc_tell(p, MSG_RETIRE, &empty);
+		if (p->state == PROC_SERVING)
+			p->state = PROC_RETIRING;
+	} else if (p->state == PROC_STARTING) {
+		proc_end(p);
+	}
+}
+
+void
+generation_retire(struct generation *g)
+{
+	const struct conf *now = g->m->current ? g->m->current->conf : g->conf;
+
+	g->state = GEN_OLD;
+	g->retired = loop_now(g->m->loop);
+	proc_end(&g->checker);
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		retire_worker(&g->workers[i].p);
+	if (!g->m->stopping && now->timeouts.drain > 0)
+		timer_set(g->m->loop, &g->deadline, now->timeouts.drain);
+	generation_progress(g);
+}
+
+void
+generation_finish(struct generation *g, uint32_t spread_ms, int stopping)
+{
+	struct msg_end end = { .spread_ms = spread_ms, .stopping = (uint32_t)stopping };
+
+	g->ended = 1;
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (g->workers[i].p.state & (PROC_SERVING | PROC_RETIRING))
+			proc_tell(&g->workers[i].p, MSG_END, &end);
+	timer_set(g->m->loop, &g->deadline, (uint64_t)spread_ms + KILL_AFTER);
+}

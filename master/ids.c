@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* User names to numbers.  Master, before anything is started with them. */
+#include "ids.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A whole decimal number that is a user id; -1 otherwise. */
+static int
+parse_number(const char *s, uid_t *uid_r)
+{
+	unsigned long n;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return -1;
+	errno = 0;
+	n = strtoul(s, &end, 10);
+	/* (uid_t)-1 means "leave it" to the system calls that we need. */
+	if (*end || errno || n >= UINT32_MAX)
+		return -1;
+	*uid_r = (uid_t)n;
+	return 0;
+}
+
+static void
+find_one(const char *key, const char *user, const char *conf_path, struct problems *p,
+    struct identity *id_r)
+{
+	const struct passwd *pw = getpwnam(user);
+	uid_t uid;
+
+	if (!pw && parse_number(user, &uid) == 0) {
+		pw = getpwuid(uid);
+		*id_r = (struct identity){ uid, pw ? pw->pw_gid : (gid_t)uid };
+	} else if (pw) {
+		*id_r = (struct identity){ pw->pw_uid, pw->pw_gid };
+	} else {
+		problems_add(p, 1, conf_path, 0,
+		    "%s \"%s\" does not exist; create it: useradd --system --no-create-home "
+		    "--home-dir /nonexistent --shell /usr/sbin/nologin %s",
+		    key, user, user);
+		return;
+	}
+	if (id_r->uid == 0 || id_r->gid == 0)
+		problems_add(p, 1, conf_path, 0,
+		    "%s \"%s\" is root or in root's group; name another", key, user);
+}
+
+void
+ids_find(const struct conf *conf, int drop, const char *conf_path, struct problems *p,
+    struct identity *ids_r)
+{
+	static const char *const keys[HELPER_COUNT] = { "user", "checker_user", "keeper_user" };
+	const char *const users[HELPER_COUNT] = { conf->user, conf->checker_user,
+		conf->keeper_user };
+
+	for (int i = 0; i < HELPER_COUNT; i++)
+		if (drop)
+			find_one(keys[i], users[i], conf_path, p, &ids_r[i]);
+		else
+			ids_r[i] = (struct identity){ geteuid(), getegid() };
+	if (drop && p->errors == 0 &&
+	    (ids_r[0].uid == ids_r[1].uid || ids_r[0].uid == ids_r[2].uid ||
+		ids_r[1].uid == ids_r[2].uid))
+		problems_add(p, 0, conf_path, 0,
+		    "user, keeper_user and checker_user should be three: processes of one user can "
+		    "disturb each other");
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* From a configuration file to a generation that is being built; and stopping.  Master. */
+#include "reload.h"
+
+#include "../common/log.h"
+#include "accept.h"
+#include "bundles.h"
+#include "control.h"
+#include "generation.h"
+#include "ids.h"
+#include "listen.h"
+#include "notify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STOP_SPREAD 10000 /* milliseconds, at most, over which connections end at a stop */
+
+void
+reload_say(struct master *m, int is_error, const char *text)
+{
+	/* mailreeve -t speaks to a person or an editor: FILE:LINE: message, and no more. */
+	if (m->testing)
+		fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", text);
+	else
+		log_say(is_error ? LOG_ERR : LOG_WARNING, "%s", text);
+	if (is_error && m->reloading && m->reload_error[0] == '\0')
+		snprintf(m->reload_error, sizeof(m->reload_error), "%s", text);
+}
+
+static void
+say_all(struct master *m, const struct problems *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		reload_say(m, p->items[i].is_error, p->items[i].text);
+}
+
+void
+reload_done(struct master *m, const char *why)
+{
+	if (!why) {
+		m->reload_error[0] = '\0';
+		log_open(m->log_fd, m->current->conf->log.level,
+		    m->current->conf->log.format == LOG_JSON, !m->journal);
+		(void)control_open(m, m->current->conf);
+	} else {
+		if (m->reload_error[0] == '\0')
+			reload_say(m, 1, why);
+		if (m->current)
+			log_say(LOG_ERR, "not reloaded, the old configuration goes on: %s",
+			    m->reload_error);
+		else if (!m->testing)
+			log_say(LOG_ERR, "cannot start: %s", m->reload_error);
+		if (!m->current) {
+			m->status = 1;
+			m->done = 1;
+		}
+	}
+	m->reloading = 0;
+	control_reload_done(m);
+	notify_reloaded(m);
+	if (m->reload_again && !m->done) {
+		m->reload_again = 0;
+		reload_begin(m);
+	}
+}
+
+/* Everything that conf needs and that is not a process; errors are in *p. */
+static void
+gather(struct master *m, const struct conf *conf, const char *text, struct problems *p,
+    struct identity *ids, int *bundles)
+{
+	ids_find(conf, m->drop, m->conf_path, p, ids);
+	if (!m->testing)
+		listeners_prepare(m, conf, p);
+	(void)bundles_make(conf, m->conf_path, text, p, bundles);
+}
+
+static void
+build(
+    struct master *m, struct conf *conf, char *text, const struct identity *ids, const int *bundles)
+{
+	struct generation *g = generation_new(m, conf, text, ids, bundles);
+
+	if (!g) {
+		listeners_rollback(m);
+		reload_done(m, "a generation could not be made");
+		return;
+	}
+	m->building = g;
+	generation_progress(g);
+}
+
+void
+reload_begin(struct master *m)
+{
+	struct identity ids[HELPER_COUNT];
+	int bundles[HELPER_COUNT] = { -1, -1, -1 };
+	struct problems p = { 0 };
+	struct conf *conf;
+	char *text = NULL;
+
+	if (m->stopping)
+		return;
+	if (m->building) {
+		m->reload_again = 1;
+		return;
+	}
+	m->reloading = 1;
+	m->reload_error[0] = '\0';
+	notify_reloading(m);
+	conf = conf_load(m->conf_path, &p, &text);
+	if (conf)
+		gather(m, conf, text, &p, ids, bundles);
+	say_all(m, &p);
+	if (!conf || p.errors > 0 || (m->current && bundles_same(bundles, m->current->bundles))) {
+		bundles_close(bundles);
+		listeners_rollback(m);
+		conf_free(&conf);
+		free(text);
+		reload_done(m, p.errors > 0 ? m->reload_error : NULL);
+	} else {
+		build(m, conf, text, ids, bundles);
+	}
+	problems_clear(&p);
+}
+
+/* ---- Stopping ---- */
+
+static void
+finish_all(struct master *m, uint32_t spread)
+{
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &m->generations, link)
+	if (g->state == GEN_OLD)
+		generation_finish(g, spread, 1);
+}
+
+static void
+on_stop_deadline(struct timer *t)
+{
+	struct master *m = CONTAINER(t, struct master, stop_deadline);
+
+	finish_all(m, m->stop_spread);
+}
+
+void
+stop_begin(struct master *m, enum stopping how, uint32_t ms)
+{
+	struct generation *g = m->current;
+
+	if (m->stopping == STOP_NO) {
+		log_say(LOG_NOTICE, "stopping");
+		notify_stopping(m);
+		accept_resume(m);
+		m->stopping = how;
+		listeners_close(m);
+		if (m->building) {
+			m->building->failed = 1;
+			generation_fail(m->building);
+		}
+		m->current = NULL;
+		if (g)
+			generation_retire(g);
+	}
+	m->stopping = how;
+	/* The last part of the time is for ending politely, one connection after the other. */
+	m->stop_spread = ms / 4 < STOP_SPREAD ? ms / 4 : STOP_SPREAD;
+	if (how == STOP_NOW)
+		finish_all(m, 0);
+	else if (ms > 0)
+		timer_set(m->loop, &m->stop_deadline, ms - m->stop_spread);
+	m->stop_deadline.fn = on_stop_deadline;
+	if (TAILQ_EMPTY(&m->generations))
+		m->done = 1;
+}

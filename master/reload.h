@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * A new configuration, at start and later: all of it is taken, or nothing is and the old one goes
+ * on.
+ */
+#ifndef RELOAD_H
+#define RELOAD_H
+
+#include "state.h"
+
+/*
+ * Read configuration and files and begin to build a generation of them; reload_done says how it
+ * went, perhaps before this returns.  One that is asked for while another is being built follows
+ * it.
+ */
+void reload_begin(struct master *m);
+
+/* The generation that was built serves (why NULL), or could not be built. */
+void reload_done(struct master *m, const char *why);
+
+/* Words for the administrator: an error or a warning of the configuration. */
+void reload_say(struct master *m, int is_error, const char *text);
+
+/* Stop: ports are closed, connections go on for so long (0: without end), then end politely. */
+void stop_begin(struct master *m, enum stopping how, uint32_t ms);
+
+#endif

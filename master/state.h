@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The master's whole state.  Everything that must outlive a re-execution stands in these structs
+ * as numbers, texts and descriptors (saved.c writes and reads it); pointers between them are found
+ * again from ids.
+ *
+ * A generation is one configuration with everything made from it: bundles, board, keeper, checker
+ * and workers.  One is current, at most one is being built, older ones finish what they have.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include "../common/board.h"
+#include "../common/chan.h"
+#include "../common/conf.h"
+#include "../common/health.h"
+#include "../common/loop.h"
+#include "backoff.h"
+#include "conns.h"
+#include "logs.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#define CONTAINER(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
+
+/* A child's life as the master sees it; one bit each, for the permit masks of from_*.c. */
+enum proc_state {
+	PROC_NONE = 1 << 0,     /* there is no process */
+	PROC_STARTING = 1 << 1, /* has not said READY */
+	PROC_SERVING = 1 << 2,
+	PROC_RETIRING = 1 << 3, /* finishes what it has */
+	PROC_ENDING = 1 << 4,   /* killed, or has closed its channel: we wait for its death */
+};
+
+struct generation;
+struct master;
+
+/* One place for a process; a dead one is followed by another in the same place. */
+struct proc {
+	struct master *m;
+	struct generation *gen;
+	enum role role;
+	uint32_t slot; /* which worker; 0 for the others */
+	enum proc_state state;
+	pid_t pid;
+	int pidfd;
+	struct chan chan;
+	struct watch on_chan, on_death;
+	struct log_pipe log;
+	uint64_t born;   /* CLOCK_MONOTONIC, milliseconds */
+	int was_ready;   /* it has said READY */
+	int restless;    /* its death is not our will: say so, and let another follow */
+	uint64_t pinged; /* when; 0: no answer is owed */
+	uint64_t cookie; /* of the last PING */
+	struct backoff backoff;
+	struct timer rebirth;
+};
+
+struct worker {
+	struct proc p;
+	struct conn_list conns; /* its records */
+	uint32_t conn_count;
+	uint64_t handed, taken; /* connections, in this process's life */
+	uint64_t waiting;       /* since when it owes us a TAKEN; 0: it owes none */
+	uint64_t finished;      /* connections that ended since its birth */
+	int stuck;              /* its channel took no more: no credit until it has read */
+	struct conn *batch[HANDOVER_MAX]; /* given to it in this burst, not yet sent */
+	uint32_t batched;
+	int tally_fd; /* outlives the process: the others have it mapped */
+	struct tally *tally;
+};
+
+/* A slot of the board: a server, or one address of a server with resolve = "all". */
+struct server {
+	const struct conf_server *conf;
+	char name[CONF_NAME + ADDR_TEXT + 2]; /* the configured one, with -ADDRESS in a family */
+	struct health health;
+	enum health_state said; /* the last state that the log told: up, down or checking */
+	uint32_t admin;
+	uint64_t since;           /* of `said`: CLOCK_REALTIME, milliseconds */
+	enum check_status status; /* of the last check */
+	uint32_t passed;          /* whether it was good */
+	uint32_t check_ms;
+	int32_t cert_days; /* INT32_MIN: not known */
+	char why[REPORT_TEXT];
+	struct addr addrs[BOARD_ADDRS];
+	uint32_t addr_count;
+	int left;       /* resolve = "all": the address is no longer in the answer */
+	uint32_t close; /* as on the board; so is the next one */
+	uint32_t elsewhere;
+	uint32_t slowstart;  /* 0 to 256: how much of its weight it has so far */
+	uint64_t suspected;  /* the last CHECK_NOW: CLOCK_MONOTONIC, milliseconds */
+	struct server *heir; /* in an older generation: the same server in the current one */
+};
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+};
+
+enum gen_state { GEN_BUILDING, GEN_CURRENT, GEN_OLD, GEN_FAILED };
+
+/* The programs that children are made of, opened when the generation was made. */
+enum helper { HELPER_WORKER, HELPER_CHECKER, HELPER_KEEPER, HELPER_COUNT };
+
+struct generation {
+	TAILQ_ENTRY(generation) link;
+	struct master *m;
+	uint32_t id;
+	enum gen_state state;
+	struct conf *conf;
+	char *text; /* canonical configuration */
+	struct identity ids[HELPER_COUNT];
+	int helpers[HELPER_COUNT]; /* executables */
+	int bundles[HELPER_COUNT]; /* sealed memory, one per kind of child */
+	int board_fd;
+	struct board *board;
+	struct server *servers; /* conf->slot_count of them */
+	struct worker *workers;
+	uint32_t worker_count;
+	struct proc keeper, checker;
+	struct watch report;   /* the checker's pipe */
+	uint64_t made;         /* CLOCK_REALTIME, milliseconds */
+	uint64_t retired;      /* CLOCK_MONOTONIC, milliseconds; 0: not yet */
+	struct timer deadline; /* building: give up; old: drain is over; stopping: kill */
+	int failed;            /* building: a child could not start */
+	int ended;             /* END was sent */
+	char **complaints;     /* why it failed: each text once */
+	size_t complaint_count;
+};
+TAILQ_HEAD(generation_list, generation);
+
+/* An open port.  It outlives generations. */
+struct listener {
+	TAILQ_ENTRY(listener) link;
+	struct master *m;
+	struct addr addr;
+	struct watch watch; /* its socket */
+	uint32_t index;     /* in the current generation's conf->listeners */
+	int is_new;         /* bound for the generation that is being built */
+	int wanted;         /* ... and that one keeps it */
+	int is_kept;        /* polled: belongs to the current generation */
+	int any;            /* bound to no one address: the local one must be asked for */
+};
+TAILQ_HEAD(listener_list, listener);
+
+/* Why the loop ends. */
+enum stopping { STOP_NO, STOP_DRAIN /* TERM, USR1 */, STOP_NOW /* INT */ };
+
+struct control;
+
+struct master {
+	struct loop *loop;
+	const char *program;   /* path of this executable, as it was at start */
+	const char *conf_path; /* absolute */
+	const char *libexec;
+	int testing;               /* mailreeve -t */
+	int drop;                  /* we are root: children change their identity */
+	int journal;               /* stderr is the journal */
+	int log_fd;                /* stderr, as logs_stderr gives it */
+	int helpers[HELPER_COUNT]; /* executables, opened once */
+	const char *root;          /* the empty directory that children are locked into */
+	struct generation_list generations;
+	struct generation *current, *building;
+	uint32_t next_generation;
+	struct listener_list listeners;
+	int accept_paused; /* no descriptors: until the timer */
+	struct timer accept_again;
+	uint64_t pause_told; /* when the log last said so */
+	struct conns conns;
+	uint64_t next_id;
+	struct watch signals;
+	struct timer tick;
+	struct control *control;
+	struct notify *notify;
+	enum stopping stopping;
+	struct timer stop_deadline;
+	uint32_t stop_spread;   /* milliseconds over which connections end at its end */
+	int reloading;          /* a configuration is being read or a generation built */
+	int reload_again;       /* asked for while another one was running */
+	char reload_error[512]; /* of the last reload; "" if it was good */
+	int said_ready;
+	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
+	uint64_t started_mono, started_real; /* milliseconds */
+	uint64_t accepted;                   /* connections, ever */
+	uint64_t lost_told;                  /* log lines lost that were reported */
+	uint64_t ticked;                     /* CLOCK_MONOTONIC, milliseconds */
+	int done;
+	int status; /* exit status */
+};
+
+/* CLOCK_REALTIME in milliseconds. */
+uint64_t real_ms(void);
+/* CLOCK_MONOTONIC in milliseconds, now (loop_now is as of this pass). */
+uint64_t mono_ms(void);
+
+#endif
