@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Serving the control socket.  Master; the bytes are those of an administrator, or on the monitor
+ * socket of a monitoring system.  One line of bounded length, one answer, never a wait.
+ */
+#include "control.h"
+
+#include "../common/control.h"
+#include "../common/log.h"
+#include "reload.h"
+#include "show.h"
+#include "unixsock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLIENTS_MOST 32
+#define CLIENT_TIME  10000 /* milliseconds for a command to come and its answer to be read */
+
+enum { SOCKET_CONTROL, SOCKET_MONITOR, SOCKET_COUNT };
+
+struct client {
+	TAILQ_ENTRY(client) link;
+	struct control *control;
+	struct watch watch;
+	struct timer timer;
+	int reads_only; /* came over the monitor socket */
+	int waits;      /* for a reload */
+	char line[CONTROL_LINE];
+	size_t len;
+	char *answer; /* open_memstream's */
+	size_t answer_len, sent;
+};
+
+struct control {
+	struct master *m;
+	struct watch sockets[SOCKET_COUNT];
+	char *paths[SOCKET_COUNT], *groups[SOCKET_COUNT];
+	TAILQ_HEAD(, client) clients;
+	int client_count;
+};
+
+static void
+client_free(struct client *c)
+{
+	struct control *control = c->control;
+
+	timer_stop(&c->timer);
+	watch_set(control->m->loop, &c->watch, 0);
+	close(c->watch.fd);
+	TAILQ_REMOVE(&control->clients, c, link);
+	control->client_count--;
+	free(c->answer);
+	free(c);
+}
+
+/* Send what is left of the answer; the client is gone when all is sent. */
+static void
+send_answer(struct client *c)
+{
+	while (c->sent < c->answer_len) {
+		ssize_t n = send(c->watch.fd, c->answer + c->sent, c->answer_len - c->sent,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n == -1 && errno == EAGAIN) {
+			(void)watch_set(c->control->m->loop, &c->watch, EPOLLOUT);
+			return;
+		}
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		c->sent += (size_t)n;
+	}
+	client_free(c);
+}
+
+static void
+run(struct client *c, FILE *f)
+{
+	struct master *m = c->control->m;
+	const char *rest;
+	int command = control_find(c->line, &rest);
+
+	if (command == -1 || *rest) {
+		fprintf(f, "%sunknown command; help lists them\n", CONTROL_ERROR);
+		return;
+	}
+	if (c->reads_only && !control_commands[command].reads) {
+		fprintf(f, "%sthis socket only shows\n", CONTROL_ERROR);
+		return;
+	}
+	switch ((enum control_name)command) {
+	case CONTROL_HELP:
+		show_help(f, c->reads_only);
+		break;
+	case CONTROL_RELOAD:
+		c->waits = 1;
+		break;
+	case CONTROL_SHOW_INFO:
+		show_info(m, f);
+		break;
+	case CONTROL_SHOW_STATE:
+		show_state(m, f);
+		break;
+	case CONTROL_SHOW_WORKERS:
+		show_workers(m, f);
+		break;
+	case CONTROL_STATUS:
+		show_status(m, f);
+		break;
+	case CONTROL_COUNT:
+		break;
+	}
+}
+
+/* An answer of one line, or of none, is complete. */
+static void
+answer(struct client *c, void (*fill)(struct client *c, FILE *f))
+{
+	FILE *f = open_memstream(&c->answer, &c->answer_len);
+
+	if (!f) {
+		client_free(c);
+		return;
+	}
+	fill(c, f);
+	fputc('\n', f);
+	fclose(f);
+	if (c->waits) {
+		/* Not yet: the reload's end fills it. */
+		free(c->answer);
+		c->answer = NULL;
+		c->answer_len = 0;
+		timer_stop(&c->timer);
+		reload_begin(c->control->m);
+		return;
+	}
+	send_answer(c);
+}
+
+static void
+fill_too_long(struct client *c, FILE *f)
+{
+	(void)c;
+	fprintf(f, "%sa command has at most %d bytes\n", CONTROL_ERROR, CONTROL_LINE - 1);
+}
+
+static void
+fill_reload(struct client *c, FILE *f)
+{
+	const struct master *m = c->control->m;
+
+	if (m->reload_error[0])
+		fprintf(f, "%s%s\n", CONTROL_ERROR, m->reload_error);
+	else
+		fprintf(f, "reloaded: generation %u\n", m->current ? m->current->id : 0);
+}
+
+void
+control_reload_done(struct master *m)
+{
+	struct client *c, *next;
+
+	if (!m->control)
+		return;
+	for (c = TAILQ_FIRST(&m->control->clients); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (!c->waits)
+			continue;
+		c->waits = 0;
+		timer_set(m->loop, &c->timer, CLIENT_TIME);
+		answer(c, fill_reload);
+	}
+}
+
+static void
+on_client(struct watch *w, uint32_t events)
+{
+	struct client *c = CONTAINER(w, struct client, watch);
+	ssize_t n;
+
+	if (c->answer) {
+		send_answer(c);
+		return;
+	}
+	if (c->waits) {
+		/* Whoever goes away while a reload runs is not waited for. */
+		if (events & (EPOLLHUP | EPOLLERR))
+			client_free(c);
+		else
+			(void)watch_set(c->control->m->loop, w, EPOLLHUP);
+		return;
+	}
+	n = recv(w->fd, c->line + c->len, sizeof(c->line) - 1 - c->len, MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == -1) {
+		client_free(c);
+		return;
+	}
+	c->len += (size_t)n;
+	c->line[c->len] = '\0';
+	if (memchr(c->line, '\n', c->len) || n == 0) {
+		c->line[strcspn(c->line, "\n")] = '\0';
+		answer(c, run);
+	} else if (c->len == sizeof(c->line) - 1) {
+		answer(c, fill_too_long);
+	}
+}
+
+static void
+on_timeout(struct timer *t)
+{
+	client_free(CONTAINER(t, struct client, timer));
+}
+
+static void
+on_connect(struct control *control, int which)
+{
+	int fd = accept4(control->sockets[which].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *c;
+
+	if (fd == -1)
+		return;
+	c = control->client_count < CLIENTS_MOST && unixsock_peer_ok(fd, control->groups[which]) ?
+	    calloc(1, sizeof(*c)) :
+	    NULL;
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->control = control;
+	c->reads_only = which == SOCKET_MONITOR;
+	c->watch = (struct watch){ .fn = on_client, .fd = fd };
+	c->timer.fn = on_timeout;
+	TAILQ_INSERT_TAIL(&control->clients, c, link);
+	control->client_count++;
+	timer_set(control->m->loop, &c->timer, CLIENT_TIME);
+	if (watch_set(control->m->loop, &c->watch, EPOLLIN) == -1)
+		client_free(c);
+}
+
+static void
+on_control(struct watch *w, uint32_t events)
+{
+	(void)events;
+	on_connect(CONTAINER(w, struct control, sockets[SOCKET_CONTROL]), SOCKET_CONTROL);
+}
+
+static void
+on_monitor(struct watch *w, uint32_t events)
+{
+	(void)events;
+	on_connect(CONTAINER(w, struct control, sockets[SOCKET_MONITOR]), SOCKET_MONITOR);
+}
+
+/* ---- The sockets ---- */
+
+static int
+same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void
+close_socket(struct control *c, int which)
+{
+	if (c->sockets[which].fd == -1)
+		return;
+	watch_set(c->m->loop, &c->sockets[which], 0);
+	close(c->sockets[which].fd);
+	c->sockets[which].fd = -1;
+	unlink(c->paths[which]);
+	free(c->paths[which]);
+	free(c->groups[which]);
+	c->paths[which] = c->groups[which] = NULL;
+}
+
+static void
+open_one(struct control *c, int which, const char *path, const char *group)
+{
+	char why[256];
+	int fd;
+
+	if (c->sockets[which].fd != -1 && same(c->paths[which], path) &&
+	    same(c->groups[which], group))
+		return;
+	close_socket(c, which);
+	if (!path)
+		return;
+	fd = unixsock_open(path, group, why, sizeof(why));
+	if (fd == -1) {
+		log_say(LOG_WARNING, "no control socket: %s", why);
+		return;
+	}
+	c->sockets[which].fd = fd;
+	c->paths[which] = strdup(path);
+	c->groups[which] = group ? strdup(group) : NULL;
+	if (!c->paths[which] || (group && !c->groups[which]) ||
+	    watch_set(c->m->loop, &c->sockets[which], EPOLLIN) == -1)
+		fatal("no memory for the control socket");
+}
+
+void
+control_open(struct master *m, const struct conf *conf)
+{
+	struct control *c = m->control;
+
+	if (!c) {
+		c = calloc(1, sizeof(*c));
+		if (!c)
+			fatal("no memory for the control socket");
+		c->m = m;
+		TAILQ_INIT(&c->clients);
+		c->sockets[SOCKET_CONTROL] = (struct watch){ .fn = on_control, .fd = -1 };
+		c->sockets[SOCKET_MONITOR] = (struct watch){ .fn = on_monitor, .fd = -1 };
+		m->control = c;
+	}
+	open_one(c, SOCKET_CONTROL, conf->control.socket, conf->control.group);
+	open_one(c, SOCKET_MONITOR, conf->control.monitor_socket, conf->control.monitor_group);
+}
+
+void
+control_close(struct master *m)
+{
+	struct control *c = m->control;
+
+	if (!c)
+		return;
+	while (!TAILQ_EMPTY(&c->clients))
+		client_free(TAILQ_FIRST(&c->clients));
+	for (int i = 0; i < SOCKET_COUNT; i++)
+		close_socket(c, i);
+	free(c);
+	m->control = NULL;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* The answers of the control socket that show something: text into a stream. */
+#ifndef SHOW_H
+#define SHOW_H
+
+#include "state.h"
+
+#include <stdio.h>
+
+void show_help(FILE *f, int reads_only);
+void show_info(struct master *m, FILE *f);
+void show_state(struct master *m, FILE *f);
+void show_workers(struct master *m, FILE *f);
+void show_status(struct master *m, FILE *f);
+
+#endif
