@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Log lines of the children: each child writes into a pipe of its own, the master passes whole
+ * lines on to stderr.  A shared stderr that one process makes non-blocking or fills would be
+ * everybody's trouble.
+ */
+#ifndef LOGS_H
+#define LOGS_H
+
+#include "../common/log.h"
+#include "../common/loop.h"
+
+#include <stddef.h>
+
+/* The reading end of one child's pipe and the line that is not complete yet. */
+struct log_pipe {
+	struct watch watch;
+	struct loop *loop;
+	size_t len;
+	int skipping; /* inside a line that was too long */
+	char buf[LOG_LINE_MAX];
+};
+
+/*
+ * Find out what stderr is and get a descriptor that can be written to without ever waiting and
+ * without changing the one that others share.  *journal_r: whether it is the journal.
+ * Returns the descriptor for log_open.
+ */
+int logs_stderr(int *journal_r);
+
+/* Make a pipe: its writing end (the caller's, for the child) is returned, the other is watched. */
+int log_pipe_open(struct log_pipe *p, struct loop *l);
+/* Pass on what is still in it, then close it. */
+void log_pipe_close(struct log_pipe *p);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * mailreeve, the master: reads the configuration, opens ports, accepts, and starts and ends the
+ * processes that do the work.  Runs as root, reads no byte of a client or server, links no TLS.
+ */
+#include "../common/log.h"
+#include "accept.h"
+#include "control.h"
+#include "generation.h"
+#include "listen.h"
+#include "logs.h"
+#include "notify.h"
+#include "options.h"
+#include "procs.h"
+#include "reload.h"
+#include "rootdir.h"
+#include "servers.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK      250  /* milliseconds */
+#define STALL     1000 /* a tick that comes so late was our own fault */
+#define HELD_MOST 4096 /* descriptors of connections that workers have not touched yet */
+
+uint64_t
+real_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+uint64_t
+mono_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* ---- Signals ---- */
+
+static void
+on_signal(struct watch *w, uint32_t events)
+{
+	struct master *m = CONTAINER(w, struct master, signals);
+	struct signalfd_siginfo si;
+
+	(void)events;
+	while (read(w->fd, &si, sizeof(si)) == sizeof(si)) {
+		switch (si.ssi_signo) {
+		case SIGHUP:
+			reload_begin(m);
+			break;
+		case SIGTERM:
+			stop_begin(m, STOP_DRAIN, m->current ? m->current->conf->timeouts.stop : 0);
+			break;
+		case SIGUSR1:
+			stop_begin(m, STOP_DRAIN, 0);
+			break;
+		case SIGINT:
+		case SIGQUIT:
+			stop_begin(m, STOP_NOW, 0);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void
+signals_open(struct master *m)
+{
+	static const int numbers[] = { SIGHUP, SIGTERM, SIGUSR1, SIGINT, SIGQUIT };
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaddset(&set, numbers[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	m->signals = (struct watch){ .fn = on_signal };
+	m->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (m->signals.fd == -1 || watch_set(m->loop, &m->signals, EPOLLIN) == -1)
+		fatal("cannot watch for signals: %s", strerror(errno));
+}
+
+/* ---- Ticks ---- */
+
+/* The longest time that a first check may take. */
+static uint64_t
+first_checks(const struct conf *conf)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < conf->backend_count; i++)
+		if (conf->backends[i].check.timeout > most)
+			most = conf->backends[i].check.timeout;
+	return most;
+}
+
+/* Say once that the service is there: ports open, workers up, first checks done. */
+static void
+say_ready(struct master *m)
+{
+	struct generation *g = m->current;
+
+	if (m->said_ready || !g)
+		return;
+	if (!servers_settled(g) && loop_now(m->loop) - m->serves_since < first_checks(g->conf))
+		return;
+	m->said_ready = 1;
+	log_say(LOG_NOTICE, "ready");
+	notify_ready(m);
+}
+
+static void
+on_tick(struct timer *t)
+{
+	struct master *m = CONTAINER(t, struct master, tick);
+	uint64_t now = loop_now(m->loop);
+	int after_stall = now - m->ticked >= STALL;
+	struct generation *g, *next;
+
+	m->ticked = now;
+	for (g = TAILQ_FIRST(&m->generations); g; g = next) {
+		next = TAILQ_NEXT(g, link);
+		procs_tick(g, after_stall);
+	}
+	if (m->current)
+		servers_tick(m->current, &m->generations);
+	accept_resume(m);
+	say_ready(m);
+	if (log_lost() > m->lost_told) {
+		uint64_t lost = log_lost() - m->lost_told;
+
+		log_say(LOG_WARNING, "%llu log lines were lost: stderr does not take them",
+		    (unsigned long long)lost);
+		m->lost_told += lost;
+	}
+	notify_tick(m);
+	timer_set(m->loop, t, TICK);
+}
+
+/* ---- Start and end ---- */
+
+static void
+helpers_open(struct master *m)
+{
+	static const char *const names[HELPER_COUNT] = { "mailreeve-worker", "mailreeve-checker",
+		"mailreeve-keeper" };
+
+	for (int i = 0; i < HELPER_COUNT; i++) {
+		m->helpers[i] = spawn_open(m->libexec, names[i]);
+		if (m->helpers[i] == -1)
+			fatal("%s/%s: %s; -L names the directory of the helper programs",
+			    m->libexec, names[i], strerror(errno));
+	}
+}
+
+static void
+warn_not_root(const struct master *m)
+{
+	if (m->drop || m->testing)
+		return;
+	log_say(LOG_WARNING,
+	    "not started as root: user, keeper_user and checker_user are ignored, all processes "
+	    "run "
+	    "as uid %u; there is no chroot; ports below 1024 may be out of reach",
+	    (unsigned)geteuid());
+}
+
+static void
+init(struct master *m)
+{
+	TAILQ_INIT(&m->generations);
+	TAILQ_INIT(&m->listeners);
+	conns_init(&m->conns, HELD_MOST);
+	m->loop = loop_new();
+	if (!m->loop)
+		fatal("cannot make an event loop: %s", strerror(errno));
+	m->started_mono = m->ticked = mono_ms();
+	m->started_real = real_ms();
+	/* Ids go on growing over restarts, and a double holds them exactly. */
+	m->next_id = m->started_real / 1000 << 20;
+	m->drop = geteuid() == 0;
+	m->tick.fn = on_tick;
+	timer_set(m->loop, &m->tick, TICK);
+}
+
+/* Children that are still there when the loop ends: a stop at once, or a failed start. */
+static void
+end_all(struct master *m)
+{
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &m->generations, link)
+	generation_each(g, proc_end);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct master m;
+
+	/* 0, 1 and 2 are never anything else's numbers. */
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			(void)open("/dev/null", O_RDWR);
+	options_read(argc, argv, &m);
+	m.log_fd = logs_stderr(&m.journal);
+	log_open(m.log_fd, LOG_INFO, 0, !m.journal);
+	init(&m);
+	signals_open(&m);
+	notify_open(&m);
+	helpers_open(&m);
+	warn_not_root(&m);
+	m.root = rootdir_make(&m);
+	reload_begin(&m);
+	while (!m.done)
+		if (loop_once(m.loop, -1) == -1)
+			fatal("the event loop failed: %s", strerror(errno));
+	end_all(&m);
+	control_close(&m);
+	rootdir_remove(&m);
+	if (m.testing && m.status == 0)
+		puts("configuration ok");
+	else if (!m.testing && m.status == 0)
+		log_say(LOG_NOTICE, "stopped");
+	return m.status;
+}

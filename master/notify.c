@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* Telling the service manager how we are.  Master.  Never waits for it. */
+#include "notify.h"
+
+#include "servers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+struct notify {
+	int fd;
+	struct sockaddr_un to;
+	socklen_t to_len;
+	uint64_t watchdog; /* milliseconds between two signs of life; 0: none wanted */
+	uint64_t alive;    /* when the last one was given */
+	char status[256];
+	int is_ready;
+};
+
+void
+notify_open(struct master *m)
+{
+	const char *path = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
+	struct notify *n;
+	size_t len = path ? strlen(path) : 0;
+
+	if (len < 2 || len >= sizeof(n->to.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return;
+	n->to.sun_family = AF_UNIX;
+	memcpy(n->to.sun_path, path, len);
+	n->to_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	if (path[0] == '@')
+		n->to.sun_path[0] = '\0'; /* an abstract name */
+	else
+		n->to_len++;
+	/* Half the limit, as sd_watchdog_enabled(3) advises. */
+	n->watchdog = usec ? strtoull(usec, NULL, 10) / 1000 / 2 : 0;
+	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (n->fd == -1) {
+		free(n);
+		return;
+	}
+	m->notify = n;
+}
+
+void
+notify_send(struct master *m, const char *text, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (!m->notify)
+		return;
+	mh.msg_name = &m->notify->to;
+	mh.msg_namelen = m->notify->to_len;
+	if (fd != -1) {
+		mh.msg_control = control.space;
+		mh.msg_controllen = sizeof(control.space);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+	}
+	(void)sendmsg(m->notify->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void
+notify_ready(struct master *m)
+{
+	if (!m->notify || m->notify->is_ready)
+		return;
+	m->notify->is_ready = 1;
+	notify_send(m, "READY=1", -1);
+}
+
+void
+notify_reloading(struct master *m)
+{
+	struct timespec ts;
+	char text[96];
+
+	if (!m->notify || !m->notify->is_ready)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)ts.tv_sec * 1000000 + (unsigned long long)ts.tv_nsec / 1000);
+	notify_send(m, text, -1);
+}
+
+void
+notify_reloaded(struct master *m)
+{
+	if (m->notify && m->notify->is_ready)
+		notify_send(m, "READY=1", -1);
+}
+
+void
+notify_stopping(struct master *m)
+{
+	notify_send(m, "STOPPING=1", -1);
+}
+
+/* "3 of 4 servers up, 120 connections", and the last reload's error. */
+static void
+say_status(struct master *m)
+{
+	struct notify *n = m->notify;
+	struct server_count c = { 0 };
+	char text[256];
+
+	if (m->current)
+		c = servers_count(m->current, UINT32_MAX);
+	if (m->reload_error[0])
+		snprintf(text, sizeof(text), "STATUS=%u of %u servers up; not reloaded: %.160s",
+		    c.serving, c.all, m->reload_error);
+	else
+		snprintf(text, sizeof(text), "STATUS=%u of %u servers up, %zu connections%s",
+		    c.serving, c.all, m->conns.count, m->stopping ? ", stopping" : "");
+	if (strcmp(text, n->status) == 0)
+		return;
+	memcpy(n->status, text, sizeof(text));
+	notify_send(m, text, -1);
+}
+
+void
+notify_tick(struct master *m)
+{
+	uint64_t now = loop_now(m->loop);
+
+	if (!m->notify)
+		return;
+	if (m->notify->watchdog && now - m->notify->alive >= m->notify->watchdog) {
+		m->notify->alive = now;
+		notify_send(m, "WATCHDOG=1", -1);
+	}
+	say_status(m);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* The master's command line and the paths that follow from it. */
+#include "options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONF_DEFAULT "/etc/mailreeve/mailreeve.conf"
+#ifndef LIBEXEC
+#define LIBEXEC "/usr/libexec/mailreeve"
+#endif
+
+static void __attribute__((noreturn)) usage(const char *why)
+{
+	if (why)
+		fprintf(stderr, "mailreeve: %s\n", why);
+	fputs("usage: mailreeve [-c FILE] [-L DIR]      run in the foreground\n"
+	      "       mailreeve -t [-c FILE] [-L DIR]   check the file, certificates and keys\n"
+	      "       mailreeve -V                      version\n",
+	    stderr);
+	exit(64); /* EX_USAGE */
+}
+
+static char *
+copy(const char *s)
+{
+	char *c = strdup(s);
+
+	if (!c)
+		abort();
+	return c;
+}
+
+/* This program's own path, while the link still tells it: an upgrade replaces the file. */
+static const char *
+own_path(const char *argv0)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+	return copy(n > 0 ? path : argv0);
+}
+
+/* -L, or where the package puts the helpers, or where this program is. */
+static const char *
+helper_dir(const char *option, const char *program)
+{
+	char *dir, *slash;
+
+	if (option)
+		return copy(option);
+	if (access(LIBEXEC "/mailreeve-worker", X_OK) == 0)
+		return LIBEXEC;
+	dir = copy(program);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return ".";
+	*slash = '\0';
+	return dir;
+}
+
+static const char *
+absolute(const char *path)
+{
+	char cwd[PATH_MAX], full[2 * PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
+		return copy(path);
+	if (strncmp(path, "./", 2) == 0)
+		path += 2;
+	snprintf(full, sizeof(full), "%s/%s", cwd, path);
+	return copy(full);
+}
+
+/* The worker knows the OpenSSL that it is linked with; the master is linked with none. */
+static void __attribute__((noreturn)) version(const struct master *m)
+{
+	char path[PATH_MAX + 32];
+
+	puts("mailreeve " MAILREEVE_VERSION);
+	fflush(stdout);
+	snprintf(path, sizeof(path), "%s/mailreeve-worker", m->libexec);
+	execl(path, "mailreeve-worker", "-V", (char *)NULL);
+	fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	exit(1);
+}
+
+void
+options_read(int argc, char **argv, struct master *m)
+{
+	static const char hint[] = "-t checks, -c names the file";
+	const char *conf = CONF_DEFAULT, *dir = NULL;
+	int option, wants_version = 0;
+
+	while ((option = getopt(argc, argv, ":c:L:tVf")) != -1) {
+		switch (option) {
+		case 'c':
+			if (strcmp(optarg, "-f") == 0)
+				usage(hint);
+			conf = optarg;
+			break;
+		case 'L':
+			dir = optarg;
+			break;
+		case 't':
+			m->testing = 1;
+			break;
+		case 'V':
+			wants_version = 1;
+			break;
+		case 'f':
+			usage(hint);
+		case ':':
+			usage(optopt == 'c' ? hint : "an option lacks its value");
+		default:
+			usage("unknown option");
+		}
+	}
+	if (optind < argc)
+		usage("too many arguments");
+	m->program = own_path(argv[0]);
+	m->libexec = helper_dir(dir, m->program);
+	if (wants_version)
+		version(m);
+	m->conf_path = absolute(conf);
+}
