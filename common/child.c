@@ -221,6 +221,36 @@ child_start(int argc, char **argv, enum role role, struct child *c_r)
 	if (failed)
 		fatal("start: %s: %s", failed, strerror(errno));
 	c_r->layers |= LAYER_NO_NEW_PRIVS;
+	c_r->layers |= sandbox_no_files();
+}
+
+/* With sandbox = "required", what there must be: everything, as far as the kernel goes. */
+static void
+require(const struct child *c, uint32_t offered)
+{
+	const uint32_t always =
+	    LAYER_CHROOT | LAYER_UID | LAYER_NO_NEW_PRIVS | LAYER_SECCOMP | LAYER_LANDLOCK_FS;
+	uint32_t missing = (always | offered) & ~c->layers;
+	char text[SANDBOX_TEXT];
+
+	if (missing)
+		child_failed(c, "sandbox = \"required\", but here is no %s%s",
+		    sandbox_text(missing, text),
+		    missing & (LAYER_CHROOT | LAYER_UID) ? ": not started as root" : "");
+}
+
+void
+child_lock(struct child *c, const struct child_doors *doors)
+{
+	uint32_t offered = sandbox_offered();
+
+	c->layers |= sandbox_ports(doors->ports, doors->port_count, doors->bind_any);
+	if (sandbox_permit(doors->calls, doors->call_count) == 0)
+		c->layers |= LAYER_SECCOMP;
+	else if (errno != ENOSYS)
+		child_failed(c, "cannot set up the filter of system calls: %s", strerror(errno));
+	if (c->required)
+		require(c, offered);
 }
 
 void

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct sandbox_call; /* sandbox.h */
+
 /* The same numbers in every child; 0 and 1 are /dev/null. */
 enum child_fd {
 	FD_LOG = 2,    /* pipe to the master: log lines; stderr, so that a dying word is not lost */
@@ -54,13 +56,30 @@ void child_args(const struct child *c, const char *name, char buf[CHILD_ARGS_BUF
 
 /*
  * A child's first act: read the arguments, close every descriptor but the ones above, chroot,
- * groups, gid, uid, no_new_privs, not dumpable, limits; each step checked.  Ends the process with
- * a line on FD_LOG when a step fails: a child is never half dropped.
+ * groups, gid, uid, no_new_privs, not dumpable, limits, and Landlock's walls around files, signals
+ * and sockets where the kernel has them; each step checked.  Ends the process with a line on
+ * FD_LOG when a step fails: a child is never half dropped.
  *
  * From then on it ignores SIGPIPE and the signals that are meant for the master (HUP, INT, QUIT,
  * TERM, USR1, USR2): it ends as its channel says, or by SIGKILL.
  */
 void child_start(int argc, char **argv, enum role role, struct child *c_r);
+
+/* Which doors stay open in a child: its program's own sandbox.c says it. */
+struct child_doors {
+	const struct sandbox_call *calls;
+	size_t call_count;
+	const uint16_t *ports; /* TCP ports that it may connect to */
+	size_t port_count;
+	int bind_any; /* it may bind a socket to an address, never to a port */
+};
+
+/*
+ * The last act before child_ready: shut all doors but these, for good.  Sets c->layers.  Ends the
+ * process, as child_failed does, when sandbox = "required" and a layer is missing, or when a
+ * filter that the kernel should take is refused.
+ */
+void child_lock(struct child *c, const struct child_doors *doors);
 
 /*
  * Tell the master that we serve, and which layers stand; or why we cannot, one message for each
