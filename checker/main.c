@@ -8,6 +8,7 @@
  * size through a pipe.  It ends with the master.
  */
 #include "resolve.h"
+#include "sandbox.h"
 #include "schedule.h"
 #include "tls.h"
 
@@ -175,6 +176,7 @@ main(int argc, char **argv)
 
 	child_start(argc, argv, ROLE_CHECKER, &self.child);
 	prepare(&self);
+	checker_sandbox(&self.child, self.conf);
 	child_ready(&self.child);
 	if (self.child.testing)
 		_exit(0);

@@ -9,6 +9,7 @@
 #include "../common/child.h"
 #include "../common/log.h"
 #include "keys.h"
+#include "sandbox.h"
 #include "serve.h"
 
 #include <openssl/crypto.h>
@@ -62,6 +63,7 @@ main(int argc, char **argv)
 	struct loop *loop = loop_new();
 	if (loop == NULL || serve_start(&serve, loop, &c.chan, &keys) == -1)
 		child_failed(&c, "keeper: no event loop: %s", strerror(errno));
+	keeper_sandbox(&c);
 	child_ready(&c);
 	while (serve_wanted(&serve))
 		if (loop_once(loop, -1) == -1)

@@ -6,6 +6,7 @@
  */
 #include "../common/log.h"
 #include "../common/tls/key.h"
+#include "sandbox.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -153,6 +154,7 @@ main(int argc, char **argv)
 	set_up(w);
 	set_up_balance(w);
 	set_up_loop(w);
+	worker_sandbox(&w->child, w->conf);
 	child_ready(&w->child);
 	while (!w->retired || w->conn_count > 0) {
 		if (loop_once(w->loop, w->again ? 0 : -1) == -1)
