@@ -41,6 +41,7 @@ $(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o plan.o verdict.o exp
 KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o)
 TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)
 $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_verify: $(KEEPER_OBJS) $(TLS_OBJS)
+$(O)/unit/test_tls_ctx: $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
 
 RECORD_OBJECTS := $(addprefix $(O)/obj/worker/,record.o record_crypt.o record_take.o record_selftest.o)
 $(O)/unit/test_record: $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o

@@ -30,7 +30,8 @@ SSL *tls_client_new(const struct tls_ctx *t, uint32_t frontend);
 
 /*
  * A client-side object towards this server (index in conf->servers), which checks its name and
- * offers a session of an earlier connection.  The caller's; without a descriptor.
+ * offers a session of an earlier connection.  The caller's; without a descriptor.  Whoever frees
+ * it before the connection was closed calls SSL_set_shutdown first, else its session is lost.
  */
 SSL *tls_server_new(const struct tls_ctx *t, uint32_t server);
 
