@@ -163,3 +163,7 @@ $(O)/bench/%: tests/bench/%.c tests/bench/common.h
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
 .PHONY: bench
+# The checker alone, with a program that plays its master.
+$(O)/tests/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig
