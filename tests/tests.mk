@@ -51,8 +51,19 @@ unit: $(addprefix $(O)/unit/,$(UNITS))
 
 # Real Dovecot, Postfix and clients around the programs, in namespaces of their own.  A process per
 # core and one more: the tests mostly wait.
-integration: all
+integration: all $(O)/lib/checker_master
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
+
+# Real servers checked every second for a minute, instead of ten seconds.
+checks-long: all $(O)/lib/checker_master
+	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q integration/test_checks_servers.py
+check-long: checks-long
+.PHONY: checks-long
+
+# The checker alone, with a program that plays its master.
+$(O)/lib/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
 
 # The folders are the walls: no process includes another process's headers, and the root process
 # links no TLS.
@@ -147,7 +158,8 @@ model-short:
 CHECKS += model-short
 .PHONY: model model-short
 
-# What takes minutes: every record size from 1 to 16384 against OpenSSL, 100,000 PROXY headers.
+# What takes minutes: every record size from 1 to 16384 against OpenSSL, 100,000 PROXY headers,
+# a minute of checks.
 check-long: $(O)/unit/test_record $(O)/lib/proxy_driver
 	@RECORD_LONG=1 $(O)/unit/test_record
 	@tests/proxy_decode.py $(O)/lib/proxy_driver 100000 2
@@ -163,7 +175,3 @@ $(O)/bench/%: tests/bench/%.c tests/bench/common.h
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
 .PHONY: bench
-# The checker alone, with a program that plays its master.
-$(O)/tests/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
-	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig
