@@ -137,11 +137,20 @@ conf_load(const char *path, struct problems *p, char **text_r)
 struct conf *
 conf_parse(const char *text, const char *name, const char *dir, struct problems *p)
 {
+	return conf_canonical(text, name, dir, p, NULL);
+}
+
+struct conf *
+conf_canonical(
+    const char *text, const char *name, const char *dir, struct problems *p, char **text_r)
+{
 	struct reader r = { .top = conf_new(name), .dir = dir };
 
+	if (text_r != NULL)
+		*text_r = NULL;
 	r.conf = &r.top->c;
 	r.arena = r.conf->arena;
-	return finish(&r, conf_text_merge(&r, text, name), p, NULL);
+	return finish(&r, conf_text_merge(&r, text, name), p, text_r);
 }
 
 /* Whether a name of len bytes is this one, or this "*.name" with one label in place of the star. */

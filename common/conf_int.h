@@ -109,6 +109,10 @@ struct key {
 	enum scope group; /* key_group: whose keys stand in it */
 };
 
+/* conf.c: conf_parse with the canonical text of conf_load, which the fuzzer compares. */
+struct conf *conf_canonical(
+    const char *text, const char *name, const char *dir, struct problems *p, char **text_r);
+
 /* conf_note.c: problems, in the file's order. */
 void reader_error(struct reader *r, const config_setting_t *s, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -119,35 +119,9 @@ CHECKS += proxy-decode
 proxy-decode: $(O)/lib/proxy_driver
 	@tests/proxy_decode.py $<
 
-# Fuzz targets, tests/fuzz/fuzz_X.c with tests/fuzz/corpus/X/: built by clang with its sanitizers
-# from the same sources.  Sources that are not in common/ are named by FUZZ_X.  `make check`
-# replays every corpus, `make fuzz T=60` looks for new inputs that long with each of them.
-FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-T       ?= 60
+include tests/fuzz.mk
 
-FUZZ_BUILD = clang -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' -O1 -g \
-	-fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-fuzz_objects = $(patsubst %.c,$(O)/fuzz/obj/%.o,$(1))
-
-$(O)/fuzz/obj/%.o: %.c
-	@mkdir -p $(@D)
-	$(FUZZ_BUILD) -MMD -MP -c -o $@ $<
-$(O)/fuzz/lib.a: $(call fuzz_objects,$(wildcard common/*.c common/tls/*.c))
-.SECONDEXPANSION:
-$(O)/fuzz/%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $$(call fuzz_objects,$$(FUZZ_$$*)) $(O)/fuzz/lib.a
-	$(FUZZ_BUILD) -fsanitize=fuzzer -o $@ $^ -lssl -lcrypto -lconfig -lseccomp -lcares
-
-CHECKS += fuzz-replay
-fuzz-replay: $(addprefix $(O)/fuzz/,$(FUZZERS))
-	@n=0; for f in $(FUZZERS); do \
-	  $(O)/fuzz/$$f -runs=0 tests/fuzz/corpus/$$f >$(O)/fuzz/$$f.log 2>&1 || \
-	    { tail -30 $(O)/fuzz/$$f.log; exit 1; }; n=$$((n + 1)); done; echo "$$n passed, 0 failed"
-fuzz: $(addprefix $(O)/fuzz/,$(FUZZERS))
-	@for f in $(FUZZERS); do mkdir -p $(O)/fuzz/found/$$f; \
-	  $(O)/fuzz/$$f -max_total_time=$(T) -print_final_stats=1 -artifact_prefix=$(O)/fuzz/ \
-	    $(O)/fuzz/found/$$f tests/fuzz/corpus/$$f || exit 1; done
-
-.PHONY: proxy-decode fuzz-replay fuzz
+.PHONY: proxy-decode
 
 # The hand-over as a model, every reachable state of it; `make check` lets one worker die, not two.
 model:
