@@ -44,7 +44,7 @@ $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_verify: $(KEEPER_OBJS) $(T
 $(O)/unit/test_tls_ctx: $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
 
 RECORD_OBJECTS := $(addprefix $(O)/obj/worker/,record.o record_crypt.o record_take.o record_selftest.o)
-$(O)/unit/test_record: $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
+$(addprefix $(O)/unit/,test_record test_record_bad test_record_take): $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
 
 unit: $(addprefix $(O)/unit/,$(UNITS))
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc

@@ -319,7 +319,7 @@ record_crypt_forget(const struct record *r)
 		if (CRYPTO_memcmp(e->key, r->keys[way].key, suites[r->suite].key) != 0)
 			continue;
 		e->valid = 0;
-		EVP_CipherInit_ex(e->ctx, NULL, NULL, zero, NULL, -1);
+		EVP_CipherInit_ex(e->ctx, NULL, NULL, zero, zero, -1);
 		OPENSSL_cleanse(e->key, sizeof(e->key));
 	}
 }
