@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+"""Private keys are in the keeper's memory and nobody else's.
+
+The search looks for what a key is when it is in use (the secret numbers, in either order of
+bytes) and for the text of its file.  It must find them in the keeper, which shows that it can."""
+import pathlib
+import re
+import ssl
+import subprocess
+
+from lib.clients import connect, context
+from lib.dovecot import Dovecot
+from lib.mailreeve import Mailreeve
+from lib.site import PROXY
+
+CONF = """
+frontends = ( { name = "front"; bind = "192.0.2.10:993"; backend = "back";
+    tls = { certificates = [ "$pki/mail", "$pki/mail-rsa.pem" ]; }; } );
+backends = ( { name = "back"; protocol = "imap";
+    servers = ( { name = "one"; address = "10.0.0.11:993"; } );
+    tls = { ca_file = "$pki/ca.pem"; server_name = "dovecot.example.org";
+        certificate = "$pki/proxy.pem"; };
+    check = { interval = "100ms"; };
+} );
+"""
+OTHERS = ("mailreeve", "mailreeve-worker", "mailreeve-checker")
+
+
+def secrets_of(path):
+    """What betrays a key: its private numbers and the lines of its file, by name."""
+    text = subprocess.run(["openssl", "pkey", "-in", path, "-noout", "-text"], check=True,
+                          stdout=subprocess.PIPE, text=True, timeout=20).stdout
+    found = {}
+    for name, block in re.findall(r"^(priv|privateExponent|prime1|prime2|exponent1|exponent2):\n"
+                                  r"((?: +[0-9a-f:]+\n)+)", text, re.MULTILINE):
+        number = bytes.fromhex(re.sub(r"[\s:]", "", block)).lstrip(b"\0")
+        # 24 bytes are enough to be sure, and are found where a part of it was overwritten.
+        found[name] = number[:24]
+        found[name + " end"] = number[-24:]
+        found[name + " in memory"] = number[::-1][:24]
+    pem = re.search(r"KEY-----\n(.*?)-----END", pathlib.Path(path).read_text(), re.DOTALL)
+    # The first line says what kind of key it is; the second is in the middle of the secret.
+    found["file"] = pem.group(1).splitlines()[1].encode()[:40]
+    return found
+
+
+def memory_of(pid):
+    """Every readable byte of a process, mapping by mapping."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            span, rights, *_, name = line.split(None, 5) + [""] * (6 - len(line.split(None, 5)))
+            if "r" not in rights or name in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
+                continue
+            start, end = (int(part, 16) for part in span.split("-"))
+            memory.seek(start)
+            try:
+                data = memory.read(end - start)
+            except OSError:
+                continue  # guard pages of the heap for secrets
+            yield name, data
+
+
+def search(pid, secrets):
+    return sorted({f"{key} in {name or 'anonymous memory'}" for name, data in memory_of(pid)
+                   for key, secret in secrets.items() if secret in data})
+
+
+def test_only_the_keeper_has_keys(site, pki):
+    Dovecot(site, pki, ssl="required")
+    proxy = Mailreeve(site, pki, CONF)
+    for kind in ("ECDSA", "RSA") * 10:
+        tls = context(pki)
+        tls.set_ciphers(f"ECDHE-{kind}-AES128-GCM-SHA256")
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        with connect(PROXY, 993, tls) as sock:
+            assert sock.recv(100).startswith(b"* OK")
+    processes = proxy.processes()
+    assert set(processes) == {*OTHERS, "mailreeve-keeper"}
+    for name in ("mail", "mail-rsa", "proxy"):
+        secrets = secrets_of(pki.key(name))
+        assert len(secrets) >= 4
+        (keeper,) = processes["mailreeve-keeper"]
+        assert any("in memory" in hit for hit in search(keeper, secrets)), name
+        for other in OTHERS:
+            for pid in processes[other]:
+                assert search(pid, secrets) == [], f"{name}'s key in {other}"
+
+
+def test_the_search_sees_text(pki):
+    """A process that read the key's file is found out."""
+    held = "import sys, time; held = sys.stdin.read(); print(flush=True); time.sleep(60)"
+    with subprocess.Popen(["/usr/bin/python3", "-c", held], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write(pathlib.Path(pki.key("mail")).read_text())
+        process.stdin.close()
+        process.stdout.readline()
+        hits = search(process.pid, secrets_of(pki.key("mail")))
+        process.kill()
+    assert any(hit.startswith("file ") for hit in hits)
