@@ -160,7 +160,6 @@ read_check_tls(struct reader *r, struct back *b)
 	}
 	*t = b->b.tls;
 	if (s != NULL) {
-		t->verify = t->on ? t->verify : VERIFY_REQUIRED;
 		key_back_tls(r, &key, s, t);
 	} else if (!t->on && (b->b.passthrough || check->type == CHECK_TLS)) {
 		t->on = 1;

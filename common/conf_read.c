@@ -7,7 +7,6 @@
  */
 #include "conf_int.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,9 +138,8 @@ key_duration(struct reader *r, const struct key *k, config_setting_t *s, void *f
 		value_wrong(r, s, "is no duration; write a number and one of %s", "ms, s, m, h, d");
 		return;
 	}
-	errno = 0;
-	n = strtoll(text, NULL, 10);
-	if (errno != 0 || n > k->max / u->ms || n * u->ms < k->min || n * u->ms > k->max)
+	n = strtoll(text, NULL, 10); /* LLONG_MAX if there are more digits than fit */
+	if (n > k->max / u->ms || n * u->ms < k->min || n * u->ms > k->max)
 		value_wrong(r, s, "is out of range; it may be %s to %s", duration_text(r, k->min),
 		    duration_text(r, k->max));
 	else

@@ -675,6 +675,22 @@ START_TEST(forms_of_servers)
 }
 END_TEST
 
+/* Only a name can have several addresses. */
+START_TEST(slots_of_servers)
+{
+	struct conf *c = with("", "",
+	    "}, { name = \"all\"; servers = ( { address = \"10.0.0.1:1\"; resolve = \"all\"; },"
+	    "{ address = \"h.example:1\"; resolve = \"all\"; }, { address = \"h.example:2\"; } );");
+
+	ck_assert_uint_eq(c->servers[1].slots, 1);
+	ck_assert_uint_eq(c->servers[2].slots, CONF_FAMILY);
+	ck_assert_uint_eq(c->servers[3].slots, 1);
+	ck_assert_uint_eq(c->servers[3].slot, 2 + CONF_FAMILY);
+	ck_assert_uint_eq(c->slot_count, 4 + CONF_FAMILY);
+	conf_free(&c);
+}
+END_TEST
+
 /* Values that are written in more than one way, or at the end of their range. */
 static const struct value {
 	const char *top;
@@ -823,6 +839,7 @@ main(void)
 	tcase_add_loop_test(t, tls_of_checks, 0, COUNT(check_tls));
 	tcase_add_test(t, passthrough_is_known_to_the_backend);
 	tcase_add_loop_test(t, forms_of_servers, 0, COUNT(forms));
+	tcase_add_test(t, slots_of_servers);
 	tcase_add_loop_test(t, reads_values, 0, COUNT(values));
 	tcase_add_test(t, empty_is_none);
 	tcase_add_loop_test(t, routes, 0, COUNT(routed));

@@ -13,6 +13,9 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
+#define FRONTEND "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\n"
+#define BACKEND  "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n"
+
 enum place { WHOLE, TOP, FRONT, TLS, BACK, SERVER, PLACES };
 
 static const char *const places[PLACES] = {
@@ -83,6 +86,7 @@ static const struct row {
 	{ TOP, "user = \"a\\x00b\";", "f:1: \\x00 cannot stand in a text" },
 	{ WHOLE, "a = (((((((((((((((((1)))))))))))))))));",
 	  "f:1: groups and lists are nested too deeply here" },
+	{ WHOLE, FRONTEND BACKEND "workers = ((((((((((((((((1))))))))))))))));", "f:3: workers = ( … ) is no whole number" },
 	{ TOP, "watch = [ \"5s\", 1 ];", "f:1: mismatched element type in array" },
 
 	/* Numbers. */
@@ -216,6 +220,16 @@ static const struct row {
 	{ FRONT, "hostname = \"a b\";", "f:1: hostname = \"a b\" is no host name" },
 	{ FRONT, "hostname = \"\";", "f:1: hostname = \"\" is no host name" },
 	{ FRONT, "hostname = \"a..b\";", "f:1: hostname = \"a..b\" is no host name" },
+	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";", "" },
+	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";",
+	  "f:1: hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\" is no host name" },
+	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";", "" },
+	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";",
+	  "f:1: hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\" is no host name" },
 	{ TOP, "user = \"\";", "f:1: user is empty" },
 	{ TOP, "user = \"a:b\";", "f:1: user = \"a:b\" is no name of a user or group" },
 	{ TOP, "user = -1;", "f:1: user = -1 is no text; write it in quotes" },
