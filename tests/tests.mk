@@ -33,6 +33,11 @@ $(O)/unit/test_hello: $(O)/obj/worker/hello.o
 $(O)/unit/test_relay: $(addprefix $(O)/obj/worker/,relay.o side.o)
 $(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
 
+$(O)/unit/test_conns: $(O)/obj/master/conns.o
+$(O)/unit/test_backoff: $(O)/obj/master/backoff.o
+$(O)/unit/test_pem: $(O)/obj/master/pem.o
+$(O)/unit/test_files: $(addprefix $(O)/obj/master/,files.o certs.o)
+
 $(O)/unit/test_expect: $(O)/obj/checker/expect.o
 $(O)/unit/test_names: $(O)/obj/checker/names.o
 $(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o plan.o verdict.o expect.o)
