@@ -16,6 +16,10 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 # that are not named are played by the test itself.
 UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
+# The parts of the worker that its tests need in several combinations.
+RECORD_OBJECTS := $(addprefix $(O)/obj/worker/,record.o record_crypt.o record_take.o record_selftest.o)
+SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_record.o) $(RECORD_OBJECTS)
+
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(CFLAGS) -o $@ $(filter %.o,$^) $(O)/libtls.a $(O)/libcommon.a \
@@ -27,10 +31,10 @@ $(O)/unit/test_show: $(addprefix $(O)/obj/ctl/,show.o answer.o)
 $(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
 $(O)/unit/test_json: UNIT_LIBS := -ljansson
 
-$(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o side.o relay.o refuse.o hello.o)
+$(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o relay.o refuse.o hello.o) $(SIDE_OBJECTS)
 $(O)/unit/test_balance: $(O)/obj/worker/balance.o
 $(O)/unit/test_hello: $(O)/obj/worker/hello.o
-$(O)/unit/test_relay: $(addprefix $(O)/obj/worker/,relay.o side.o)
+$(O)/unit/test_relay: $(O)/obj/worker/relay.o $(SIDE_OBJECTS)
 $(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
 
 $(O)/unit/test_conns: $(O)/obj/master/conns.o
@@ -46,9 +50,8 @@ $(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o plan.o verdict.o exp
 KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o)
 TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)
 $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_verify: $(KEEPER_OBJS) $(TLS_OBJS)
-$(O)/unit/test_tls_ctx: $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
+$(O)/unit/test_tls_ctx: $(RECORD_OBJECTS) $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
 
-RECORD_OBJECTS := $(addprefix $(O)/obj/worker/,record.o record_crypt.o record_take.o record_selftest.o)
 $(addprefix $(O)/unit/,test_record test_record_bad test_record_take): $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
 
 unit: $(addprefix $(O)/unit/,$(UNITS))

@@ -6,6 +6,7 @@
  * from here.
  */
 #include "../common/log.h"
+#include "record.h"
 #include "steps.h"
 #include "worker.h"
 
@@ -157,6 +158,8 @@ step_handshake(struct conn *c)
 			return CONN_DRAIN;
 		}
 		SSL_set_accept_state(ssl);
+		if (conn_frontend(c)->tls.detach)
+			(void)record_watch(ssl); /* without memory the object stays */
 	}
 	if ((io = side_shake(&c->client)) == IO_WAIT)
 		return CONN_HANDSHAKE;

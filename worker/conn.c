@@ -140,7 +140,7 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 		    "closed without close_notify");
 		/* The peer behind TLS sees that something is missing; without TLS only a reset
 		 * can say so. */
-		if (other->ssl)
+		if (side_has_tls(other))
 			(void)side_finish(other, 0);
 		else
 			side_reset(other, c->worker->loop);
@@ -148,8 +148,10 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	}
 	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && errno)
 		(void)snprintf(why, sizeof(why), "%s", strerror(errno));
-	else if (flow == FLOW_FROM_FAILED && client_side)
+	else if (flow == FLOW_FROM_FAILED && client_side && client->ssl)
 		(void)tls_client_why(client->ssl, why, sizeof(why));
+	else
+		side_why(client_side ? client : server, why, sizeof(why));
 	if (flow == FLOW_FROM_FAILED && client_side && !errno)
 		conn_reason(c, END_TLS_ERROR, why);
 	else
@@ -162,6 +164,21 @@ static int
 is_broken(enum flow flow)
 {
 	return flow != FLOW_WAIT && flow != FLOW_MORE && flow != FLOW_ENDED;
+}
+
+/*
+ * Leave OpenSSL's objects behind: the client's at once, the server's after its first byte, for
+ * the tickets that its next connection resumes with come before that.
+ */
+static void
+detach(struct conn *c)
+{
+	if (!conn_frontend(c)->tls.detach)
+		return;
+	if (c->client.ssl)
+		side_detach(&c->client);
+	if (c->server.ssl && c->bytes_out > 0)
+		side_detach(&c->server);
 }
 
 static enum conn_state
@@ -187,6 +204,7 @@ step_relay(struct conn *c)
 	}
 	if (up == FLOW_MORE || down == FLOW_MORE)
 		worker_again(c->worker, c);
+	detach(c);
 	if (!c->first_eof && moved != c->bytes_in + c->bytes_out)
 		conn_deadline(c, conn_frontend(c)->timeouts.idle);
 	return CONN_RELAY;

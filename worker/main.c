@@ -6,6 +6,7 @@
  */
 #include "../common/log.h"
 #include "../common/tls/key.h"
+#include "record.h"
 #include "sandbox.h"
 #include "worker.h"
 
@@ -82,6 +83,7 @@ set_up(struct worker *w)
 {
 	struct problems problems = { 0 };
 	const struct piece *text;
+	const char *why_not;
 	char why[2048];
 
 	if ((w->bundle = bundle_open(FD_BUNDLE)) == NULL ||
@@ -92,9 +94,13 @@ set_up(struct worker *w)
 		    problems.count ? problems.items[0].text : "the configuration is not one");
 	problems_clear(&problems);
 	log_open(FD_LOG, w->conf->log.level, w->conf->log.format == LOG_JSON, !w->child.journal);
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		child_failed(&w->child, "OpenSSL cannot be set up");
+	why_not = record_init();
+	if (why_not)
+		log_say(LOG_WARNING, "every TLS connection keeps its OpenSSL object: %s", why_not);
 	w->keeper = (struct chan){ FD_KEEPER, w->child.role, ROLE_KEEPER };
-	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
-	    tls_key_init(&w->keeper) == -1)
+	if (tls_key_init(&w->keeper) == -1)
 		child_failed(&w->child, "OpenSSL cannot be set up");
 	if ((w->tls = tls_ctx_new(w->conf, w->bundle, why, sizeof(why))) == NULL)
 		child_failed(&w->child, "%s", why);
@@ -151,6 +157,8 @@ main(int argc, char **argv)
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return 1;
 	child_start(argc, argv, ROLE_WORKER, &w->child);
+	if (record_wipe_memory() == -1)
+		child_failed(&w->child, "OpenSSL was used before its memory could be wiped");
 	set_up(w);
 	set_up_balance(w);
 	set_up_loop(w);

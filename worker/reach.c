@@ -6,6 +6,7 @@
  */
 #include "../common/log.h"
 #include "../common/tls/verify.h"
+#include "record.h"
 #include "steps.h"
 #include "worker.h"
 
@@ -253,6 +254,8 @@ step_server_tls(struct conn *c)
 		if (!ssl || side_start_tls(&c->server, ssl) == -1)
 			return attempt_failed(c, "no memory for TLS");
 		SSL_set_connect_state(ssl);
+		if (conn_frontend(c)->tls.detach)
+			(void)record_watch(ssl); /* without memory the object stays */
 	}
 	switch (side_shake(&c->server)) {
 	case IO_DONE:

@@ -96,7 +96,8 @@ not_read(struct side *from, struct side *to, enum io io)
 static int
 may_splice(const struct relay *r, const struct side *from, const struct side *to)
 {
-	return r->pipes && !from->ssl && !to->ssl && to->window == SIDE_WINDOW_MAX;
+	return r->pipes && !side_has_tls(from) && !side_has_tls(to) &&
+	    to->window == SIDE_WINDOW_MAX;
 }
 
 /* Move one buffer's worth by either way; FLOW_MORE: *n_r bytes went out, there may be more. */

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * One side of a connection.  Runs in the worker, on bytes of clients and servers; looks at none
- * of them.  Never blocks, and allocates only for what a peer does not take.
+ * One side of a connection: the socket, the spill, and which of the two forms of TLS is on it.
+ * Runs in the worker, on bytes of clients and servers; looks at none of them.  Never blocks, and
+ * allocates only for what a peer does not take.
  */
-#include "side.h"
+#include "side_int.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* One TLS record: what SSL_write is given at a time, so that a retry repeats the same bytes. */
-#define RECORD_MAX 16384
-
-struct spill {
-	size_t start, end;
-	uint8_t bytes[];
-};
 
 void
 side_init(struct side *s, int fd, void (*fn)(struct watch *, uint32_t))
@@ -30,15 +22,8 @@ side_init(struct side *s, int fd, void (*fn)(struct watch *, uint32_t))
 	*s = (struct side){ .watch = { .fn = fn, .fd = fd }, .window = SIDE_WINDOW_MIN };
 }
 
-int
-side_start_tls(struct side *s, SSL *ssl)
-{
-	s->ssl = ssl;
-	return SSL_set_fd(ssl, s->watch.fd) == 1 ? 0 : -1;
-}
-
-static enum io
-socket_error(void)
+enum io
+side_socket_error(void)
 {
 	switch (errno) {
 	case EAGAIN:
@@ -50,45 +35,6 @@ socket_error(void)
 	default:
 		return IO_FAILED;
 	}
-}
-
-/* What a return value of SSL_read, SSL_write or a handshake means. */
-static enum io
-tls_error(struct side *s, int ret)
-{
-	int saved = errno;
-
-	switch (SSL_get_error(s->ssl, ret)) {
-	case SSL_ERROR_WANT_READ:
-		return IO_WAIT;
-	case SSL_ERROR_WANT_WRITE:
-		s->wants_write = 1;
-		return IO_WAIT;
-	case SSL_ERROR_ZERO_RETURN:
-		return IO_EOF;
-	case SSL_ERROR_SYSCALL:
-		errno = saved;
-		return saved == 0 ? IO_CUT : socket_error();
-	default:
-		/* OpenSSL 3 reports a bare FIN as an error of its own (SSL_OP_IGNORE_UNEXPECTED_EOF
-		 * would hide it). */
-		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-			return IO_CUT;
-		errno = 0;
-		return IO_FAILED;
-	}
-}
-
-enum io
-side_shake(struct side *s)
-{
-	int ret;
-
-	ERR_clear_error();
-	errno = 0;
-	s->wants_write = 0;
-	ret = SSL_do_handshake(s->ssl);
-	return ret == 1 ? IO_DONE : tls_error(s, ret);
 }
 
 enum io
@@ -103,95 +49,94 @@ side_connected(const struct side *s)
 	return error ? IO_FAILED : IO_DONE;
 }
 
-static enum io
-read_tls(struct side *s, uint8_t *buf, size_t size, size_t *n_r)
+int
+side_has_tls(const struct side *s)
 {
-	size_t have = 0, n;
-	enum io io;
-
-	s->wants_write = 0;
-	for (;;) {
-		ERR_clear_error();
-		errno = 0;
-		if (SSL_read_ex(s->ssl, buf + have, size - have, &n) != 1)
-			break;
-		have += n;
-		/* Less than a record's room left: another one might only half fit. */
-		if (size - have < RECORD_MAX)
-			return *n_r = have, IO_DONE;
-	}
-	io = tls_error(s, 0);
-	if (have > 0)
-		return *n_r = have, IO_DONE; /* the end, if it was one, shows at the next read */
-	return io;
+	return s->ssl != NULL || s->record != NULL;
 }
 
 enum io
 side_read(struct side *s, void *buf, size_t size, size_t *n_r)
 {
+	enum io last = s->last;
 	ssize_t n;
 
 	*n_r = 0;
+	if (last != IO_DONE)
+		return last;
 	if (s->ssl)
-		return read_tls(s, buf, size, n_r);
+		return ssl_read(s, buf, size, n_r);
+	if (s->record)
+		return rec_read(s, buf, size, n_r);
 	n = recv(s->watch.fd, buf, size, 0);
 	if (n > 0)
 		return *n_r = (size_t)n, IO_DONE;
-	return n == 0 ? IO_EOF : socket_error();
+	return n == 0 ? IO_EOF : side_socket_error();
 }
 
-/* Write to the socket or to TLS; *n_r says how much went, also when the answer is WAIT. */
+/* Write to the socket; *n_r says how much went, also when the answer is WAIT. */
+static enum io
+raw_put(struct side *s, const uint8_t *data, size_t size, size_t *n_r)
+{
+	ssize_t n;
+
+	for (*n_r = 0; *n_r < size; *n_r += (size_t)n) {
+		n = send(s->watch.fd, data + *n_r, size - *n_r, MSG_NOSIGNAL);
+		if (n == -1)
+			return side_socket_error();
+	}
+	return IO_DONE;
+}
+
+/* Bytes of the spill: to OpenSSL where it makes the records, else to the socket as they are. */
 static enum io
 put(struct side *s, const uint8_t *data, size_t size, size_t *n_r)
 {
-	size_t n;
-	ssize_t sent;
+	return s->ssl ? ssl_put(s, data, size, n_r) : raw_put(s, data, size, n_r);
+}
 
-	for (*n_r = 0; *n_r < size; *n_r += n) {
-		if (s->ssl) {
-			size_t chunk = size - *n_r < RECORD_MAX ? size - *n_r : RECORD_MAX;
+/* Put bytes behind those that wait already. */
+static enum io
+spill_add(struct side *s, const uint8_t *bytes, size_t n)
+{
+	size_t held = s->spill ? s->spill->end - s->spill->start : 0;
+	struct spill *spill = malloc(sizeof(*spill) + held + n);
 
-			ERR_clear_error();
-			errno = 0;
-			if (SSL_write_ex(s->ssl, data + *n_r, chunk, &n) != 1) {
-				enum io io = tls_error(s, 0);
+	if (!spill)
+		return IO_FAILED;
+	if (held)
+		memcpy(spill->bytes, s->spill->bytes + s->spill->start, held);
+	memcpy(spill->bytes + held, bytes, n);
+	spill->start = 0;
+	spill->end = held + n;
+	free(s->spill);
+	s->spill = spill;
+	s->window = SIDE_WINDOW_MIN;
+	return IO_WAIT;
+}
 
-				return io == IO_EOF ? IO_FAILED : io;
-			}
-		} else {
-			sent = send(s->watch.fd, data + *n_r, size - *n_r, MSG_NOSIGNAL);
-			if (sent == -1)
-				return socket_error();
-			n = (size_t)sent;
-		}
-	}
-	return IO_DONE;
+static enum io
+queue(struct side *s, const uint8_t *bytes, size_t n)
+{
+	size_t done = 0;
+	enum io io;
+
+	/* What is in a pipe comes before it, and nobody relays past a blocked side. */
+	assert(!s->pipe);
+	io = s->spill ? IO_WAIT : put(s, bytes, n, &done);
+	return io == IO_WAIT ? spill_add(s, bytes + done, n - done) : io;
+}
+
+enum io
+side_queue_raw(struct side *s, const uint8_t *bytes, size_t n)
+{
+	return queue(s, bytes, n);
 }
 
 enum io
 side_write(struct side *s, const void *data, size_t n)
 {
-	size_t done = 0, rest;
-	enum io io = s->spill ? IO_WAIT : put(s, data, n, &done);
-	size_t held = s->spill ? s->spill->end - s->spill->start : 0;
-	struct spill *spill;
-
-	assert(
-	    !s->pipe); /* what is in a pipe comes before it, and nobody relays past a blocked side */
-	if (io != IO_WAIT)
-		return io;
-	rest = n - done;
-	if ((spill = malloc(sizeof(*spill) + held + rest)) == NULL)
-		return IO_FAILED;
-	if (held)
-		memcpy(spill->bytes, s->spill->bytes + s->spill->start, held);
-	memcpy(spill->bytes + held, (const uint8_t *)data + done, rest);
-	spill->start = 0;
-	spill->end = held + rest;
-	free(s->spill);
-	s->spill = spill;
-	s->window = SIDE_WINDOW_MIN;
-	return IO_WAIT;
+	return s->record ? rec_write(s, data, n) : queue(s, data, n);
 }
 
 int
@@ -208,7 +153,7 @@ side_pull(struct side *s, struct pipe *p)
 
 	if (n > 0)
 		return p->held = (size_t)n, IO_DONE;
-	return n == 0 ? IO_EOF : socket_error();
+	return n == 0 ? IO_EOF : side_socket_error();
 }
 
 static void
@@ -230,7 +175,7 @@ flush_pipe(struct side *s)
 		n = splice(s->pipe->out, NULL, s->watch.fd, NULL, s->pipe->held,
 		    SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 		if (n == -1)
-			return socket_error();
+			return side_socket_error();
 		s->pipe->held -= (size_t)n;
 	}
 	pipe_home(s);
@@ -264,11 +209,10 @@ side_finish(struct side *s, int with_notify)
 		return IO_DONE;
 	if ((io = side_flush(s)) != IO_DONE)
 		return io;
-	if (s->ssl && with_notify && SSL_is_init_finished(s->ssl)) {
-		ERR_clear_error();
-		/* One record of a few bytes; where even that does not fit, the FIN must do. */
-		(void)SSL_shutdown(s->ssl);
-	}
+	if (with_notify && s->ssl)
+		ssl_notify(s);
+	if (with_notify && s->record && (io = rec_notify(s)) != IO_DONE)
+		return io;
 	s->finished = 1;
 	(void)shutdown(s->watch.fd, SHUT_WR);
 	return IO_DONE;
@@ -277,7 +221,7 @@ side_finish(struct side *s, int with_notify)
 int
 side_pending(const struct side *s)
 {
-	return s->ssl && SSL_has_pending(s->ssl);
+	return s->last != IO_DONE || (s->ssl && SSL_has_pending(s->ssl));
 }
 
 int
@@ -319,13 +263,8 @@ empty_pipe(struct side *s)
 void
 side_close(struct side *s, struct loop *loop)
 {
-	if (s->ssl) {
-		/* Not an error of the session: without this SSL_free would make it unusable for
-		 * resumption. */
-		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-		SSL_free(s->ssl);
-		s->ssl = NULL;
-	}
+	ssl_free(s);
+	rec_free(s);
 	free(s->spill);
 	s->spill = NULL;
 	if (s->pipe)

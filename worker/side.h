@@ -29,6 +29,7 @@ enum io {
 	IO_FAILED, /* a TLS error, or an error of the socket; errno says which where it is one */
 };
 
+struct record;
 struct spill;
 
 /* A kernel pipe out of a small pool, for bytes that go from socket to socket without us. */
@@ -40,18 +41,22 @@ struct pipe {
 };
 
 struct side {
-	struct watch watch;  /* its fd is the socket; -1: none */
-	SSL *ssl;            /* NULL: no TLS (yet) */
-	struct spill *spill; /* bytes that the kernel did not take; NULL: none */
-	struct pipe *pipe;   /* more such bytes, behind those of the spill; NULL: none */
-	uint8_t window;      /* log2 of how much to read for this side at once */
-	uint8_t wants_write; /* a read (of TLS) waits for room to write */
-	uint8_t ended;       /* the peer's direction is over */
-	uint8_t finished;    /* our direction is over: close_notify and FIN are out */
-	uint8_t hup;         /* epoll said error or hang-up, which it repeats until it is heard */
+	struct watch watch;    /* its fd is the socket; -1: none */
+	SSL *ssl;              /* TLS with an object of OpenSSL's ... */
+	struct record *record; /* ... or with only the keys of its records; both NULL: no TLS */
+	struct spill *spill;   /* bytes that the kernel did not take; NULL: none */
+	struct pipe *pipe;     /* more such bytes, behind those of the spill; NULL: none */
+	struct spill *partial; /* the beginning of a record whose rest has not come; NULL: none */
+	uint8_t window;        /* log2 of how much to read for this side at once */
+	uint8_t wants_write;   /* a read (of TLS) waits for room to write */
+	uint8_t ended;         /* the peer's direction is over */
+	uint8_t finished;      /* our direction is over: close_notify and FIN are out */
+	uint8_t hup;           /* epoll said error or hang-up, which it repeats until it is heard */
+	uint8_t last;          /* enum io: what a read will say when what came before is used up */
+	uint8_t alert;         /* of the records: why they broke, RFC 8446 section 6 */
 };
 
-#define SIDE_WINDOW_MIN 14 /* 16 KiB: while the peer does not keep up */
+#define SIDE_WINDOW_MIN 15 /* 32 KiB: while the peer does not keep up; holds any TLS record */
 #define SIDE_WINDOW_MAX 18 /* 256 KiB: the scratch buffer */
 
 /* fd -1: a side without a socket yet. */
@@ -60,6 +65,16 @@ void side_init(struct side *s, int fd, void (*fn)(struct watch *, uint32_t));
 /* Put TLS on this side; ssl becomes the side's.  0, or -1 with OpenSSL's error queue. */
 int side_start_tls(struct side *s, SSL *ssl);
 
+/* Whether there is TLS on this side, in either form. */
+int side_has_tls(const struct side *s);
+
+/*
+ * Give up the OpenSSL object and go on with the keys of its records alone (record.h), where that
+ * can be done at this moment; else nothing changes, and a later call may succeed.  What logs need
+ * of the object must have been copied.
+ */
+void side_detach(struct side *s);
+
 /* Go on with the TLS handshake. */
 enum io side_shake(struct side *s);
 
@@ -67,7 +82,7 @@ enum io side_shake(struct side *s);
 enum io side_connected(const struct side *s);
 
 /*
- * Read at most size bytes.  DONE: *n_r (more than 0) are there.  Any other answer: none are.
+ * Read at most size bytes, which are 1 << SIDE_WINDOW_MIN at least.  DONE: *n_r (more than 0) are there.  Any other answer: none are.
  */
 enum io side_read(struct side *s, void *buf, size_t size, size_t *n_r);
 
@@ -94,6 +109,12 @@ enum io side_pull(struct side *s, struct pipe *p);
  * with_notify 0 leaves close_notify out: the peer shall know that it did not get everything.
  */
 enum io side_finish(struct side *s, int with_notify);
+
+/*
+ * Why reading or writing TLS failed, where no OpenSSL object is left to ask: "sent TLS alert bad
+ * record mac".  "" for another reason.
+ */
+void side_why(const struct side *s, char *buf_r, size_t size);
 
 /* More to read is known without asking the kernel. */
 int side_pending(const struct side *s);

@@ -9,6 +9,7 @@
 #include "tls_back.h"
 
 #include "../common/tls/verify.h"
+#include "record.h"
 
 #include <openssl/err.h>
 
@@ -38,6 +39,7 @@ tls_back_open(struct tls_back *back, const struct conf_backend *conf, const stru
 	SSL_CTX_set_session_cache_mode(
 	    back->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(back->ctx, on_session);
+	record_ctx_hooks(back->ctx);
 	return 0;
 }
 

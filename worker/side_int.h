@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* What side.c and its two forms of TLS share.  Nobody else includes this. */
+#ifndef SIDE_INT_H
+#define SIDE_INT_H
+
+#include "side.h"
+
+struct spill {
+	size_t start, end;
+	uint8_t bytes[];
+};
+
+/* What errno after a failed call on the socket means. */
+enum io side_socket_error(void);
+
+/*
+ * Write bytes as they are to the socket (or behind the spill); what it does not take goes to the
+ * spill.
+ */
+enum io side_queue_raw(struct side *s, const uint8_t *bytes, size_t n);
+
+/* side_ssl.c: with an object of OpenSSL's. */
+enum io ssl_read(struct side *s, uint8_t *buf, size_t size, size_t *n_r);
+/* *n_r says how much went, also when the answer is WAIT. */
+enum io ssl_put(struct side *s, const uint8_t *data, size_t size, size_t *n_r);
+void ssl_notify(struct side *s);
+void ssl_free(struct side *s);
+
+/* side_record.c: with the keys of the records alone. */
+enum io rec_read(struct side *s, uint8_t *buf, size_t size, size_t *n_r);
+enum io rec_write(struct side *s, const uint8_t *data, size_t n);
+enum io rec_notify(struct side *s);
+void rec_free(struct side *s);
+
+#endif
