@@ -10,7 +10,6 @@
 
 #include "../common/log.h"
 #include "generation.h"
-#include "procs.h"
 
 #include <string.h>
 

@@ -5,7 +5,6 @@
  * attacker would own first.  Ids and slots are looked up among this worker's own records; nothing
  * is allocated here and no descriptor is ever accepted.
  */
-#include "accept.h"
 #include "from_child.h"
 #include "servers.h"
 
