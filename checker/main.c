@@ -53,7 +53,7 @@ read_conf(struct checker *self)
 	text = bundle_find(self->bundle, PIECE_CONF, NULL);
 	if (text == NULL)
 		child_failed(&self->child, "checker: no configuration in the bundle");
-	self->conf = conf_parse(text->data, text->name, "/", &problems);
+	self->conf = conf_parse(text->data, text->name, NULL, &problems);
 	if (self->conf == NULL)
 		child_failed(&self->child, "checker: %s",
 		    problems.count > 0 ? problems.items[0].text : "bad configuration");

@@ -56,8 +56,8 @@ struct conf_texts {
 };
 
 /*
- * Every `line` below is a place in the merged text of the file and its includes; conf_where and
- * conf_problem say which line of which file that is.
+ * Every `line` below is a place in the merged text of the file and its includes, never one of the
+ * file: conf_where and conf_problem say which line of which file it is.
  */
 
 /* TLS with clients.  File names are absolute; NULL where not given. */

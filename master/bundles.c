@@ -55,7 +55,7 @@ struct bundler {
 static void
 complain(struct bundler *b, int line, const char *why)
 {
-	problems_add(b->p, 1, b->conf_path, line, "%s", why);
+	conf_problem(b->conf, b->p, 1, line, "%s", why);
 }
 
 static void
@@ -185,7 +185,7 @@ on_cert(void *context, const char *cert, const char *key, int found)
 		snprintf(why, sizeof(why), "%s has no private key, and there is no %s beside it",
 		    cert, "file with the same name and .key");
 	if (found)
-		problems_add(b->p, 0, b->conf_path, b->front->line, "left out: %s", why);
+		conf_problem(b->conf, b->p, 0, b->front->line, "left out: %s", why);
 	else
 		complain(b, b->front->line, why);
 }
@@ -248,7 +248,7 @@ add_frontend(struct bundler *b, uint32_t n)
 		if (certs_find(t->certificates.items[i], on_cert, b, why) == -1)
 			complain(b, t->line, why);
 		else if (b->usable == 0 && b->p->errors == errors)
-			problems_add(b->p, 1, b->conf_path, t->line,
+			conf_problem(b->conf, b->p, 1, t->line,
 			    "%s: no certificate with a key in it", t->certificates.items[i]);
 	}
 	if (t->client_ca)

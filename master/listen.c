@@ -81,27 +81,28 @@ is_any(const struct addr *a)
 }
 
 static void
-complain(struct problems *p, const char *path, const struct conf_listener *cl, int error)
+complain(const struct conf *conf, struct problems *p, const struct conf_listener *cl, int error)
 {
 	char text[ADDR_TEXT], holder[128];
 
 	addr_text(&cl->addr, text);
 	if (error == EADDRINUSE && port_holder(cl->addr.port, holder, sizeof(holder)) == 0)
-		problems_add(
-		    p, 1, path, cl->line, "cannot listen on %s: in use by %s", text, holder);
+		conf_problem(
+		    conf, p, 1, cl->line, "cannot listen on %s: in use by %s", text, holder);
 	else if (error == EADDRINUSE)
-		problems_add(p, 1, path, cl->line, "cannot listen on %s: in use", text);
+		conf_problem(conf, p, 1, cl->line, "cannot listen on %s: in use", text);
 	else if (error == EACCES)
-		problems_add(p, 1, path, cl->line,
+		conf_problem(conf, p, 1, cl->line,
 		    "cannot listen on %s: ports below 1024 need root (or CAP_NET_BIND_SERVICE)",
 		    text);
 	else
-		problems_add(
-		    p, 1, path, cl->line, "cannot listen on %s: %s", text, strerror(error));
+		conf_problem(
+		    conf, p, 1, cl->line, "cannot listen on %s: %s", text, strerror(error));
 }
 
 static void
-open_listener(struct master *m, const struct conf_listener *cl, struct problems *p)
+open_listener(
+    struct master *m, const struct conf *conf, const struct conf_listener *cl, struct problems *p)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
@@ -110,14 +111,14 @@ open_listener(struct master *m, const struct conf_listener *cl, struct problems 
 	struct listener *l;
 
 	if (fd == -1 || bind_socket(fd, &ss, len, &foreign) == -1 || listen(fd, BACKLOG) == -1) {
-		complain(p, m->conf_path, cl, errno);
+		complain(conf, p, cl, errno);
 		if (fd != -1)
 			close(fd);
 		return;
 	}
 	if (foreign)
-		problems_add(p, 0, m->conf_path, cl->line,
-		    "%s is not an address of this host (yet)", addr_text(&cl->addr, text));
+		conf_problem(conf, p, 0, cl->line, "%s is not an address of this host (yet)",
+		    addr_text(&cl->addr, text));
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		abort();
@@ -134,7 +135,7 @@ listeners_prepare(struct master *m, const struct conf *conf, struct problems *p)
 {
 	for (size_t i = 0; i < conf->listener_count; i++)
 		if (!find(m, &conf->listeners[i].addr))
-			open_listener(m, &conf->listeners[i], p);
+			open_listener(m, conf, &conf->listeners[i], p);
 }
 
 /* Records of connections that are still with a worker outlive the listener that they came from. */

@@ -89,7 +89,7 @@ set_up(struct worker *w)
 	if ((w->bundle = bundle_open(FD_BUNDLE)) == NULL ||
 	    (text = bundle_find(w->bundle, PIECE_CONF, NULL)) == NULL)
 		child_failed(&w->child, "the bundle is not one: %s", strerror(errno));
-	if ((w->conf = conf_parse(text->data, text->name, "/", &problems)) == NULL)
+	if ((w->conf = conf_parse(text->data, text->name, NULL, &problems)) == NULL)
 		child_failed(&w->child, "%s",
 		    problems.count ? problems.items[0].text : "the configuration is not one");
 	problems_clear(&problems);
