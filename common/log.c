@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,17 +29,20 @@ static_assert(LOG_LINE_MAX <= PIPE_BUF, "a pipe takes a line whole or not at all
 /* The process's log; until log_open, what a child can say before it knows anything. */
 static struct {
 	int fd, level, json, with_time;
-	int torn; /* a line was written in part: the next one begins with a newline */
+	int is_socket; /* the journal's: shared, so O_NONBLOCK is asked for with every line */
+	int torn;      /* a line was written in part: the next one begins with a newline */
 	uint64_t lost;
 } out = { .fd = STDERR_FILENO, .level = LOG_INFO };
 
 void
 log_open(int fd, int level, int json, int with_time)
 {
+	struct stat st;
 	time_t t = 0;
 	struct tm tm;
 
 	out.fd = fd;
+	out.is_socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 	out.level = level;
 	out.json = json;
 	out.with_time = with_time;
@@ -51,20 +56,28 @@ log_lost(void)
 	return out.lost;
 }
 
+static ssize_t
+put_bytes(const char *bytes, size_t len)
+{
+	if (out.is_socket)
+		return send(out.fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(out.fd, bytes, len);
+}
+
 static void
 write_line(const char *line, size_t len)
 {
 	ssize_t n;
 
 	if (out.torn) {
-		if (write(out.fd, "\n", 1) != 1) {
+		if (put_bytes("\n", 1) != 1) {
 			out.lost++;
 			return;
 		}
 		out.torn = 0;
 	}
 	do
-		n = write(out.fd, line, len);
+		n = put_bytes(line, len);
 	while (n == -1 && errno == EINTR);
 	if (n == (ssize_t)len)
 		return;

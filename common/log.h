@@ -18,8 +18,8 @@
 #define LOG_VALUE_MAX 512  /* of one value, before escaping */
 
 /*
- * fd is written to without blocking (a pipe or socket that is in non-blocking mode, or a
- * terminal or file that the master has opened for itself); the process ignores SIGPIPE.
+ * fd is written to without blocking (a socket, a pipe that is in non-blocking mode, or a terminal
+ * or file that the master has opened for itself); the process ignores SIGPIPE.
  * with_time puts time= first in text; JSON always has "time".  Until this is called, lines go to
  * stderr as text, up to LOG_INFO.
  */
