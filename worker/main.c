@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -154,6 +155,9 @@ main(int argc, char **argv)
 {
 	struct worker *w;
 
+	/* For `mailreeve -V`, whose own program is linked with no OpenSSL. */
+	if (argc == 2 && strcmp(argv[1], "-V") == 0)
+		return puts(OpenSSL_version(OPENSSL_VERSION)) == EOF;
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return 1;
 	child_start(argc, argv, ROLE_WORKER, &w->child);
