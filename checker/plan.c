@@ -66,3 +66,14 @@ plan_unseen(const struct plan *p)
 {
 	return p->check->type == CHECK_TCP && p->header == HEADER_NONE && p->ctx == NULL;
 }
+
+const struct addr *
+plan_source(const struct plan *p, const struct addr *to)
+{
+	size_t i;
+
+	for (i = 0; i < p->source_count; i++)
+		if (p->sources[i].family == to->family)
+			return &p->sources[i];
+	return NULL;
+}

@@ -34,4 +34,7 @@ plan_make(const struct conf *conf, const struct conf_server *s, SSL_CTX *ctx, st
  */
 int plan_unseen(const struct plan *p);
 
+/* The source address towards a server there, as real connections have it; NULL: any. */
+const struct addr *plan_source(const struct plan *p, const struct addr *to);
+
 #endif
