@@ -26,7 +26,7 @@ SANITIZE ?=
 
 # Where the master finds the other programs; without it, where it lies itself.
 LIBEXEC ?=
-LIBEXEC_DEFINE := $(if $(LIBEXEC),-DMAILREEVE_LIBEXEC='"$(LIBEXEC)"')
+LIBEXEC_DEFINE := $(if $(LIBEXEC),-DLIBEXEC='"$(LIBEXEC)"')
 
 BUILD := $(CPPFLAGS) -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' $(LIBEXEC_DEFINE) \
 	$(WARN) $(HARDEN) $(FORTIFY) $(SANITIZE) -MMD -MP
