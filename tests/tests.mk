@@ -158,3 +158,14 @@ $(O)/bench/%: tests/bench/%.c tests/bench/common.h
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
 .PHONY: bench
+
+# From inside a locked worker, checker and keeper: what an attacker would try, and what they need.
+$(O)/hostile/attacks: $(addprefix $(O)/obj/tests/hostile/,attacks.o attack_list.o locked.o needs.o) \
+    $(addprefix $(O)/obj/,worker/sandbox.o checker/sandbox.o keeper/sandbox.o) \
+    $(addprefix $(O)/obj/tests/lib/,certs.o shake.o) $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lssl -lcrypto -lconfig -lseccomp
+CHECKS += attacks
+attacks: $(O)/hostile/attacks
+	@$<
+.PHONY: attacks
