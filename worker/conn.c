@@ -135,6 +135,12 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	struct side *other = client_side ? server : client;
 	char why[160] = "";
 
+	/* A peer that we have already said the last word to may leave as it likes: many clients close
+	 * with our close_notify unread, which the kernel turns into a reset. */
+	if ((client_side ? client : server)->finished && other->ended) {
+		conn_reason(c, client_side ? END_SERVER_CLOSED : END_CLIENT_CLOSED, NULL);
+		return CONN_DRAIN;
+	}
 	if (flow == FLOW_CUT) {
 		conn_reason(c, client_side ? END_CLIENT_CLOSED : END_SERVER_CLOSED,
 		    "closed without close_notify");
