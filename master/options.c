@@ -12,7 +12,7 @@
 
 #define CONF_DEFAULT "/etc/mailreeve/mailreeve.conf"
 #ifndef LIBEXEC
-#define LIBEXEC "/usr/libexec/mailreeve"
+#define LIBEXEC "" /* built to be run where it lies */
 #endif
 
 static void __attribute__((noreturn)) usage(const char *why)
@@ -47,7 +47,7 @@ own_path(const char *argv0)
 	return copy(n > 0 ? path : argv0);
 }
 
-/* -L, or where the package puts the helpers, or where this program is. */
+/* -L, or where `make install` puts the helpers, or where this program is. */
 static const char *
 helper_dir(const char *option, const char *program)
 {
@@ -55,7 +55,7 @@ helper_dir(const char *option, const char *program)
 
 	if (option)
 		return copy(option);
-	if (access(LIBEXEC "/mailreeve-worker", X_OK) == 0)
+	if (LIBEXEC[0])
 		return LIBEXEC;
 	dir = copy(program);
 	slash = strrchr(dir, '/');
