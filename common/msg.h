@@ -66,14 +66,15 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 	X(16, ASK_KEY,     ROLE_SIGNER, ROLE_KEEPER, struct msg_ask_key,     struct msg_none,       0,           FDS_NONE) \
 	X(17, KEY,         ROLE_KEEPER, ROLE_SIGNER, struct msg_key,         struct msg_none,       0,           FDS_NONE) \
 	X(18, SIGN,        ROLE_SIGNER, ROLE_KEEPER, struct msg_sign,        struct msg_byte,       TBS_MAX, FDS_NONE) \
-	X(19, SIGNED,      ROLE_KEEPER, ROLE_SIGNER, struct msg_signed,      struct msg_byte,       SIG_MAX, FDS_NONE)
+	X(19, SIGNED,      ROLE_KEEPER, ROLE_SIGNER, struct msg_signed,      struct msg_byte,       SIG_MAX, FDS_NONE) \
+	X(20, GRANT,       ROLE_MASTER, ROLE_KEEPER, struct msg_grant,       struct msg_none,       0,           FDS_NONE)
 /* clang-format on */
 
 enum msg_type {
 #define X(no, name, from, to, fixed, items, most, fds) MSG_##name = no,
 	MESSAGES(X)
 #undef X
-	    MSG_COUNT = 20 /* one more than the highest number */
+	    MSG_COUNT = 21 /* one more than the highest number */
 };
 
 /* What stands before every fixed part. */
@@ -139,6 +140,18 @@ struct msg_ping {
 struct msg_signer {
 	uint32_t role; /* ROLE_WORKER or ROLE_CHECKER: which keys and directions are permitted */
 	uint32_t slot; /* which of them; a new channel replaces the old one of the same slot */
+	uint32_t connections; /* of a worker: how many it has that may still need a signature */
+	uint32_t zero;
+};
+
+/*
+ * "This worker is about to get so many connections."  The keeper signs for it as often as that
+ * and no oftener, so whoever takes over a worker cannot have it sign for a farm of his own.  Sent
+ * before the HANDOVER.
+ */
+struct msg_grant {
+	uint32_t slot;
+	uint32_t connections;
 };
 
 struct msg_server {
@@ -194,7 +207,8 @@ enum msg_refusal {
 	REFUSED_SCHEME,
 	REFUSED_SHAPE,
 	REFUSED_PURPOSE,
-	REFUSED_FAILED
+	REFUSED_FAILED,
+	REFUSED_BUDGET, /* more signatures than connections */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "serve.h"
 
 #include "../common/log.h"
+#include "policy.h"
 #include "sign.h"
 
 #include <errno.h>
@@ -16,8 +17,17 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* One message of any channel at a time. */
+/*
+ * Towards servers a connection may take several attempts, one signature each: as many as the
+ * most `retries` that a backend can have, and the first.
+ */
+#define ATTEMPTS 101
+
+/* One message of any signer at a time, and one of the master's. */
 static _Alignas(8) uint8_t buf[CHAN_BUF_KEEPER];
+static _Alignas(8) uint8_t master_buf[CHAN_BUF];
+
+static int read_master(struct serve *s);
 
 static const char *
 who(const struct signer *g)
@@ -46,6 +56,38 @@ drop(struct signer *g)
 }
 
 static int
+is_listed(const struct serve *s, const struct signer *g)
+{
+	const struct signer *x = s->signers;
+	while (x != NULL && x != g)
+		x = x->next;
+	return x != NULL;
+}
+
+/*
+ * Whether one more signature of this use is within what the worker was given connections for:
+ * 1 or 0; -1 when the signer is gone meanwhile.
+ */
+static int
+spend(struct signer *g, uint32_t purpose)
+{
+	struct serve *s = g->serve;
+	uint64_t *left = policy_use(purpose) == USE_SERVER ? &g->as_server : &g->as_client;
+	if (g->chan.peer != ROLE_WORKER)
+		return 1;
+	/* The grant was sent before the connection, but may still wait in the other channel. */
+	while (*left == 0) {
+		if (!read_master(s))
+			return 0;
+		if (!is_listed(s, g))
+			return -1;
+	}
+	--*left;
+	return 1;
+}
+
+/* 0, -1 with errno when the answer cannot be sent, 1 when the signer is gone meanwhile. */
+static int
 answer_sign(struct signer *g, const struct msg *m)
 {
 	static const char *const why[] = {
@@ -54,13 +96,22 @@ answer_sign(struct signer *g, const struct msg *m)
 		[REFUSED_SHAPE] = "the bytes are not that part of a handshake",
 		[REFUSED_PURPOSE] = "the key is not for this use",
 		[REFUSED_FAILED] = "libcrypto failed",
+		[REFUSED_BUDGET] = "it asks oftener than it was given connections",
 	};
 	const struct msg_sign *q = m->fixed;
 	struct msg_signed answer = { .serial = q->serial };
 	uint8_t sig[SIG_MAX];
 	size_t len = 0;
-	answer.refused =
-	    sign(g->serve->keys, sign_uses(g->chan.peer), q, m->items, m->count, sig, &len);
+	switch (spend(g, q->purpose)) {
+	case -1:
+		return 1;
+	case 0:
+		answer.refused = REFUSED_BUDGET;
+		break;
+	default:
+		answer.refused =
+		    sign(g->serve->keys, sign_uses(g->chan.peer), q, m->items, m->count, sig, &len);
+	}
 	if (answer.refused != 0 && !g->warned) {
 		/* Our own code never asks for what is refused: worth one line, not a flood. */
 		log_say(LOG_WARNING, "keeper: a signature for %s %u was refused: %s", who(g),
@@ -113,23 +164,38 @@ on_signer(struct watch *w, uint32_t events)
 	}
 }
 
-int
-serve_add(struct serve *s, enum role role, uint32_t slot, int fd)
+static struct signer *
+find(const struct serve *s, enum role role, uint32_t slot)
 {
-	for (struct signer *g = s->signers; g != NULL; g = g->next)
-		if (g->chan.peer == role && g->slot == slot) {
-			drop(g);
-			break;
-		}
-	struct signer *g = calloc(1, sizeof *g);
+	struct signer *g = s->signers;
+	while (g != NULL && (g->chan.peer != role || g->slot != slot))
+		g = g->next;
+	return g;
+}
+
+static void
+grant(struct signer *g, uint32_t connections)
+{
+	g->as_server += connections;
+	g->as_client += (uint64_t)connections * ATTEMPTS;
+}
+
+int
+serve_add(struct serve *s, const struct msg_signer *q, int fd)
+{
+	struct signer *old = find(s, q->role, q->slot), *g = calloc(1, sizeof *g);
+	/* In this order: is_listed must not take the new one for the old. */
+	if (old != NULL)
+		drop(old);
 	if (g == NULL) {
 		close(fd);
 		return -1;
 	}
-	g->chan = (struct chan){ .fd = fd, .self = ROLE_KEEPER, .peer = role };
-	g->slot = slot;
+	g->chan = (struct chan){ .fd = fd, .self = ROLE_KEEPER, .peer = q->role };
+	g->slot = q->slot;
 	g->serve = s;
 	g->watch = (struct watch){ .fn = on_signer, .fd = fd };
+	grant(g, q->connections);
 	g->next = s->signers;
 	s->signers = g;
 	if (watch_set(s->loop, &g->watch, EPOLLIN) == -1) {
@@ -145,24 +211,33 @@ on_signer_message(struct serve *s, struct msg *m)
 	const struct msg_signer *q = m->fixed;
 	if (q->role != ROLE_WORKER && q->role != ROLE_CHECKER)
 		fatal("keeper: the master named a signer of role %u", q->role);
-	if (serve_add(s, q->role, q->slot, m->fds[0]) == -1)
+	if (serve_add(s, q, m->fds[0]) == -1)
 		log_say(LOG_ERR, "keeper: no room for another signer: %s", strerror(errno));
 }
 
 static void
-on_master(struct watch *w, uint32_t events)
+on_grant(struct serve *s, const struct msg_grant *q)
 {
-	struct serve *s = (struct serve *)((char *)w - offsetof(struct serve, watch));
+	struct signer *g = find(s, ROLE_WORKER, q->slot);
+	if (g != NULL) /* else it has just died */
+		grant(g, q->connections);
+}
+
+/* One message of the master's: 1, or 0 if there is none. */
+static int
+read_master(struct serve *s)
+{
 	struct msg m;
-	(void)events;
-	switch (chan_recv(&s->master, buf, sizeof buf, &m)) {
+	if (s->master.fd == -1)
+		return 0;
+	switch (chan_recv(&s->master, master_buf, sizeof master_buf, &m)) {
 	case CHAN_AGAIN:
-		return;
+		return 0;
 	case CHAN_GONE:
 		/* The master died: workers go on, and need us for new handshakes. */
-		watch_set(s->loop, w, 0);
+		watch_set(s->loop, &s->watch, 0);
 		chan_close(&s->master);
-		return;
+		return 0;
 	case CHAN_BAD:
 		fatal("keeper: the master broke the protocol");
 	case CHAN_MSG:
@@ -170,8 +245,18 @@ on_master(struct watch *w, uint32_t events)
 	}
 	if (m.type == MSG_SIGNER)
 		on_signer_message(s, &m);
+	else if (m.type == MSG_GRANT)
+		on_grant(s, m.fixed);
 	else if (m.type == MSG_PING)
 		chan_tell(&s->master, MSG_PONG, m.fixed);
+	return 1;
+}
+
+static void
+on_master(struct watch *w, uint32_t events)
+{
+	(void)events;
+	read_master((struct serve *)((char *)w - offsetof(struct serve, watch)));
 }
 
 int

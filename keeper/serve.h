@@ -16,6 +16,8 @@ struct signer {
 	struct chan chan; /* chan.peer is its role */
 	uint32_t slot;
 	int warned; /* a refusal was logged already */
+	/* How many signatures it may still have; the checker's are not counted. */
+	uint64_t as_server, as_client;
 	struct serve *serve;
 	struct signer *next;
 };
@@ -34,8 +36,11 @@ int serve_start(struct serve *s, struct loop *loop, const struct chan *master, s
 /* Whether anybody is left to serve: the master, or after its death a signer. */
 int serve_wanted(const struct serve *s);
 
-/* Take over the keeper's end of a channel to a signer, in place of its earlier one. 0 or -1. */
-int serve_add(struct serve *s, enum role role, uint32_t slot, int fd);
+/*
+ * Take over the keeper's end of a channel to a signer, in place of its earlier one; a worker may
+ * have signatures for so many connections.  0 or -1.
+ */
+int serve_add(struct serve *s, const struct msg_signer *q, int fd);
 
 void serve_stop(struct serve *s);
 

@@ -48,6 +48,19 @@ pick(struct master *m)
 
 /* ---- Handing over ---- */
 
+/* Have the keeper sign for what this worker is about to get; ahead, so that it is asked seldom. */
+static void
+grant(struct worker *w)
+{
+	struct msg_grant g = { .slot = w->p.slot, .connections = HANDOVER_MAX };
+
+	if (w->handed + w->batched <= w->granted)
+		return;
+	/* A keeper that does not take it is about to be replaced, and the next one is told anew. */
+	if (chan_tell(&w->p.gen->keeper.chan, MSG_GRANT, &g) == 0)
+		w->granted += g.connections;
+}
+
 /* Send a worker what it was given in this burst; what it does not take is parked again. */
 static void
 flush(struct worker *w)
@@ -71,6 +84,7 @@ flush(struct worker *w)
 		};
 		fds[i] = c->fd;
 	}
+	grant(w);
 	if (chan_send(&w->p.chan, MSG_HANDOVER, &empty, items, w->batched, fds, (int)w->batched) ==
 	    -1) {
 		/*

@@ -65,6 +65,7 @@ struct worker {
 	struct conn_list conns; /* its records */
 	uint32_t conn_count;
 	uint64_t handed, taken; /* connections, in this process's life */
+	uint64_t granted;       /* connections for which the keeper signs for it */
 	uint64_t waiting;       /* since when it owes us a TAKEN; 0: it owes none */
 	uint64_t finished;      /* connections that ended since its birth */
 	int stuck;              /* its channel took no more: no credit until it has read */
