@@ -16,7 +16,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BURST       64  /* connections of one listener in one pass */
+#define BURST 64 /* connections of one listener in one pass */
+/*
+ * How long a connection that nobody has touched survives its workers, in milliseconds.  What kills
+ * a worker is a byte that it has looked at, and then the connection counts as touched; the bound
+ * is for what we have not thought of.
+ */
+#define MOVE_MOST 30000
+
 #define EMFILE_WAIT 100 /* milliseconds until accepting is tried again without descriptors */
 
 /* How many more connections this worker may be given. */
@@ -267,14 +274,15 @@ void
 worker_lost(struct worker *w)
 {
 	struct master *m = w->p.m;
+	uint64_t now = real_ms();
 	struct conn *c, *next;
 
 	w->batched = 0;
 	/* From the last to the first, so that the first is parked before the others. */
 	for (c = TAILQ_LAST(&w->conns, conn_list); c; c = next) {
 		next = TAILQ_PREV(c, conn_list, link);
-		if (c->fd != -1 && !c->moved && c->listener && conn_untouched(c->fd)) {
-			c->moved = 1;
+		if (c->fd != -1 && now - c->accepted < MOVE_MOST && c->listener &&
+		    conn_untouched(c->fd)) {
 			conns_park(&m->conns, c);
 		} else {
 			conns_reset(&m->conns, c);

@@ -25,8 +25,8 @@ void accept_resume(struct master *m);
 void accept_rest(struct listener *l);
 
 /*
- * A worker is dead: connections that it has not touched are parked for another one, each once,
- * the others end.
+ * A worker is dead: connections that it has not touched are parked for another one, the
+ * others end.
  */
 void worker_lost(struct worker *w);
 

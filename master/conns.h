@@ -32,7 +32,6 @@ struct conn {
 	int fd;          /* our own descriptor of it, or -1 */
 	uint8_t touched; /* the worker said so */
 	uint8_t shaken;
-	uint8_t moved; /* has been given to a second worker: not to a third */
 };
 TAILQ_HEAD(conn_list, conn);
 

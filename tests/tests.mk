@@ -58,6 +58,12 @@ $(addprefix $(O)/unit/,test_record test_record_bad test_record_take): $(RECORD_O
 unit: $(addprefix $(O)/unit/,$(UNITS))
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 
+# Programs that take a child's place: tests/integration starts them by -L.
+STAND_INS := $(addprefix $(O)/hostile/,mortal)
+$(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lseccomp
+
 # Real Dovecot, Postfix and clients around the programs, in namespaces of their own.  A process per
 # core and one more: the tests mostly wait.
 integration: all $(O)/lib/checker_master
