@@ -74,6 +74,20 @@ conf_free(struct conf **conf)
 	arena_free(&arena);
 }
 
+/* libconfig knows the line of the word at which it stopped; what is missing stands before it. */
+static void
+syntax_error(struct reader *r, const config_t *tree, const char *merged)
+{
+	int line = config_error_line(tree);
+	size_t len;
+
+	for (int i = 1; i < line && strchr(merged, '\n') != NULL; i++)
+		merged = strchr(merged, '\n') + 1;
+	len = strcspn(merged, "\n");
+	reader_error_at(r, line, "%s at or before \"%.*s%s\"", config_error_text(tree),
+	    (int)(len > 80 ? 80 : len), merged, len > 80 ? "…" : "");
+}
+
 /* Everything after the text is in one piece. */
 static void
 read_tree(struct reader *r, const char *merged, char **text_r)
@@ -82,9 +96,7 @@ read_tree(struct reader *r, const char *merged, char **text_r)
 
 	config_init(&tree);
 	if (!config_read_string(&tree, merged)) {
-		if (r->errors == 0)
-			reader_error_at(
-			    r, config_error_line(&tree), "%s", config_error_text(&tree));
+		syntax_error(r, &tree, merged);
 	} else {
 		read_group(r, config_root_setting(&tree), SCOPE_TOP, r->top);
 		read_frontends(r);

@@ -19,6 +19,7 @@
 
 #define CONF_NAME      64 /* bytes of a name, without its NUL */
 #define CONF_FRONTENDS 1024
+#define CONF_LISTENERS 4096 /* addresses of all frontends together */
 #define CONF_BACKENDS  1024
 #define CONF_SERVERS   8192 /* servers of all backends together; slots on the board */
 #define CONF_FAMILY    8    /* slots of a server with resolve = "all" */

@@ -134,14 +134,14 @@ read_servers(struct reader *r, struct back *b, uint32_t backend)
 	size_t count = b->servers == NULL ? 0 : value_count(b->servers);
 
 	b->b.server = (uint32_t)r->conf->server_count;
-	b->b.servers = (uint32_t)count;
 	if (b->servers == NULL)
 		reader_error_at(r, b->b.line,
 		    "backend \"%s\" has no servers; write servers = \"10.0.0.1:143\"", b->b.name);
 	else if (count == 0)
 		reader_error(r, b->servers, "servers of backend \"%s\" is empty", b->b.name);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && r->conf->server_count <= CONF_SERVERS; i++)
 		read_server(r, b, value_at(b->servers, i), backend);
+	b->b.servers = (uint32_t)r->conf->server_count - b->b.server;
 }
 
 void

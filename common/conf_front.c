@@ -38,6 +38,10 @@ read_bind(struct reader *r, struct front *f, uint32_t index)
 			    value_shown(r, s));
 			continue;
 		}
+		if (c->listener_count == CONF_LISTENERS) {
+			reader_error(r, s, "more than %d addresses to listen on", CONF_LISTENERS);
+			return;
+		}
 		c->listeners = arena_grow(
 		    r->arena, c->listeners, &r->listener_room, c->listener_count, sizeof(l));
 		c->listeners[c->listener_count++] = l;

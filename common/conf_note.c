@@ -8,6 +8,7 @@
 #include "conf_int.h"
 #include "log.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,10 @@ note(struct reader *r, int is_error, int line, const char *fmt, va_list ap)
 
 	if (vasprintf(&text, fmt, ap) < 0)
 		fatal("out of memory");
+	/* One line each, and nothing that a terminal would obey. */
+	for (char *c = text; *c != '\0'; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
 	r->notes = arena_grow(r->arena, r->notes, &r->note_room, r->note_count, sizeof(*r->notes));
 	r->notes[r->note_count] = (struct note){
 		.is_error = is_error,

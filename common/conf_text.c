@@ -288,6 +288,10 @@ take_close(struct merge *m, struct input *in)
 {
 	char c = *in->at++;
 
+	if (m->len > 0 && m->out[m->len - 1] == ',') {
+		m->out[m->len - 1] = ' ';
+		wrong(m, in, "no comma may stand before %c", c);
+	}
 	place(m, in, 1);
 	if (m->depth > 0 && m->stack[--m->depth].is_list && c == ']')
 		c = ')';

@@ -77,9 +77,15 @@ static const struct row {
 	  "f:1: unknown key \"crt\" in tls; HAProxy's crt is \"certificates\" here" },
 
 	/* Syntax. */
-	{ WHOLE, "a = ;", "f:1: syntax error" },
-	{ WHOLE, "\n\nfoo\n", "f:3: syntax error" },
-	{ TOP, "workers = 1; workers = 2;", "f:1: duplicate setting name" },
+	{ WHOLE, "a = ;", "f:1: syntax error at or before \"a = ;\"" },
+	{ WHOLE, "\n\nfoo # x\n", "f:3: syntax error at or before \"foo\"" },
+	{ WHOLE, "a = ( 1\n2 );", "f:2: syntax error at or before \"2 );\"" },
+	{ WHOLE, "a = { b = 1;\n", "f:1: syntax error at or before \"a = { b = 1;\"" },
+	{ WHOLE, "servers = [ { } ];\na = ;",
+	  "f:1: servers = [ { … } ]: groups stand in ( ), not in [ ]\nf:2: syntax error at or before \"a = ;\"" },
+	{ WHOLE, FRONTEND "backends = ( { name = \"b\"; servers = [ \"127.0.0.1:2\", ]; },\n\n);",
+	  "f:2: no comma may stand before ]\nf:4: no comma may stand before )" },
+	{ TOP, "workers = 1; workers = 2;", "f:1: duplicate setting name at or before \"workers = 1; workers = 2;\"" },
 	{ TOP, "user = \"x;\n", "f:1: the text in quotes that begins here does not end on its line" },
 	{ TOP, "workers = 1; /* x", "f:1: the comment that begins here has no end" },
 	{ TOP, "user = \"a\\\nb\";", "f:1: the text in quotes that begins here does not end on its line" },
@@ -87,7 +93,7 @@ static const struct row {
 	{ WHOLE, "a = (((((((((((((((((1)))))))))))))))));",
 	  "f:1: groups and lists are nested too deeply here" },
 	{ WHOLE, FRONTEND BACKEND "workers = ((((((((((((((((1))))))))))))))));", "f:3: workers = ( … ) is no whole number" },
-	{ TOP, "watch = [ \"5s\", 1 ];", "f:1: mismatched element type in array" },
+	{ TOP, "watch = [ \"5s\", 1 ];", "f:1: mismatched element type in array at or before \"watch = [ \"5s\", 1 ];\"" },
 
 	/* Numbers. */
 	{ TOP, "workers = 5000000000;", "f:1: workers = 5000000000 is out of range; it may be 0 to 1024" },
@@ -161,6 +167,7 @@ static const struct row {
 	{ BACK, "balance = \"leastcon\";", "f:1: balance = \"leastcon\" is unknown; did you mean \"leastconn\"?" },
 	{ BACK, "balance = \"LEASTCONN\";", "f:1: balance = \"LEASTCONN\" is unknown; did you mean \"leastconn\"?" },
 	{ BACK, "send_proxy = \"v2_ssl\";", "f:1: send_proxy = \"v2_ssl\" is unknown; did you mean \"v2-ssl\"?" },
+	{ BACK, "on_up = \"a\\nb\\x1b[2J\";", "f:1: on_up = \"a?b?[2J\" is unknown; it may be \"keep\" or \"close_backup\"" },
 	{ BACK, "on_up = \"x\";", "f:1: on_up = \"x\" is unknown; it may be \"keep\" or \"close_backup\"" },
 	{ BACK, "receiver = \"x\";", "f:1: receiver = \"x\" is unknown; it may be \"dovecot\", \"postfix\", "
 	  "\"exim\", \"haproxy\" or \"generic\"" },
@@ -465,13 +472,31 @@ START_TEST(too_many_servers)
 
 	fputs("frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\n", f);
 	fputs("backends = { name = \"b\"; servers = ( \"127.0.0.1:1\"", f);
-	for (int i = 0; i < CONF_SERVERS; i++)
+	for (int i = 0; i < 2 * CONF_SERVERS; i++)
 		fprintf(f, ",\"127.%d.%d.2:1\"", i / 256, i % 256);
 	fputs(" ); };\n", f);
 	fclose(f);
 	got = said(WHOLE, text);
 	ck_assert_str_eq(
 	    got, "f:2: more than 8192 servers in all (each with resolve = \"all\" counts 8)");
+	free(got);
+	free(text);
+}
+END_TEST
+
+START_TEST(too_many_addresses)
+{
+	char *text = NULL, *got;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	fputs("frontends = { name = \"f\"; backend = \"b\"; bind = ( \"*:1\"", f);
+	for (int i = 1; i < CONF_LISTENERS; i++)
+		fprintf(f, ", \"*:%d\"", i + 1);
+	fputs("\n, \"*:9999\"\n, \"*:10000\"\n); };\n" BACKEND, f);
+	fclose(f);
+	got = said(WHOLE, text);
+	ck_assert_str_eq(got, "f:2: more than 4096 addresses to listen on");
 	free(got);
 	free(text);
 }
@@ -510,6 +535,7 @@ main(void)
 	tcase_add_loop_test(t, says, 0, COUNT(rows));
 	tcase_add_loop_test(t, warns, 0, COUNT(warnings));
 	tcase_add_test(t, too_many_servers);
+	tcase_add_test(t, too_many_addresses);
 	tcase_add_test(t, too_many_groups);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
