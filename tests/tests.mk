@@ -175,3 +175,12 @@ CHECKS += attacks
 attacks: $(O)/hostile/attacks
 	@$<
 .PHONY: attacks
+
+# The keeper itself, and a worker that lies to it.
+$(O)/hostile/keeper: $(addprefix $(O)/obj/tests/,hostile/keeper.o lib/certs.o) $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lcrypto -lconfig -lseccomp $(CHECK_LIBS)
+CHECKS += hostile-keeper
+hostile-keeper: $(O)/hostile/keeper $(O)/mailreeve-keeper
+	@$^
+.PHONY: hostile-keeper
