@@ -24,6 +24,7 @@ from_ready(struct proc *p, const struct msg *m)
 		return "speaks another version of the protocol";
 	p->state = PROC_SERVING;
 	p->was_ready = 1;
+	p->layers = ready->layers;
 	return NULL;
 }
 

@@ -15,6 +15,7 @@
 #include "listen.h"
 #include "procs.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "servers.h"
 #include "spawn.h"
 
@@ -359,6 +360,7 @@ generation_child_serves(struct generation *g, struct proc *p)
 {
 	struct master *m = g->m;
 
+	master_sandbox_child(m, p->role, p->layers);
 	if (p->role == ROLE_KEEPER)
 		procs_give_keeper(g);
 	generation_progress(g);

@@ -15,6 +15,7 @@
 #include "procs.h"
 #include "reload.h"
 #include "rootdir.h"
+#include "sandbox.h"
 #include "servers.h"
 #include "spawn.h"
 
@@ -224,6 +225,7 @@ main(int argc, char **argv)
 	m.log_fd = logs_stderr(&m.journal);
 	log_open(m.log_fd, LOG_INFO, 0, !m.journal);
 	init(&m);
+	master_sandbox(&m);
 	signals_open(&m);
 	notify_open(&m);
 	helpers_open(&m);

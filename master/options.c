@@ -3,6 +3,8 @@
 /* The master's command line and the paths that follow from it. */
 #include "options.h"
 
+#include "sandbox.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -84,6 +86,7 @@ static void __attribute__((noreturn)) version(const struct master *m)
 	char path[PATH_MAX + 32];
 
 	puts("mailreeve " MAILREEVE_VERSION);
+	master_sandbox_version(stdout);
 	fflush(stdout);
 	snprintf(path, sizeof(path), "%s/mailreeve-worker", m->libexec);
 	execl(path, "mailreeve-worker", "-V", (char *)NULL);

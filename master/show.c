@@ -9,6 +9,7 @@
 #include "../common/control.h"
 #include "../common/log.h"
 #include "procs.h"
+#include "sandbox.h"
 #include "servers.h"
 
 #include <inttypes.h>
@@ -127,6 +128,7 @@ show_info(struct master *m, FILE *f)
 			       "the file has errors");
 	fprintf(f, "Reload_error: %s\n", m->reload_error[0] ? m->reload_error : "-");
 	fprintf(f, "Log_lines_lost: %" PRIu64 "\n", lines_lost(m));
+	master_sandbox_show(m, f);
 	fprintf(f, "Memory_master_KB: %lu\n", memory_of(getpid()));
 	TAILQ_FOREACH(g, &m->generations, link)
 	{

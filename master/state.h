@@ -53,6 +53,7 @@ struct proc {
 	struct log_pipe log;
 	uint64_t born;   /* CLOCK_MONOTONIC, milliseconds */
 	int was_ready;   /* it has said READY */
+	uint32_t layers; /* enum sandbox_layer: those that stand around it, as it says */
 	int restless;    /* its death is not our will: say so, and let another follow */
 	uint64_t pinged; /* when; 0: no answer is owed */
 	uint64_t cookie; /* of the last PING */
@@ -160,6 +161,8 @@ struct master {
 	const char *conf_path; /* absolute */
 	const char *libexec;
 	int testing;               /* mailreeve -t */
+	uint32_t layers;           /* enum sandbox_layer: the walls around ourselves */
+	uint32_t child_layers[ROLE_KEEPER + 1]; /* by enum role: of the last that said READY */
 	int drop;                  /* we are root: children change their identity */
 	int journal;               /* stderr is the journal */
 	int log_fd;                /* stderr, as logs_stderr gives it */
