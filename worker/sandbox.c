@@ -36,6 +36,7 @@ static const struct sandbox_call calls[] = {
 	{ CALL(writev) },
 	{ CALL(recvfrom) },
 	{ CALL(sendto), WHEN(NONE(4)) },	/* no address: TCP fast open would go past Landlock */
+	{ CALL(splice), WHEN(NONE(1), NONE(3)) }, /* bulk between two plain sides, by a pipe */
 	{ CALL(shutdown), WHEN(IS(1, SHUT_WR)) },
 	{ CALL(close) },
 	/* servers: TCP itself, for MPTCP would go past Landlock; no UDP, no raw, no local sockets */

@@ -168,7 +168,7 @@ struct raw_attack raw_attacks[] = {
 	{ "listen", SYS_listen, { 3, 1 } },
 	{ "accept4", SYS_accept4, { 3, 0, 0, 0 } },
 	{ "shutdown for reading", SYS_shutdown, { 3, SHUT_RD } },
-	{ "splice", SYS_splice, { 4, 0, 3, 0, 1, 0 } },
+	{ "splice at an offset", SYS_splice, { 4, P(buf), 3, 0, 1, 0 } },
 	{ "sendfile", SYS_sendfile, { 3, 4, 0, 1 } },
 	{ "vmsplice", SYS_vmsplice, { 7, P(&iov), 1, 0 } },
 	{ "ioctl TIOCSTI", SYS_ioctl, { 0, TIOCSTI, P(buf) } },
@@ -318,6 +318,7 @@ const struct attack attacks[] = {
 	{ "a log line", need_log,                   { WORKS,      WORKS,       WORKS,      WORKS }, NULL },
 	{ "a message to the master", need_channel,  { WORKS,      WORKS,       WORKS,      WORKS }, NULL },
 	{ "events", need_events,                    { WORKS,      WORKS,       WORKS,      WORKS }, NULL },
+	{ "bulk through a pipe", need_bulk,         { WORKS,      WORKS,       KILLED,     KILLED }, "between its own descriptors" },
 	{ "abort() is SIGABRT", need_abort,         { -SIGABRT,   -SIGABRT,    -SIGABRT,   -SIGABRT }, NULL },
 	{ 0 },
 };

@@ -19,6 +19,7 @@ int need_tls(const void *arg);
 int need_log(const void *arg);
 int need_channel(const void *arg);
 int need_events(const void *arg);
+int need_bulk(const void *arg);
 int need_abort(const void *arg);
 
 #endif
