@@ -53,17 +53,18 @@ own_path(const char *argv0)
 static const char *
 helper_dir(const char *option, const char *program)
 {
-	char *dir, *slash;
+	const char *slash;
+	char *dir;
 
 	if (option)
 		return copy(option);
 	if (LIBEXEC[0])
 		return LIBEXEC;
-	dir = copy(program);
-	slash = strrchr(dir, '/');
+	slash = strrchr(program, '/');
 	if (!slash)
 		return ".";
-	*slash = '\0';
+	dir = copy(program);
+	dir[slash - program] = '\0';
 	return dir;
 }
 

@@ -62,7 +62,7 @@ static void
 signal_proc(const struct proc *p, int sig)
 {
 	if (p->pidfd != -1)
-		syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0);
+		spawn_signal(p->pidfd, p->gen->ids[kind_of(p->role)].uid, sig);
 }
 
 void

@@ -6,6 +6,8 @@
  */
 #include "spawn.h"
 
+#include "../common/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -135,4 +137,21 @@ spawn_child(int exe, const char *name, const struct child *c, const int *fds, in
 	result = spawn_path(path, argv, envp, fds, count, pid_r, pidfd_r);
 	close(high);
 	return result;
+}
+
+void
+spawn_signal(int pidfd, uid_t uid, int sig)
+{
+	if (syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) == 0 || errno != EPERM)
+		return;
+	/*
+	 * systemd's unit gives no CAP_KILL.  Who has a process's identity may signal it: we take
+	 * it for that moment.  Nobody can do the same to us meanwhile, because our real and saved
+	 * identities stay root's (kill(2)).
+	 */
+	if (geteuid() != 0 || seteuid(uid) == -1)
+		return;
+	syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+	if (seteuid(0) == -1)
+		fatal("cannot be root again: %s", strerror(errno));
 }
