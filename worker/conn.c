@@ -126,6 +126,21 @@ expire_relay(struct conn *c)
 	return CONN_DRAIN;
 }
 
+/*
+ * Many peers close with bytes unread, or take no more after their own end, and their kernel then
+ * resets.  That is no reset in the log if the peer had ended before, or if the server had and the
+ * client got all of it.
+ */
+static enum conn_end
+reset_reason(const struct conn *c, int client_side)
+{
+	if (c->first_eof == 2 && (!client_side || !side_blocked(&c->client)))
+		return END_SERVER_CLOSED;
+	if (!client_side)
+		return END_SERVER_RESET;
+	return c->first_eof == 1 ? END_CLIENT_CLOSED : END_CLIENT_RESET;
+}
+
 /* What a direction that went wrong means for the connection: from_client says which one. */
 static enum conn_state
 relay_broken(struct conn *c, enum flow flow, int from_client)
@@ -161,7 +176,7 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	if (flow == FLOW_FROM_FAILED && client_side && !errno)
 		conn_reason(c, END_TLS_ERROR, why);
 	else
-		conn_reason(c, client_side ? END_CLIENT_RESET : END_SERVER_RESET, why);
+		conn_reason(c, reset_reason(c, client_side), why);
 	side_reset(other, c->worker->loop);
 	return CONN_DRAIN;
 }
