@@ -4,7 +4,7 @@
 # How the tests are built and run; included by the Makefile.
 
 # The parts of `make check`, in this order; a part added elsewhere in this file says CHECKS += it.
-CHECKS := all unit headers layers sizes lint
+CHECKS := all unit headers layers sizes lint integration
 
 check:
 	@packaging/install-depends
@@ -81,6 +81,12 @@ $(O)/lib/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
 
+# A whole mail site on loopback, until it is interrupted.
+demo:
+	@packaging/install-depends build demo
+	@$(MAKE) --no-print-directory all
+	@MAILREEVE_BUILD=$(O) tests/demo
+
 # The folders are the walls: no process includes another process's headers, and the root process
 # links no TLS.
 layers: all
@@ -123,7 +129,7 @@ $(O)/tidy/%.ok: %.c .clang-tidy $(HEADERS)
 lint-tidy: $(TIDY)
 	@echo lint: clang-tidy is content
 
-.PHONY: check unit integration layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
+.PHONY: check demo unit integration layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
 
 # Small programs that tests drive, tests/lib/X.c.
 $(O)/lib/%: $(O)/obj/tests/lib/%.o $(O)/libtls.a $(O)/libcommon.a

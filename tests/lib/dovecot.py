@@ -6,7 +6,7 @@ import re
 import shutil
 import signal
 
-from .site import SERVERS, SERVERS6, end, listening, wait_until
+from .site import end, listening, wait_until
 
 # Ports: PORTS expect a PROXY header; DIRECT is added where none is expected.
 PORTS = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995, "submission": 587,
@@ -45,7 +45,7 @@ userdb {{
   driver = static
   args = home={dir}/home/%u
 }}
-haproxy_trusted_networks = 10.0.0.0/8 192.0.2.0/24 fd00::/8 2001:db8:a::/48
+haproxy_trusted_networks = 127.0.0.0/8 10.0.0.0/8 192.0.2.0/24 fd00::/8 2001:db8:a::/48
 haproxy_timeout = 3s
 ssl = {ssl}
 ssl_cert = <{chain}
@@ -73,7 +73,7 @@ service auth {{
 service lmtp {{
   inet_listener lmtp {{
     address = {address}
-    port = 24
+    port = {lmtp}
   }}
 }}
 service stats {{
@@ -90,14 +90,17 @@ protocol lmtp {{
 
 
 class Dovecot:
-    """number: which of the site's servers (addresses SERVERS[n], SERVERS6[n]).
+    """number: which of the site's servers.
     ssl: yes (cleartext logins only where the PROXY header says TLS), no, required.
-    relay: where its submission service sends mail; without a server there a login ends at once."""
+    relay: (address, port) where its submission service sends mail, by default the site's
+    Postfix; without a server there a login ends at once."""
 
-    def __init__(self, site, pki, number=0, ssl="yes", extra="", relay=(SERVERS[4], 10025)):
+    def __init__(self, site, pki, number=0, ssl="yes", extra="", relay=None):
         self.site, self.name = site, f"dovecot{number + 1}"
-        self.ports = [port for name, port in PORTS.items() if ssl != "no" or name not in TLS]
-        self.address, self.address6 = SERVERS[number], SERVERS6[number]
+        self.addresses = [site.servers[number], *site.servers6[number:number + 1]]
+        self.address, self.address6 = (*self.addresses, None)[:2]
+        self.lmtp = LMTP + site.shift
+        self.ports = [port + site.shift for name, port in PORTS.items() if ssl != "no" or name not in TLS]
         self.directory = site.path(self.name)
         self.directory.mkdir()
         self.log = site.log_file(self.name)
@@ -107,10 +110,12 @@ class Dovecot:
         home.mkdir()
         os.chown(home, uid, gid)
         site.write(f"{self.name}/passwd", "alice:{PLAIN}secret\nbob:{PLAIN}secret\n")
+        relay = relay or (site.servers[4], 10025 + site.shift)
         config = site.write(f"{self.name}/dovecot.conf", CONFIG.format(
             run=self.directory / "run", dir=self.directory, log=self.log, name=self.name, uid=uid,
             gid=gid, ssl=ssl, chain=pki.chain("backend"), key=pki.key("backend"),
-            address=self.address, relay_host=relay[0], relay_port=relay[1], logins=self._logins(),
+            address=self.addresses[0], relay_host=relay[0], relay_port=relay[1],
+            lmtp=self.lmtp, logins=self._logins(),
             extra=extra))
         self.process = site.spawn(["dovecot", "-F", "-c", config],
                                   site.log_file(f"{self.name}-stderr").open("w"))
@@ -128,15 +133,15 @@ class Dovecot:
             for name in (protocol, protocol + "s"):
                 for shift, proxied in ((0, "yes"), (DIRECT, "no")):
                     text.append(f"  inet_listener {name}-{shift} {{\n"
-                                f"    address = {self.address} {self.address6}\n"
-                                f"    port = {PORTS[name] + shift}\n    haproxy = {proxied}\n"
+                                f"    address = {' '.join(self.addresses)}\n"
+                                f"    port = {PORTS[name] + shift + self.site.shift}\n    haproxy = {proxied}\n"
                                 f"    ssl = {'yes' if name in TLS else 'no'}\n  }}")
             text.append("  process_min_avail = 1\n  service_count = 0\n}")
         return "\n".join(text)
 
     def _up(self):
         assert self.process.poll() is None, f"{self.name} ended: see {self.name}-stderr"
-        return all(listening(address, port + shift) for address in (self.address, self.address6)
+        return all(listening(address, port + shift) for address in self.addresses
                    for port in self.ports for shift in (0, DIRECT))
 
     def lines(self):

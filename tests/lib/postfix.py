@@ -6,9 +6,10 @@ import os
 import pwd
 import re
 
-from .site import SERVERS, SERVERS6, end, listening, wait_until
+from .clients import bracket
+from .site import end, listening, wait_until
 
-# All but DIRECT expect a PROXY header.  PLAIN is a submission port without TLS of its own, for a
+# All of them but DIRECT expect a PROXY header.  PLAIN is a submission port without TLS of its own, for a
 # proxy that ends TLS; it offers AUTH all the same.
 MX, SUBMISSION, SMTPS, PLAIN, DIRECT = 25, 587, 465, 10587, 10025
 PORTS = (MX, SUBMISSION, SMTPS, PLAIN, DIRECT)
@@ -18,9 +19,9 @@ compatibility_level = 3.6
 queue_directory = {dir}/queue
 data_directory = {dir}/data
 maillog_file = {log}
-maillog_file_prefixes = /run
+maillog_file_prefixes = {dir}, {logs}
 maillog_file_permissions = 0644
-inet_interfaces = {address}, [{address6}]
+inet_interfaces = all
 inet_protocols = all
 myhostname = postfix.example.org
 mydestination =
@@ -105,23 +106,26 @@ class Postfix:
     def __init__(self, site, pki, number=4, dovecot=None, teaser="postfix.example.org please wait",
                  greet_wait="1s", extra=""):
         self.site, self.name = site, f"postfix{number + 1}"
-        self.address, self.address6 = SERVERS[number], SERVERS6[number]
+        self.addresses = [site.servers[number], *site.servers6[number:number + 1]]
+        self.address, self.address6 = (*self.addresses, None)[:2]
+        ports = dict(zip(("mx", "submission", "smtps", "plain", "direct"),
+                         (port + site.shift for port in PORTS)))
+        self.ports = ports.values()
         self.directory = site.path(self.name)
         self.directory.mkdir()
         self.log = site.log_file(self.name)
         self._queue()
         config = self.directory / "etc"
         site.write(f"{self.name}/etc/main.cf", MAIN.format(
-            dir=self.directory, log=self.log, address=self.address, address6=self.address6,
+            dir=self.directory, log=self.log, logs=site.directory,
             chain=pki.chain("backend"), key=pki.key("backend"), teaser=teaser, greet_wait=greet_wait,
             auth=dovecot.auth if dovecot else "/nonexistent", extra=extra,
-            transport=f"lmtp:inet:[{dovecot.address}]:24" if dovecot else "discard:"))
-        services = [MASTER.format(name=self.name, sasl="yes" if dovecot else "no", mx=f"{at}:{MX}",
-                                  submission=f"{at}:{SUBMISSION}", smtps=f"{at}:{SMTPS}",
-                                  plain=f"{at}:{PLAIN}", direct=f"{at}:{DIRECT}")
-                    for at in (self.address, f"[{self.address6}]")]
+            transport=f"lmtp:inet:[{dovecot.addresses[0]}]:{dovecot.lmtp}" if dovecot else "discard:"))
+        services = [MASTER.format(name=self.name, sasl="yes" if dovecot else "no", **{
+            name: f"{bracket(address)}:{port}" for name, port in ports.items()})
+            for address in self.addresses]
         # The internal services stand once; so does smtpd behind postscreen.
-        services[1] = services[1].replace("\nsmtpd pass", "\n#smtpd pass")
+        services[1:] = [text.replace("\nsmtpd pass", "\n#smtpd pass") for text in services[1:]]
         site.write(f"{self.name}/etc/master.cf", "".join(services) + INTERNAL)
         for name in ("main.cf", "master.cf"):
             os.utime(config / name, (1, 1))  # Postfix waits for seconds while these are fresh
@@ -150,8 +154,7 @@ class Postfix:
 
     def _up(self):
         assert self.process.poll() is None, f"{self.name} ended: see its log"
-        return all(listening(address, port) for address in (self.address, self.address6)
-                   for port in PORTS)
+        return all(listening(address, port) for address in self.addresses for port in self.ports)
 
     def lines(self):
         return self.log.read_text(errors="backslashreplace").splitlines() if self.log.exists() else []

@@ -35,7 +35,10 @@ def wait_until(condition, what, seconds=20):
 
 
 class Site:
-    """One at a time in each pytest process; close() ends what still runs and says what was left."""
+    """One at a time in each pytest process; close() ends what still runs and says what was left.
+    servers, servers6: the servers' addresses; shift: what is added to their usual ports."""
+
+    servers, servers6, shift = SERVERS, SERVERS6, 0
 
     def __init__(self):
         # Under /run: the tests' own, in memory, and short enough for the names of sockets.
@@ -43,6 +46,9 @@ class Site:
         self.directory.chmod(0o755)
         self.programs = []  # with .stop(), latest last
         self.logs = {}  # name: path, shown when a test fails
+        self.network()
+
+    def network(self):
         new_network()
 
     def path(self, name):
@@ -81,7 +87,7 @@ class Site:
         return found
 
     def close(self):
-        """Stop all programs; raises the first complaint of any of them, or what they left behind."""
+        """Stop all programs; what they complain of, and what they left running."""
         complaints = []
         for program in reversed(self.programs):
             try:
