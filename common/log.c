@@ -338,15 +338,15 @@ fatal(const char *fmt, ...)
 	_exit(1); /* behind a filter, what exit() would call may not be permitted */
 }
 
-const char *
-log_escape(const void *in, size_t n, char *out_r, size_t size)
+static const char *
+spell(const void *in, size_t n, char *out_r, size_t size, const char *special)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char *s = in;
 	size_t len = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (is_plain(s[i]) && s[i] != '"' && s[i] != '\\') {
+		if (is_plain(s[i]) && !strchr(special, s[i])) {
 			if (len + 1 >= size)
 				break;
 			out_r[len++] = (char)s[i];
@@ -361,6 +361,18 @@ log_escape(const void *in, size_t n, char *out_r, size_t size)
 	}
 	out_r[len] = '\0';
 	return out_r;
+}
+
+const char *
+log_escape(const void *in, size_t n, char *out_r, size_t size)
+{
+	return spell(in, n, out_r, size, "\"\\");
+}
+
+const char *
+log_clean(const void *in, size_t n, char *out_r, size_t size)
+{
+	return spell(in, n, out_r, size, "");
 }
 
 void

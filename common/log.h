@@ -63,6 +63,9 @@ void log_end(struct log_line *l);
  */
 const char *log_escape(const void *in, size_t n, char *out_r, size_t size);
 
+/* The same for words that stand for themselves: `"` and `\` stay as they are. */
+const char *log_clean(const void *in, size_t n, char *out_r, size_t size);
+
 /*
  * The master, for its children's lines: write a line, given without its newline.  Its bytes are
  * not trusted: what is not printable ASCII becomes `?`.  A line without a priority gets <3>.

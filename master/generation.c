@@ -399,7 +399,7 @@ complain_line(struct generation *g, const char *line, size_t len)
 	char clean[1024];
 	char **more;
 
-	log_escape(line, len, clean, sizeof(clean));
+	log_clean(line, len, clean, sizeof(clean));
 	for (size_t i = 0; i < g->complaint_count; i++)
 		if (strcmp(g->complaints[i], clean) == 0)
 			return; /* every worker says the same */
