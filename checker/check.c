@@ -213,8 +213,6 @@ step_tls(struct check *c)
 	case IO_FAILED:
 		break;
 	}
-	/* An expired certificate's date is worth a warning, too. */
-	c->verdict.days = tls_days_left(c->wire.ssl);
 	return wire_broke(c, CHECK_L6RSP);
 }
 

@@ -170,6 +170,11 @@ conclude(struct dns_question *q, int status, const unsigned char *bytes, int len
 	case ARES_ENOTFOUND:
 		q->answer = DNS_NO_NAME;
 		break;
+	case ARES_ECONNREFUSED:
+		/* Also where every server has answered, and none had anything to say. */
+		q->answer = DNS_FAILED;
+		q->why = "no useful answer from any name server";
+		break;
 	default:
 		q->answer = DNS_FAILED;
 		q->why = ares_strerror(status);

@@ -20,11 +20,12 @@
 #define TTL_LEAST 5     /* seconds: not asked more often */
 #define TTL_MOST  86400 /* seconds */
 #define RETRY_MS  5000  /* after a failure */
-#define AT_ONCE   256   /* names asked for at a time: one socket's buffer must hold the answers */
+#define AT_ONCE   64    /* names asked for at a time: a name server's buffer must hold them */
+#define SLOW_MS   250   /* a name that takes longer does not keep others from asking */
 
 struct name {
 	struct note note;   /* REPORT_ADDRESSES */
-	struct timer timer; /* when to ask again */
+	struct timer timer; /* when to ask again; while we ask, when that is slow */
 	struct resolver *r;
 	size_t server; /* index in conf->servers */
 	enum name_state state;
@@ -33,6 +34,7 @@ struct name {
 	unsigned candidate; /* which full name we ask for */
 	int exists;         /* one of them does, though without an address */
 	int pending;        /* questions without an answer */
+	int counted;        /* in the resolver's asking */
 	struct dns_question questions[2];
 	struct addr had[REPORT_ADDRS]; /* on the board when we asked */
 	size_t had_count;
@@ -53,7 +55,7 @@ struct resolver {
 	struct name **by_server; /* NULL where a server has a literal address */
 	struct name **by_host;   /* sorted by host name, for hosts */
 	size_t count;
-	size_t asking;  /* names with questions under way */
+	size_t asking;  /* names with questions under way, the slow ones left out */
 	int proceeding; /* proceed is at work further up the stack */
 	struct name *head, **tail;
 	uint32_t spread; /* grows with every setting of a timer */
@@ -168,15 +170,24 @@ proceed(struct resolver *r)
 		if (r->head == NULL)
 			r->tail = &r->head;
 		r->asking++;
+		n->counted = 1;
+		timer_set(r->loop, &n->timer, SLOW_MS);
 		ask(n);
 	}
 	r->proceeding = 0;
 }
 
 static void
+uncount(struct name *n)
+{
+	n->r->asking -= (size_t)n->counted;
+	n->counted = 0;
+}
+
+static void
 done_asking(struct name *n, uint64_t again_ms)
 {
-	n->r->asking--;
+	uncount(n);
 	ask_in(n, again_ms);
 	proceed(n->r);
 }
@@ -288,6 +299,11 @@ on_due(struct timer *t)
 	struct name *n = (struct name *)(void *)((char *)t - offsetof(struct name, timer));
 	struct resolver *r = n->r;
 
+	if (n->pending > 0) {
+		uncount(n);
+		proceed(r);
+		return;
+	}
 	n->candidate = 0;
 	n->exists = 0;
 	n->next = NULL;

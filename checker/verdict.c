@@ -11,9 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The words of the server that stand in kept. */
-#define QUOTE_FMT    "'%.*s'"
-#define QUOTE_ARG(e) (int)(e)->len, (e)->kept
+/* The words of the server that stand in kept, as a string. */
+static const char *
+words(const struct expect *e, char buf[REPORT_TEXT])
+{
+	size_t i, len = e->len < REPORT_TEXT - 1 ? e->len : REPORT_TEXT - 1;
+
+	for (i = 0; i < len; i++)
+		buf[i] = (char)(e->kept[i] != '\0' ? e->kept[i] : '?');
+	buf[len] = '\0';
+	return buf;
+}
 
 static void
 say(struct verdict *v, enum check_status status, int ok, const char *fmt, va_list ap)
@@ -89,11 +97,13 @@ is_alert(const struct expect *e, int tls)
 void
 verdict_closed(struct verdict *v, const struct plan *p, const struct expect *e, int tls)
 {
+	char quoted[REPORT_TEXT];
+
 	if (is_alert(e, tls))
 		verdict_say(v, CHECK_L7RSP, 0, "answers with a TLS alert; is it a TLS port?");
 	else if (e->total > 0)
-		verdict_say(v, CHECK_L7RSP, 0, "closed before the end of %s: " QUOTE_FMT,
-		    what(p, e), QUOTE_ARG(e));
+		verdict_say(v, CHECK_L7RSP, 0, "closed before the end of %s: '%s'", what(p, e),
+		    words(e, quoted));
 	else if (p->header == HEADER_NONE)
 		verdict_say(
 		    v, CHECK_L7RSP, 0, "closed without a word; does it expect a PROXY header?");
@@ -105,14 +115,14 @@ verdict_closed(struct verdict *v, const struct plan *p, const struct expect *e, 
 void
 verdict_late(struct verdict *v, const struct plan *p, const struct expect *e, int tls)
 {
-	char span[VERDICT_SPAN];
+	char span[VERDICT_SPAN], quoted[REPORT_TEXT];
 
 	(void)verdict_span(p->check->timeout, span);
 	if (is_alert(e, tls))
 		verdict_say(v, CHECK_L7RSP, 0, "answers with a TLS alert; is it a TLS port?");
 	else if (e->total > 0)
-		verdict_say(v, CHECK_L7TOUT, 0, "not all of %s within %s: " QUOTE_FMT, what(p, e),
-		    span, QUOTE_ARG(e));
+		verdict_say(v, CHECK_L7TOUT, 0, "not all of %s within %s: '%s'", what(p, e), span,
+		    words(e, quoted));
 	else
 		verdict_say(v, CHECK_L7TOUT, 0, "connected, but not %s within %s",
 		    e->phase == PHASE_GREETING ? "a word" : what(p, e), span);
@@ -122,20 +132,21 @@ void
 verdict_bad(
     struct verdict *v, const struct plan *p, const struct expect *e, enum expect_answer answer)
 {
+	char quoted[REPORT_TEXT];
+
 	switch (answer) {
 	case ANSWER_NO:
 		verdict_say(v, CHECK_L7STS, 0,
-		    e->phase == PHASE_GREETING ? "refuses: " QUOTE_FMT :
-						 "at our goodbye: " QUOTE_FMT,
-		    QUOTE_ARG(e));
+		    e->phase == PHASE_GREETING ? "refuses: '%s'" : "at our goodbye: '%s'",
+		    words(e, quoted));
 		break;
 	case ANSWER_STRANGE:
-		verdict_say(v, CHECK_L7RSP, 0, "not %s: " QUOTE_FMT,
-		    expect_protocol(p->check->type), QUOTE_ARG(e));
+		verdict_say(v, CHECK_L7RSP, 0, "not %s: '%s'", expect_protocol(p->check->type),
+		    words(e, quoted));
 		break;
 	case ANSWER_LONG:
-		verdict_say(v, CHECK_L7RSP, 0, "%d bytes and not all of %s: " QUOTE_FMT, EXPECT_MAX,
-		    what(p, e), QUOTE_ARG(e));
+		verdict_say(v, CHECK_L7RSP, 0, "%d bytes and not all of %s: '%s'", EXPECT_MAX,
+		    what(p, e), words(e, quoted));
 		break;
 	case ANSWER_MORE:
 	case ANSWER_YES:

@@ -8,9 +8,12 @@
  * It starts the program CHECKER on the configuration CONF with these hosts and resolv.conf files,
  * runs rise and fall on what it reports, writes the board, and prints a line per report:
  *
- *   T result B/S ok|bad STATE STATUS MS TEXT       T addresses B/S ADDRESS...      T days B/S N
+ *   T result B/S+N ok|bad STATE STATUS MS TEXT
+ *   T addresses B/S ADDRESS... ttl SECONDS
+ *   T days B/S+N DAYS
  *
- * (T: milliseconds since the start.)  Its input takes: now SLOT, maint SLOT 0|1, ping, pause MS
+ * (T: milliseconds since the start.  N: which of the server's slots.)  What the checker logs
+ * comes as it is.  Its input takes: now SLOT, maint SLOT 0|1, ping, pause MS
  * (leave the pipe alone), end.
  */
 #include "../../common/board.h"
@@ -34,7 +37,7 @@ static struct conf *conf;
 static struct board *board;
 static struct board_server *servers; /* by slot */
 static struct health *healths;
-static int board_fd, report_fd;
+static int board_fd, report_fd, log_fd;
 static struct chan to_checker;
 static uint64_t start_ms, paused_until;
 static char *empty; /* the checker's root directory */
@@ -259,22 +262,35 @@ on_channel(void)
 }
 
 static void
+on_log(void)
+{
+	char lines[8192];
+	ssize_t n = read(log_fd, lines, sizeof(lines));
+
+	if (n > 0)
+		fwrite(lines, 1, (size_t)n, stdout);
+	fflush(stdout);
+}
+
+static void
 serve(void)
 {
-	struct pollfd p[3] = { { .fd = report_fd }, { .fd = to_checker.fd, .events = POLLIN },
-		{ .fd = 0, .events = POLLIN } };
+	struct pollfd p[4] = { { .fd = report_fd }, { .fd = to_checker.fd, .events = POLLIN },
+		{ .fd = 0, .events = POLLIN }, { .fd = log_fd, .events = POLLIN } };
 	struct report r;
 	char line[256];
 
 	for (;;) {
 		p[0].events = now_ms() < paused_until ? 0 : POLLIN;
-		if (poll(p, 3, 50) == -1 && errno != EINTR)
+		if (poll(p, 4, 50) == -1 && errno != EINTR)
 			fatal("poll: %s", strerror(errno));
 		if (p[0].revents & POLLIN) {
 			if (read(report_fd, &r, sizeof(r)) != (ssize_t)sizeof(r))
 				fatal("half a report");
 			on_report(&r);
 		}
+		if (p[3].revents & POLLIN)
+			on_log();
 		if (p[1].revents)
 			on_channel();
 		if (p[2].revents) {
@@ -290,14 +306,14 @@ main(int argc, char **argv)
 {
 	struct problems problems = { 0 };
 	struct chan child_end, keeper[2];
-	int pipe_fds[2], bundle, reader;
+	int pipe_fds[2], log_fds[2], bundle, reader;
 	char *text;
 
 	if (argc < 3 || argc > 5)
 		return 64;
 	setvbuf(stdin, NULL, _IONBF, 0);
 	conf = conf_load(argv[2], &problems, &text);
-	for (size_t i = 0; i < problems.count; i++)
+	for (size_t i = 0; conf == NULL && i < problems.count; i++)
 		fprintf(stderr, "%s\n", problems.items[i].text);
 	if (conf == NULL)
 		return 1;
@@ -307,7 +323,7 @@ main(int argc, char **argv)
 	healths = calloc(conf->slot_count + 1, sizeof(*healths));
 	reader = board_reader(board_fd);
 	if (board == NULL || servers == NULL || healths == NULL || bundle == -1 || reader == -1 ||
-	    pipe(pipe_fds) == -1 ||
+	    pipe(pipe_fds) == -1 || pipe(log_fds) == -1 ||
 	    chan_pair(ROLE_MASTER, ROLE_CHECKER, &to_checker, &child_end) == -1 ||
 	    chan_pair(ROLE_CHECKER, ROLE_KEEPER, &keeper[0], &keeper[1]) == -1)
 		fatal("start: %s", strerror(errno));
@@ -327,11 +343,13 @@ main(int argc, char **argv)
 		}
 	}
 	start_ms = now_ms();
-	if (spawn(argv[1], bundle, reader, 2, pipe_fds[1], &child_end, &keeper[0]) == -1)
+	if (spawn(argv[1], bundle, reader, log_fds[1], pipe_fds[1], &child_end, &keeper[0]) == -1)
 		fatal("fork: %s", strerror(errno));
 	atexit(clean);
 	close(pipe_fds[1]);
 	close(child_end.fd);
+	close(log_fds[1]);
 	report_fd = pipe_fds[0];
+	log_fd = log_fds[0];
 	serve();
 }

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+"""Servers by name: hosts, DNS well and unwell, and addresses that change."""
+import time
+
+import pytest
+
+from lib.checker import Checker
+from lib.fake_dns import FakeDns
+from lib.fakes import Fake
+from lib.site import SERVERS, SERVERS6, wait_until
+
+DNS = "10.0.0.20"
+RESOLV = f"nameserver {DNS}\nsearch example.org\noptions timeout:1 attempts:1\n"
+NAME = "dovecot.example.org"
+CONF = """
+frontends = ( { name = "front"; bind = "192.0.2.10:143"; backend = "back"; } );
+backends = ( { name = "back"; protocol = "pop3"; send_proxy = "none";
+    servers = ( %s ); check = { interval = "300ms"; }; } );
+"""
+SERVER = '{ name = "%s"; address = "%s:1110"; %s }'
+
+
+def pop3(_fake, sock):
+    sock.sendall(b"+OK\r\n")
+    sock.recv(100)
+    sock.sendall(b"+OK\r\n")
+
+
+def conf(*servers):
+    return CONF % ",".join(servers)
+
+
+def one(host=NAME, more="", name="s"):
+    return SERVER % (name, host, more)
+
+
+def addresses(checker, server="back/s"):
+    """The latest addresses of a server."""
+    reports = checker.reports("addresses", server)
+    return reports[-1][3:-2] if reports else []
+
+
+def wait_for(checker, *wanted, server="back/s", seconds=20):
+    wait_until(lambda: addresses(checker, server) == [f"{a}:1110" for a in wanted],
+               f"addresses {wanted}", seconds)
+
+
+@pytest.fixture
+def servers(site):
+    """POP3 servers on three addresses, one of them IPv6."""
+    return [Fake(site, address, 1110, pop3) for address in (SERVERS[0], SERVERS[1], SERVERS6[0])]
+
+
+def test_hosts(site, pki, servers):
+    """/etc/hosts first, without a question to DNS."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[1]]})
+    checker = Checker(site, pki, conf(one()), hosts=f"{SERVERS[0]} x Dovecot.Example.ORG\n",
+                      resolv=RESOLV)
+    wait_for(checker, SERVERS[0])
+    assert checker.result("back/s+0").ok
+    assert dns.asked == []
+
+
+@pytest.mark.parametrize("way", ["", "truncated", "alias", "slow"])
+def test_addresses(site, pki, servers, way):
+    """IPv4 and IPv6, asked again when the time to live is over, never before 5 s."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS6[0], SERVERS[1], SERVERS[0]]}, ttl=1)
+    dns.ways.add(way)
+    checker = Checker(site, pki, conf(one(), one(more='resolve = "all";', name="all")), resolv=RESOLV)
+    wait_for(checker, SERVERS[0])
+    wait_until(lambda: sorted(a.rpartition(":")[0] for a in addresses(checker, "back/all")) ==
+               sorted([SERVERS[0], SERVERS[1], f"[{SERVERS6[0]}]"]), "all three addresses")
+    for server in ("back/s+0", "back/all+0", "back/all+1", "back/all+2"):
+        assert checker.result(server).ok
+    if way:
+        return
+    udp = dns.questions(NAME)
+    assert len(udp) == 4
+    wait_until(lambda: len(dns.questions(NAME)) >= 8, "the next questions", 10)
+    assert 4.9 < dns.questions(NAME)[4][0] - udp[0][0] < 6
+    # Ids that can be guessed would let anybody answer.
+    assert len(set(dns.ids)) == len(dns.ids) and max(dns.ids) - min(dns.ids) > 1000
+
+
+def test_change(site, pki, servers):
+    """An address stays as long as the answer has it; then another, without a reload."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[1]]})
+    checker = Checker(site, pki, conf(one(), one(more='resolve = "all";', name="all")), resolv=RESOLV)
+    wait_for(checker, SERVERS[1])
+    assert checker.result("back/s+0").ok
+    dns.zone[NAME] = [SERVERS[0], SERVERS[1], SERVERS[2]]
+    wait_for(checker, SERVERS[1], SERVERS[0], SERVERS[2], server="back/all")
+    assert addresses(checker) == [f"{SERVERS[1]}:1110"]
+    dns.zone[NAME] = [SERVERS[0], SERVERS[2]]
+    wait_for(checker, SERVERS[0])
+    wait_for(checker, SERVERS[0], SERVERS[2], server="back/all")
+
+
+def test_search_list(site, pki, servers):
+    """A short name in the domain of resolv.conf; a name in no domain is asked as it is."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]})
+    checker = Checker(site, pki, conf(one("dovecot")), resolv=RESOLV)
+    wait_for(checker, SERVERS[0])
+    assert {q[1] for q in dns.asked} == {NAME}
+    assert checker.result("back/s+0").ok
+
+
+UNWELL = [
+    ("silent", "DNS: Timeout while contacting DNS servers"),
+    ("garbage", "DNS: Timeout while contacting DNS servers"),
+    ("cut", "DNS: no useful answer from any name server"),
+    ("loop", "DNS: Misformatted DNS reply"),
+    ("wrong-id", "DNS: Timeout while contacting DNS servers"),
+    ("wrong-question", "DNS: Timeout while contacting DNS servers"),
+    ("servfail", "DNS: no useful answer from any name server"),
+    ("refused", "DNS: no useful answer from any name server"),
+    ("nxdomain", "DNS: no such name"),
+]
+
+
+@pytest.mark.parametrize("way,words", UNWELL)
+def test_never_an_answer(site, pki, servers, way, words):
+    """Down with a reason, never a failed start; and well as soon as DNS is."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]})
+    dns.ways.add(way)
+    checker = Checker(site, pki, conf(one()), resolv=RESOLV)
+    down = checker.result("back/s+0", lambda r: r.state == "down")
+    assert down.text.startswith(words), down
+    print(down)
+    dns.ways.clear()
+    checker.result("back/s+0", lambda r: r.state == "up")
+
+
+@pytest.mark.parametrize("way", ["silent", "garbage", "servfail", "nxdomain"])
+def test_last_good_answer(site, pki, servers, way):
+    """What was known stays known while DNS is unwell."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]})
+    checker = Checker(site, pki, conf(one()), resolv=RESOLV)
+    wait_for(checker, SERVERS[0])
+    dns.ways.add(way)
+    asked = len(dns.asked)
+    wait_until(lambda: len(dns.asked) > asked + 1 and "dns=failed" in checker.out.read_text(),
+               "a failure in the log")
+    time.sleep(0.7)
+    assert addresses(checker) == [f"{SERVERS[0]}:1110"]
+    assert all(r.ok for r in checker.results())
+
+
+def test_one_family_fails(site, pki, servers):
+    """Servers whose family cannot be asked for are not thrown away."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0], SERVERS6[0]]})
+    checker = Checker(site, pki, conf(one(more='resolve = "all";')), resolv=RESOLV)
+    wait_for(checker, SERVERS[0], f"[{SERVERS6[0]}]")
+    dns.ways.add("no-ipv6")
+    dns.zone[NAME] = [SERVERS[1]]
+    wait_until(lambda: set(addresses(checker)) == {f"{SERVERS[1]}:1110", f"[{SERVERS6[0]}]:1110"},
+               "the new IPv4 address beside the old IPv6 one")
+
+
+def test_no_address(site, pki):
+    """The name is there, but has no address."""
+    FakeDns(site, DNS, {NAME: []})
+    checker = Checker(site, pki, conf(one()), resolv=RESOLV)
+    assert checker.result("back/s+0", lambda r: r.state == "down").text == \
+        "DNS: the name has no address"
+
+
+def test_nobody_answers(site, pki):
+    """No name server at all."""
+    checker = Checker(site, pki, conf(one()), resolv=RESOLV)
+    assert checker.result("back/s+0", lambda r: r.state == "down").text.startswith("DNS: ")
+
+
+def test_thousands_of_records(site, pki, servers):
+    """Three thousand addresses in one answer: eight of them, those that were there first."""
+    many = [f"10.9.{n // 250}.{n % 250 + 1}" for n in range(3000)]
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0], SERVERS[1]]})
+    checker = Checker(site, pki, conf(one(more='resolve = "all";')), resolv=RESOLV)
+    wait_for(checker, SERVERS[0], SERVERS[1])
+    dns.zone[NAME] = many + [SERVERS[1]]
+    wait_for(checker, SERVERS[1], *sorted(many, key=lambda a: [int(p) for p in a.split(".")])[:7])
+    assert dns.questions(NAME)[-1][3] == "tcp" or any(q[3] == "tcp" for q in dns.asked)
+
+
+def test_thousands_of_names(site, pki, servers):
+    """Two thousand names, every second one unknown: all are settled, and none waits for another."""
+    names = {f"n{n}.example.org": [SERVERS[0]] for n in range(0, 2000, 2)}
+    FakeDns(site, DNS, names, ttl=60)
+    checker = Checker(site, pki, conf(*[
+        SERVER % (f"n{n}", f"n{n}.example.org", "check_port = 1110;") for n in range(2000)
+    ]).replace("300ms", "2s"), resolv=RESOLV)
+    wait_until(lambda: len(checker.reports("addresses")) == 1000, "all the addresses", 20)
+    wait_until(lambda: len({r.server for r in checker.results()}) == 2000, "a result of each", 30)
+    for r in checker.results():
+        known = int(r.server.split("/n")[1].split("+")[0]) % 2 == 0
+        assert r.ok == known and (known or r.text == "DNS: no such name"), r
