@@ -13,6 +13,7 @@
 
 # Sources beside common/ that a target needs.
 FUZZ_conf  := tests/lib/conf_dump.c
+FUZZ_expect := $(addprefix checker/,expect.c verdict.c)
 FUZZ_hello := worker/hello.c
 FUZZ_record := $(addprefix worker/,record.c record_crypt.c record_take.c record_selftest.c) \
 	tests/lib/tls_pair.c
