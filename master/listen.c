@@ -5,6 +5,7 @@
 
 #include "accept.h"
 #include "holder.h"
+#include "inherit.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -106,10 +107,17 @@ open_listener(
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
-	int foreign = 0, fd = open_socket(&cl->addr, &ss, &len);
+	int foreign = 0, fd;
 	char text[ADDR_TEXT];
-	struct listener *l;
+	struct listener *l = inherit_find(m, &cl->addr);
 
+	if (l) {
+		l->is_new = 1;
+		l->any = is_any(&cl->addr);
+		TAILQ_INSERT_TAIL(&m->listeners, l, link);
+		return;
+	}
+	fd = open_socket(&cl->addr, &ss, &len);
 	if (fd == -1 || bind_socket(fd, &ss, len, &foreign) == -1 || listen(fd, BACKLOG) == -1) {
 		complain(conf, p, cl, errno);
 		if (fd != -1)
@@ -164,8 +172,12 @@ close_listener(struct master *m, struct listener *l)
 	}
 	forget(m, l);
 	watch_set(m->loop, &l->watch, 0);
-	close(l->watch.fd);
 	TAILQ_REMOVE(&m->listeners, l, link);
+	if (l->given) {
+		TAILQ_INSERT_TAIL(&m->given, l, link);
+		return;
+	}
+	close(l->watch.fd);
 	free(l);
 }
 
@@ -215,6 +227,10 @@ listeners_commit(struct master *m, const struct conf *conf)
 void
 listeners_close(struct master *m)
 {
-	while (!TAILQ_EMPTY(&m->listeners))
-		close_listener(m, TAILQ_FIRST(&m->listeners));
+	struct listener *l, *next;
+
+	for (l = TAILQ_FIRST(&m->listeners); l; l = next) {
+		next = TAILQ_NEXT(l, link);
+		close_listener(m, l);
+	}
 }

@@ -8,6 +8,7 @@
 #include "accept.h"
 #include "control.h"
 #include "generation.h"
+#include "inherit.h"
 #include "listen.h"
 #include "logs.h"
 #include "notify.h"
@@ -189,6 +190,7 @@ init(struct master *m)
 {
 	TAILQ_INIT(&m->generations);
 	TAILQ_INIT(&m->listeners);
+	TAILQ_INIT(&m->given);
 	conns_init(&m->conns, HELD_MOST);
 	m->loop = loop_new();
 	if (!m->loop)
@@ -228,6 +230,7 @@ main(int argc, char **argv)
 	master_sandbox(&m);
 	signals_open(&m);
 	notify_open(&m);
+	inherit_listeners(&m);
 	helpers_open(&m);
 	warn_not_root(&m);
 	m.root = rootdir_make(&m);

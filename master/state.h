@@ -147,6 +147,7 @@ struct listener {
 	int wanted;         /* ... and that one keeps it */
 	int is_kept;        /* polled: belongs to the current generation */
 	int any;            /* bound to no one address: the local one must be asked for */
+	int given;          /* by the service manager, who keeps it open: never closed for good */
 };
 TAILQ_HEAD(listener_list, listener);
 
@@ -172,6 +173,7 @@ struct master {
 	struct generation *current, *building;
 	uint32_t next_generation;
 	struct listener_list listeners;
+	struct listener_list given; /* sockets of the service manager that nobody wants yet */
 	int accept_paused; /* no descriptors: until the timer */
 	struct timer accept_again;
 	uint64_t pause_told; /* when the log last said so */

@@ -27,6 +27,7 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 
 $(O)/unit/test_conf_text: $(O)/obj/tests/lib/conf_dump.o
 $(O)/unit/test_answer: $(O)/obj/ctl/answer.o
+$(O)/unit/test_inherit: $(O)/obj/master/inherit.o
 $(O)/unit/test_show: $(addprefix $(O)/obj/ctl/,show.o answer.o)
 $(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
 $(O)/unit/test_json: UNIT_LIBS := -ljansson

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* Listening sockets from the service manager, sd_listen_fds(3). */
+#ifndef INHERIT_H
+#define INHERIT_H
+
+#include "state.h"
+
+/*
+ * Put the sockets that LISTEN_FDS speaks of into m->given, and take the variables out of the
+ * environment.  What is no listening TCP socket stays open and is not touched.
+ */
+void inherit_listeners(struct master *m);
+
+/*
+ * The socket for this address, taken out of m->given; NULL: there is none.
+ */
+struct listener *inherit_find(struct master *m, const struct addr *a);
+
+#endif
