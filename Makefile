@@ -18,10 +18,17 @@ WERROR ?= -Werror # a package's build leaves it out: its compiler is not ours
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla -Wformat=2 -Wundef $(WERROR)
-HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+# Where the processor can watch over jumps and returns, each in its own words.  Debian's start code
+# does not say that it goes along; it does.
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+HARDEN_x86_64       := -fcf-protection
+HARDEN_aarch64      := -mbranch-protection=standard
+HARDEN_LINK_x86_64  := -Wl,-z,shstk
+HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection $(HARDEN_$(ARCH)) \
 	-ftrivial-auto-var-init=$(if $(findstring clang,$(CC)),pattern,zero)
 FORTIFY ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
+HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed \
+	$(HARDEN_LINK_$(ARCH))
 SANITIZE ?=
 
 # Where the master finds the other programs; without it, where it lies itself.

@@ -182,7 +182,12 @@ $(O)/hostile/attacks: $(addprefix $(O)/obj/tests/hostile/,attacks.o attack_list.
 CHECKS += attacks
 attacks: $(O)/hostile/attacks
 	@$<
-.PHONY: attacks
+
+# The build's promises, read from the programs.
+CHECKS += hardening
+hardening: all
+	@tests/hardening.py $(addprefix $(O)/,$(PROGRAMS))
+.PHONY: attacks hardening
 
 # The keeper itself, and a worker that lies to it.
 $(O)/hostile/keeper: $(addprefix $(O)/obj/tests/,hostile/keeper.o lib/certs.o) $(O)/libcommon.a
