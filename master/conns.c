@@ -112,13 +112,15 @@ void
 conns_give(struct conns *c, struct conn *conn, struct worker *w)
 {
 	leave(c, conn);
-	if (c->held_count >= c->held_most)
+	if (conn->fd != -1 && c->held_count >= c->held_most)
 		conns_release(c, TAILQ_FIRST(&c->held));
 	conn->worker = w;
 	TAILQ_INSERT_TAIL(&w->conns, conn, link);
 	w->conn_count++;
-	TAILQ_INSERT_TAIL(&c->held, conn, held);
-	c->held_count++;
+	if (conn->fd != -1) {
+		TAILQ_INSERT_TAIL(&c->held, conn, held);
+		c->held_count++;
+	}
 }
 
 void

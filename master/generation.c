@@ -27,7 +27,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KILL_AFTER      2000 /* milliseconds that children have after END's time is over */
 #define DRAIN_SPREAD    5000 /* milliseconds over which connections end when draining is over */
 #define COMPLAINTS_MOST 64
 
@@ -147,6 +146,40 @@ generation_new(
 		log_say(LOG_ERR, "cannot make a generation: %s", strerror(errno));
 		generation_free(&g);
 	}
+	return g;
+}
+
+struct generation *
+generation_adopt(const struct generation *saved)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	*g = *saved;
+	g->workers = calloc(g->worker_count, sizeof(*g->workers));
+	g->servers = servers_new(g->conf);
+	g->board = board_adopt(g->board_fd, g->conf->slot_count);
+	if (!g->workers || !g->servers || !g->board) {
+		free(g->workers);
+		free(g->servers);
+		free(g);
+		return NULL;
+	}
+	g->deadline = (struct timer){ .fn = on_deadline };
+	if (saved->deadline.deadline) {
+		uint64_t now = loop_now(g->m->loop), at = saved->deadline.deadline;
+
+		timer_set(g->m->loop, &g->deadline, at > now ? at - now : 1);
+	}
+	for (uint32_t i = 0; i < g->worker_count; i++) {
+		proc_init(&g->workers[i].p, g, ROLE_WORKER, i);
+		TAILQ_INIT(&g->workers[i].conns);
+		g->workers[i].tally_fd = -1;
+	}
+	proc_init(&g->keeper, g, ROLE_KEEPER, 0);
+	proc_init(&g->checker, g, ROLE_CHECKER, 0);
+	TAILQ_INSERT_TAIL(&g->m->generations, g, link);
 	return g;
 }
 
@@ -378,7 +411,7 @@ generation_child_died(struct generation *g, struct proc *p)
 		/* mailreeve -t: who has found nothing wrong ends by itself. */
 		if (!m->testing || !p->was_ready || p->role == ROLE_KEEPER)
 			g->failed = 1;
-	} else if (g->state == GEN_CURRENT || p->role == ROLE_KEEPER) {
+	} else if (p->restless && (g->state == GEN_CURRENT || p->role == ROLE_KEEPER)) {
 		delay = backoff_died(&p->backoff, loop_now(m->loop), p->was_ready,
 		    p->role == ROLE_WORKER && w->finished > 0);
 		if (delay > 0) {
@@ -422,48 +455,4 @@ generation_complain(struct generation *g, const char *text)
 			complain_line(g, text, len);
 		text += len + (text[len] == '\n');
 	}
-}
-
-/* ---- From current to gone ---- */
-
-static void
-retire_worker(struct proc *p)
-{
-	static const struct msg_empty empty;
-
-	timer_stop(&p->rebirth);
-	if (p->state == PROC_SERVING) {
-		proc_tell(p, MSG_RETIRE, &empty);
-		if (p->state == PROC_SERVING)
-			p->state = PROC_RETIRING;
-	} else if (p->state == PROC_STARTING) {
-		proc_end(p);
-	}
-}
-
-void
-generation_retire(struct generation *g)
-{
-	const struct conf *now = g->m->current ? g->m->current->conf : g->conf;
-
-	g->state = GEN_OLD;
-	g->retired = loop_now(g->m->loop);
-	proc_end(&g->checker);
-	for (uint32_t i = 0; i < g->worker_count; i++)
-		retire_worker(&g->workers[i].p);
-	if (!g->m->stopping && now->timeouts.drain > 0)
-		timer_set(g->m->loop, &g->deadline, now->timeouts.drain);
-	generation_progress(g);
-}
-
-void
-generation_finish(struct generation *g, uint32_t spread_ms, int stopping)
-{
-	struct msg_end end = { .spread_ms = spread_ms, .stopping = (uint32_t)stopping };
-
-	g->ended = 1;
-	for (uint32_t i = 0; i < g->worker_count; i++)
-		if (g->workers[i].p.state & (PROC_SERVING | PROC_RETIRING))
-			proc_tell(&g->workers[i].p, MSG_END, &end);
-	timer_set(g->m->loop, &g->deadline, (uint64_t)spread_ms + KILL_AFTER);
 }

@@ -15,6 +15,11 @@
  */
 struct generation *generation_new(struct master *m, struct conf *conf, char *text,
     const struct identity *ids, const int *bundles);
+/*
+ * One that an earlier master has made: the members of *saved that outlive a re-execution, and conf
+ * and text, become those of a new struct; its children follow by proc_adopt.  NULL with errno.
+ */
+struct generation *generation_adopt(const struct generation *saved);
 /* Forget one whose children are all dead. */
 void generation_free(struct generation **g);
 

@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READS_PER_PASS 4 /* of LOG_LINE_MAX bytes: one child must not keep the loop to itself */
+#define WHOLE_PIPE     64 /* reads of LOG_LINE_MAX bytes take as much as a pipe holds */
+#define READS_PER_PASS 4  /* of LOG_LINE_MAX bytes: one child must not keep the loop to itself */
 
 int
 logs_stderr(int *journal_r)
@@ -114,13 +115,28 @@ log_pipe_open(struct log_pipe *p, struct loop *l)
 	return fds[1];
 }
 
+int
+log_pipe_adopt(struct log_pipe *p, struct loop *l)
+{
+	int fd = p->watch.fd;
+
+	*p = (struct log_pipe){ .watch = { .fn = on_lines, .fd = fd }, .loop = l };
+	return fd == -1 ? 0 : watch_set(l, &p->watch, EPOLLIN);
+}
+
+void
+log_pipe_flush(struct log_pipe *p)
+{
+	if (p->watch.fd != -1)
+		(void)read_lines(p, WHOLE_PIPE);
+}
+
 void
 log_pipe_close(struct log_pipe *p)
 {
 	if (p->watch.fd == -1)
 		return;
-	/* As much as a pipe holds; whoever wrote it is dead. */
-	read_lines(p, 64);
+	(void)read_lines(p, WHOLE_PIPE);
 	if (p->len > 0 && !p->skipping)
 		log_raw(p->buf, p->len);
 	watch_set(p->loop, &p->watch, 0);

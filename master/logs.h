@@ -31,6 +31,10 @@ int logs_stderr(int *journal_r);
 
 /* Make a pipe: its writing end (the caller's, for the child) is returned, the other is watched. */
 int log_pipe_open(struct log_pipe *p, struct loop *l);
+/* The same for the reading end that stands in p->watch.fd, of a child that is there already. */
+int log_pipe_adopt(struct log_pipe *p, struct loop *l);
+/* Pass on the lines that are in it now. */
+void log_pipe_flush(struct log_pipe *p);
 /* Pass on what is still in it, then close it. */
 void log_pipe_close(struct log_pipe *p);
 

@@ -129,6 +129,7 @@ options_read(int argc, char **argv, struct master *m)
 	if (optind < argc)
 		usage("too many arguments");
 	m->program = own_path(argv[0]);
+	m->libexec_given = dir != NULL;
 	m->libexec = helper_dir(dir, m->program);
 	if (wants_version)
 		version(m);

@@ -23,11 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_MOST    60000 /* milliseconds until READY */
-#define TAKEN_MOST    10000 /* a worker that does not take what it was handed */
-#define KEEPER_SILENT 1000
-#define OTHER_SILENT  10000
-
 static const struct {
 	enum role role;
 	const char *name, *program;
@@ -376,7 +371,7 @@ spawn(struct proc *p, const struct outfit *o)
 		/* The keeper answers the others' questions until they are done. */
 		.testing = p->m->testing && p->role != ROLE_KEEPER,
 		.required = g->conf->sandbox_required,
-		.root = p->m->drop ? p->m->root : "",
+		.root = p->m->rootdir,
 	};
 
 	if (spawn_child(g->helpers[kind], kinds[kind].program, &c, o->fds, o->count, &p->pid,
@@ -388,6 +383,30 @@ spawn(struct proc *p, const struct outfit *o)
 		watch_set(p->m->loop, &p->on_death, EPOLLIN) == -1 ?
 	    -1 :
 	    0;
+}
+
+int
+proc_adopt(struct proc *p)
+{
+	struct generation *g = p->gen;
+
+	if (p->state == PROC_NONE)
+		return 0;
+	p->on_chan.fd = p->chan.fd;
+	p->on_death.fd = p->pidfd;
+	if (log_pipe_adopt(&p->log, p->m->loop) == -1 ||
+	    watch_set(p->m->loop, &p->on_death, EPOLLIN) == -1)
+		return -1;
+	if (p->role == ROLE_CHECKER && g->report.fd != -1) {
+		g->report.fn = on_report;
+		if (watch_set(p->m->loop, &g->report, EPOLLIN) == -1)
+			return -1;
+	}
+	if (p->state == PROC_ENDING) {
+		signal_proc(p, SIGKILL);
+		return 0;
+	}
+	return watch_set(p->m->loop, &p->on_chan, EPOLLIN);
 }
 
 int
@@ -423,55 +442,4 @@ proc_start(struct proc *p)
 	}
 	log_say(LOG_DEBUG, "%s %u started, pid %d", role_name(p->role), p->slot, (int)p->pid);
 	return 0;
-}
-
-/* ---- Watch ---- */
-
-static void
-heartbeat(struct proc *p, uint64_t now, int after_stall, uint64_t most)
-{
-	struct msg_ping ping;
-
-	if (p->state != PROC_SERVING)
-		return;
-	if (p->pinged && after_stall)
-		p->pinged = now;
-	if (p->pinged && now - p->pinged >= most) {
-		proc_kill(p, "does not answer");
-		return;
-	}
-	if (p->pinged)
-		return;
-	ping.cookie = ++p->cookie;
-	p->pinged = now;
-	proc_tell(p, MSG_PING, &ping);
-}
-
-static void
-watch_worker(struct worker *w, uint64_t now, int after_stall)
-{
-	if (w->waiting && after_stall)
-		w->waiting = now;
-	if (w->waiting && now - w->waiting >= TAKEN_MOST)
-		proc_kill(&w->p, "does not take the connections that it was given");
-	w->stuck = 0;
-}
-
-void
-procs_tick(struct generation *g, int after_stall)
-{
-	uint64_t now = loop_now(g->m->loop);
-
-	heartbeat(&g->keeper, now, after_stall, KEEPER_SILENT);
-	heartbeat(&g->checker, now, after_stall, OTHER_SILENT);
-	for (uint32_t i = 0; i < g->worker_count + 2; i++) {
-		struct proc *p = i < g->worker_count ? &g->workers[i].p :
-		    i == g->worker_count             ? &g->keeper :
-						       &g->checker;
-
-		if (p->state == PROC_STARTING && now - p->born >= START_MOST)
-			proc_kill(p, "does not get through its start");
-		if (p->role == ROLE_WORKER)
-			watch_worker(CONTAINER(p, struct worker, p), now, after_stall);
-	}
 }

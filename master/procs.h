@@ -18,6 +18,12 @@ void proc_init(struct proc *p, struct generation *g, enum role role, uint32_t sl
  */
 int proc_start(struct proc *p);
 
+/*
+ * Take over one that an earlier master has started: its state, pid and descriptors stand in *p.
+ * Returns 0, or -1 with errno.
+ */
+int proc_adopt(struct proc *p);
+
 /* It must die for what it did: say so, kill it, another will follow. */
 void proc_kill(struct proc *p, const char *why);
 /* It is not needed any more: no word in the log, and none will follow. */

@@ -6,7 +6,6 @@
 #include "../common/log.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,26 +16,26 @@
 #define IN_RUNTIME "%s/root.XXXXXX"
 #define IN_RUN     "/run/mailreeve-root.XXXXXX"
 
-const char *
+void
 rootdir_make(struct master *m)
 {
-	static char path[PATH_MAX];
 	const char *runtime = getenv("RUNTIME_DIRECTORY");
+	size_t room = sizeof(m->rootdir);
 
-	if (!m->drop)
-		return "";
+	/* Not root: there is none.  Re-executed: the children of before are in it. */
+	if (!m->drop || m->rootdir[0])
+		return;
 	/* Of this process alone, so that two masters on one host do not share it. */
-	if (!runtime || (size_t)snprintf(path, sizeof(path), IN_RUNTIME, runtime) >= sizeof(path))
-		snprintf(path, sizeof(path), "%s", IN_RUN);
-	if (!mkdtemp(path) || chmod(path, 0555) == -1)
-		fatal("cannot make %s, an empty directory for the children: %s", path,
+	if (!runtime || (size_t)snprintf(m->rootdir, room, IN_RUNTIME, runtime) >= room)
+		snprintf(m->rootdir, room, "%s", IN_RUN);
+	if (!mkdtemp(m->rootdir) || chmod(m->rootdir, 0555) == -1)
+		fatal("cannot make %s, an empty directory for the children: %s", m->rootdir,
 		    strerror(errno));
-	return path;
 }
 
 void
 rootdir_remove(struct master *m)
 {
-	if (m->drop)
-		(void)rmdir(m->root);
+	if (m->rootdir[0])
+		(void)rmdir(m->rootdir);
 }

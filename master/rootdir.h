@@ -7,10 +7,10 @@
 #include "state.h"
 
 /*
- * Make it, or find the one of an earlier start: root's, empty, nobody may write to it.  Returns
- * its path; "" when we are not root.  Ends the process when it cannot be had.
+ * Make it, root's and with no right to write to it for anybody; m->rootdir becomes its path, ""
+ * when we are not root.  Ends the process when it cannot be had.
  */
-const char *rootdir_make(struct master *m);
+void rootdir_make(struct master *m);
 void rootdir_remove(struct master *m);
 
 #endif

@@ -161,14 +161,17 @@ struct master {
 	const char *program;   /* path of this executable, as it was at start */
 	const char *conf_path; /* absolute */
 	const char *libexec;
-	int testing;               /* mailreeve -t */
-	uint32_t layers;           /* enum sandbox_layer: the walls around ourselves */
+	int testing;                            /* mailreeve -t */
+	uint32_t layers;                        /* enum sandbox_layer: the walls around ourselves */
 	uint32_t child_layers[ROLE_KEEPER + 1]; /* by enum role: of the last that said READY */
-	int drop;                  /* we are root: children change their identity */
-	int journal;               /* stderr is the journal */
-	int log_fd;                /* stderr, as logs_stderr gives it */
-	int helpers[HELPER_COUNT]; /* executables, opened once */
-	const char *root;          /* the empty directory that children are locked into */
+	int drop;                               /* we are root: children change their identity */
+	int journal;                            /* stderr is the journal */
+	int log_fd;                             /* stderr, as logs_stderr gives it */
+	int helpers[HELPER_COUNT];              /* executables, opened once */
+	char rootdir[256];       /* empty, children are locked into it; "" if we are not root */
+	int libexec_given;       /* ... by -L */
+	struct upgrade *upgrade; /* one that is being tried */
+	int force_new;           /* the next reload makes a new generation, whatever is the same */
 	struct generation_list generations;
 	struct generation *current, *building;
 	uint32_t next_generation;
@@ -189,6 +192,7 @@ struct master {
 	int reloading;          /* a configuration is being read or a generation built */
 	int reload_again;       /* asked for while another one was running */
 	char reload_error[512]; /* of the last reload; "" if it was good */
+	int upgrade_again;      /* asked for while a reload was running */
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
 	uint64_t started_mono, started_real; /* milliseconds */

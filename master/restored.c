@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Taking over the state of the master before us (saved.c).  Each line is read into a struct of its
+ * own first, so that a bad one leaves nothing half done behind it.
+ */
+#include "saved.h"
+
+#include "../common/bundle.h"
+#include "../common/child.h"
+#include "accept.h"
+#include "generation.h"
+#include "procs.h"
+#include "saved_members.h"
+#include "servers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int
+saved_take(void)
+{
+	const char *value = getenv(SAVED_ENV);
+	int fd = value ? atoi(value) : -1, seals;
+
+	unsetenv(SAVED_ENV);
+	if (fd < 3)
+		return -1;
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals == -1 || (seals & SAVED_SEALS) != SAVED_SEALS)
+		return -1;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+/* Where the reading stands. */
+struct reader {
+	struct master *m;
+	struct generation *g;
+	struct worker *last; /* whose `worker` line comes next */
+	int check;           /* only look whether it can be read */
+	const char *why;
+};
+
+static int
+read_listener(struct reader *r, const char *line)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (!l || record_read(line, saved_listener_members, l) == -1) {
+		free(l);
+		return -1;
+	}
+	if (r->check) {
+		free(l);
+		return 0;
+	}
+	l->m = r->m;
+	l->watch.fn = accept_event;
+	l->is_kept = 1;
+	TAILQ_INSERT_TAIL(&r->m->listeners, l, link);
+	saved_keep(saved_listener_members, l, 0);
+	return 0;
+}
+
+/* The generation's configuration, out of its own bundle. */
+static int
+read_conf(struct generation *g)
+{
+	struct bundle *b = bundle_open(g->bundles[HELPER_WORKER]);
+	const struct piece *text = b ? bundle_find(b, PIECE_CONF, NULL) : NULL;
+	struct problems p = { 0 };
+
+	if (text) {
+		g->conf = conf_parse(text->data, text->name, "/", &p);
+		g->text = strdup(text->data);
+	}
+	problems_clear(&p);
+	if (b)
+		bundle_close(&b);
+	return g->conf && g->text ? 0 : -1;
+}
+
+static int
+read_generation(struct reader *r, const char *line)
+{
+	struct generation saved = { 0 }, *g;
+
+	if (record_read(line, saved_generation_members, &saved) == -1 || saved.worker_count == 0 ||
+	    saved.worker_count > CHILD_WORKERS)
+		return -1;
+	if (r->check)
+		return 0;
+	saved.m = r->m;
+	if (read_conf(&saved) == -1) {
+		r->why = "an older configuration cannot be read any more";
+		return -1;
+	}
+	saved_keep(saved_generation_members, &saved, 0);
+	g = generation_adopt(&saved);
+	if (!g)
+		return -1;
+	r->g = g;
+	if (g->state == GEN_CURRENT)
+		r->m->current = g;
+	return 0;
+}
+
+static struct proc *
+place_of(struct generation *g, const struct proc *saved)
+{
+	if (saved->role == ROLE_KEEPER)
+		return &g->keeper;
+	if (saved->role == ROLE_CHECKER)
+		return &g->checker;
+	return saved->slot < g->worker_count ? &g->workers[saved->slot].p : NULL;
+}
+
+static int
+read_process(struct reader *r, const char *line)
+{
+	struct proc saved = { 0 }, *p;
+
+	if (record_read(line, saved_proc_members, &saved) == -1)
+		return -1;
+	if (r->check)
+		return 0;
+	p = r->g ? place_of(r->g, &saved) : NULL;
+	if (!p || record_read(line, saved_proc_members, p) == -1)
+		return -1;
+	saved_keep(saved_proc_members, p, 0);
+	return proc_adopt(p);
+}
+
+static int
+read_worker(struct reader *r, const char *line)
+{
+	struct worker saved = { 0 }, *w;
+
+	if (record_read(line, saved_worker_members, &saved) == -1)
+		return -1;
+	if (r->check)
+		return 0;
+	if (!r->g || saved.p.slot >= r->g->worker_count)
+		return -1;
+	w = &r->g->workers[saved.p.slot];
+	if (record_read(line, saved_worker_members, w) == -1)
+		return -1;
+	saved_keep(saved_worker_members, w, 0);
+	w->waiting = w->handed > w->taken ? mono_ms() : 0;
+	w->tally =
+	    tally_map(w->tally_fd, (uint32_t)r->g->conf->frontend_count, r->g->conf->slot_count, 0);
+	return w->tally ? 0 : -1;
+}
+
+static int
+read_server(struct reader *r, const char *line)
+{
+	struct server saved = { 0 };
+	uint32_t slot = UINT32_MAX;
+
+	if (record_read(line, saved_slot_members, &slot) == -1 ||
+	    record_read(line, saved_server_members, &saved) == -1)
+		return -1;
+	if (r->check)
+		return 0;
+	if (!r->g || slot >= r->g->conf->slot_count)
+		return -1;
+	return record_read(line, saved_server_members, &r->g->servers[slot]);
+}
+
+static struct worker *
+find_worker(struct master *m, uint32_t id, uint32_t slot)
+{
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &m->generations, link)
+	if (g->id == id && slot < g->worker_count)
+		return &g->workers[slot];
+	return NULL;
+}
+
+static int
+read_conn(struct reader *r, const char *line)
+{
+	struct saved_conn saved = { 0 };
+	struct master *m = r->m;
+	struct worker *w;
+	struct conn *c;
+
+	if (record_read(line, saved_conn_members, &saved) == -1)
+		return -1;
+	if (r->check)
+		return 0;
+	if (saved.c.fd != -1)
+		fcntl(saved.c.fd, F_SETFD, FD_CLOEXEC);
+	w = saved.generation ? find_worker(m, saved.generation, saved.slot) : NULL;
+	c = conns_add(&m->conns, saved.c.id, saved.c.fd);
+	if (!c || (saved.generation && !w))
+		return -1;
+	c->accepted = saved.c.accepted;
+	c->peer = saved.c.peer;
+	c->local = saved.c.local;
+	c->touched = saved.c.touched;
+	c->shaken = saved.c.shaken;
+	c->listener = TAILQ_FIRST(&m->listeners);
+	for (uint32_t n = 1; c->listener && n < saved.listener; n++)
+		c->listener = TAILQ_NEXT(c->listener, link);
+	if (saved.listener == 0)
+		c->listener = NULL;
+	if (w)
+		conns_give(&m->conns, c, w);
+	return 0;
+}
+
+static int
+read_master(struct reader *r, const char *line)
+{
+	static struct master scratch;
+
+	return record_read(line, saved_master_members, r->check ? &scratch : r->m);
+}
+
+static const struct {
+	const char *word;
+	int (*read)(struct reader *r, const char *line);
+} lines[] = {
+	{ "master", read_master },
+	{ "listener", read_listener },
+	{ "generation", read_generation },
+	{ "process", read_process },
+	{ "worker", read_worker },
+	{ "server", read_server },
+	{ "conn", read_conn },
+};
+
+static int
+read_line(struct reader *r, const char *line)
+{
+	size_t n = strcspn(line, " ");
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strlen(lines[i].word) == n && memcmp(line, lines[i].word, n) == 0)
+			return lines[i].read(r, line);
+	return 0; /* a later version's word */
+}
+
+static int
+read_all(struct reader *r, int fd, char *why_r, size_t size)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+	int number = 0, good = 0;
+	FILE *f = fdopen(fd, "r");
+
+	if (!f || lseek(fd, 0, SEEK_SET) == -1) {
+		snprintf(why_r, size, "the state cannot be read: %s", strerror(errno));
+		return -1;
+	}
+	while ((n = getline(&line, &room, f)) > 0) {
+		line[n - 1] = '\0';
+		number++;
+		if (number == 1 ? strcmp(line, SAVED_HEAD) != 0 : read_line(r, line) == -1)
+			break;
+		good = strcmp(line, "end") == 0;
+	}
+	if (!good)
+		snprintf(why_r, size, "line %d of the state: %s", number,
+		    r->why ? r->why : "not understood");
+	free(line);
+	fclose(f);
+	return good ? 0 : -1;
+}
+
+int
+saved_load(struct master *m, int fd, char *why_r, size_t size)
+{
+	return read_all(&(struct reader){ .m = m }, fd, why_r, size);
+}
+
+int
+saved_check(int fd, char *why_r, size_t size)
+{
+	return read_all(&(struct reader){ .check = 1 }, fd, why_r, size);
+}
