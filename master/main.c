@@ -17,8 +17,10 @@
 #include "reload.h"
 #include "rootdir.h"
 #include "sandbox.h"
+#include "saved.h"
 #include "servers.h"
 #include "spawn.h"
+#include "upgrade.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +79,9 @@ on_signal(struct watch *w, uint32_t events)
 		case SIGQUIT:
 			stop_begin(m, STOP_NOW, 0);
 			break;
+		case SIGUSR2:
+			upgrade_begin(m);
+			break;
 		default:
 			break;
 		}
@@ -86,7 +91,7 @@ on_signal(struct watch *w, uint32_t events)
 static void
 signals_open(struct master *m)
 {
-	static const int numbers[] = { SIGHUP, SIGTERM, SIGUSR1, SIGINT, SIGQUIT };
+	static const int numbers[] = { SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT };
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -204,6 +209,36 @@ init(struct master *m)
 	timer_set(m->loop, &m->tick, TICK);
 }
 
+/* Go on where the program before this one in the same process has stopped. */
+static void
+take_over(struct master *m, int saved)
+{
+	struct generation *g, *next;
+	char why[256];
+
+	if (saved == -1)
+		return;
+	if (m->testing) {
+		/* The trial of an upgrade: what we would be given to go on with. */
+		if (saved_check(saved, why, sizeof(why)) == -1)
+			fatal("%s", why);
+		return;
+	}
+	if (saved_load(m, saved, why, sizeof(why)) == -1)
+		log_say(LOG_ERR, "%s", why);
+	if (m->current)
+		reload_apply(m);
+	log_say(LOG_NOTICE, "re-executed, version %s", MAILREEVE_VERSION);
+	m->force_new = 1;
+	for (g = TAILQ_FIRST(&m->generations); g; g = next) {
+		next = TAILQ_NEXT(g, link);
+		if (g->state == GEN_CURRENT)
+			servers_inherit(g, &m->generations);
+		generation_progress(g);
+	}
+	accept_resume(m);
+}
+
 /* Children that are still there when the loop ends: a stop at once, or a failed start. */
 static void
 end_all(struct master *m)
@@ -218,6 +253,7 @@ int
 main(int argc, char **argv)
 {
 	static struct master m;
+	int saved;
 
 	/* 0, 1 and 2 are never anything else's numbers. */
 	for (int fd = 0; fd <= 2; fd++)
@@ -226,14 +262,18 @@ main(int argc, char **argv)
 	options_read(argc, argv, &m);
 	m.log_fd = logs_stderr(&m.journal);
 	log_open(m.log_fd, LOG_INFO, 0, !m.journal);
+	saved = saved_take();
 	init(&m);
+	if (saved == -1 && !m.testing)
+		reload_open_ports(&m);
 	master_sandbox(&m);
 	signals_open(&m);
 	notify_open(&m);
 	inherit_listeners(&m);
 	helpers_open(&m);
 	warn_not_root(&m);
-	m.root = rootdir_make(&m);
+	take_over(&m, saved);
+	rootdir_make(&m);
 	reload_begin(&m);
 	while (!m.done)
 		if (loop_once(m.loop, -1) == -1)

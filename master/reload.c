@@ -11,6 +11,7 @@
 #include "ids.h"
 #include "listen.h"
 #include "notify.h"
+#include "upgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +39,21 @@ say_all(struct master *m, const struct problems *p)
 }
 
 void
+reload_apply(struct master *m)
+{
+	const struct conf *conf = m->current->conf;
+
+	log_open(m->log_fd, conf->log.level, conf->log.format == LOG_JSON, !m->journal);
+	control_open(m, conf);
+}
+
+void
 reload_done(struct master *m, const char *why)
 {
 	if (!why) {
 		m->reload_error[0] = '\0';
-		log_open(m->log_fd, m->current->conf->log.level,
-		    m->current->conf->log.format == LOG_JSON, !m->journal);
-		(void)control_open(m, m->current->conf);
+		m->force_new = 0;
+		reload_apply(m);
 	} else {
 		if (m->reload_error[0] == '\0')
 			reload_say(m, 1, why);
@@ -61,10 +70,30 @@ reload_done(struct master *m, const char *why)
 	m->reloading = 0;
 	control_reload_done(m);
 	notify_reloaded(m);
+	if (m->upgrade_again && !m->done) {
+		m->upgrade_again = 0;
+		upgrade_begin(m);
+	}
 	if (m->reload_again && !m->done) {
 		m->reload_again = 0;
 		reload_begin(m);
 	}
+}
+
+void
+reload_open_ports(struct master *m)
+{
+	struct problems conf_problems = { 0 }, p = { 0 };
+	struct conf *conf = conf_load(m->conf_path, &conf_problems, NULL);
+
+	if (conf)
+		listeners_prepare(m, conf, &p);
+	say_all(m, &p);
+	if (p.errors > 0)
+		exit(1);
+	conf_free(&conf);
+	problems_clear(&conf_problems); /* reload_begin finds and says them again */
+	problems_clear(&p);
 }
 
 /* Everything that conf needs and that is not a process; errors are in *p. */
@@ -115,7 +144,8 @@ reload_begin(struct master *m)
 	if (conf)
 		gather(m, conf, text, &p, ids, bundles);
 	say_all(m, &p);
-	if (!conf || p.errors > 0 || (m->current && bundles_same(bundles, m->current->bundles))) {
+	if (!conf || p.errors > 0 ||
+	    (m->current && !m->force_new && bundles_same(bundles, m->current->bundles))) {
 		bundles_close(bundles);
 		listeners_rollback(m);
 		conf_free(&conf);

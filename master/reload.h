@@ -16,8 +16,17 @@
  */
 void reload_begin(struct master *m);
 
+/*
+ * At the first start, before we have given up the right to look into other processes: open the
+ * ports, or end and say which process has one of them.
+ */
+void reload_open_ports(struct master *m);
+
 /* The generation that was built serves (why NULL), or could not be built. */
 void reload_done(struct master *m, const char *why);
+
+/* What the master itself takes from the current configuration: log and control sockets. */
+void reload_apply(struct master *m);
 
 /* Words for the administrator: an error or a warning of the configuration. */
 void reload_say(struct master *m, int is_error, const char *text);
