@@ -46,14 +46,15 @@ def check(site, pki, text, name="checked.conf", defaults=True):
 class Mailreeve:
     """A running instance.  Each one checks at its end that nothing is left of it."""
 
-    def __init__(self, site, pki, text, log=None, wait=True, helpers=BUILD, **more):
+    def __init__(self, site, pki, text, log=None, wait=True, helpers=BUILD,
+                 program=BUILD / "mailreeve", **more):
         self.site, self.pki = site, pki
         self.config = site.write("mailreeve.conf", configuration(site, pki, text))
         self.control_socket = site.path("control.sock")
         self.log = log or site.log_file("mailreeve")
         with open(self.log, "a", encoding="utf-8") as stderr:
             self.process = site.spawn(
-                [BUILD / "mailreeve", "-c", self.config, "-L", helpers], stderr, **more)
+                [program, "-c", self.config, "-L", helpers], stderr, **more)
         self.stopped = False
         self.baseline = None
         site.programs.append(self)

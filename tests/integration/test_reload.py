@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+"""Reload, upgrade and stop: nobody's session notices."""
+import os
+import shutil
+import signal
+import socket
+import time
+
+import pytest
+
+from lib.clients import connect, context, lines
+from lib.fakes import Fake
+from lib.mailreeve import BUILD, Mailreeve
+from lib.site import PROXY, wait_until
+from lib.traffic import ECHO, Traffic, echo
+
+LONG = "LONG" in os.environ
+
+TLS = """
+timeouts = { %(timeouts)s };
+hostname = "%(hostname)s";
+frontends = ( { name = "front"; bind = "192.0.2.10:993"; backend = "back";
+    tls = { certificates = "$pki/mail"; }; },
+  { name = "plain"; bind = "192.0.2.10:143"; backend = "back"; } );
+backends = ( { name = "back"; servers = "10.0.0.11:143"; check = { type = "none"; }; } );
+"""
+
+
+def conf(hostname="one.example.org", timeouts=""):
+    return TLS % {"hostname": hostname, "timeouts": timeouts}
+
+
+def rows(proxy, process="worker"):
+    """show workers, as lists of words, of one kind of process."""
+    table = [line.split() for line in proxy.control("show workers").splitlines()[1:]]
+    return [row for row in table if row[1] == process]
+
+
+def master_size(proxy):
+    info = proxy.info()
+    pid = proxy.process.pid
+    return int(info["Memory_master_KB"]), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_reload_under_load(site, pki):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf())
+    traffic = Traffic(context(pki), port=993, stayers=4)
+    reloads = 1000 if LONG else 100
+    for number in range(reloads):
+        if number == 10:
+            memory, descriptors = master_size(proxy)
+        proxy.rewrite(conf(f"h{number}.example.org"))
+        assert proxy.control("reload") == f"reloaded: generation {number + 2}\n"
+    assert traffic.stop() == []
+    # What is left is the last generation, no larger than the eleventh was.
+    wait_until(lambda: len(rows(proxy)) == 2 and len(rows(proxy, "keeper")) == 1,
+               "older generations to end", 30)
+    memory_now, descriptors_now = master_size(proxy)
+    print(f"memory {memory} -> {memory_now} kB, descriptors {descriptors} -> {descriptors_now}")
+    assert descriptors_now <= descriptors
+    assert memory_now < memory * 1.2
+    assert len(proxy.processes()["mailreeve-worker"]) == 2
+
+
+def test_reload_of_the_same_makes_no_generation(site, pki):
+    proxy = Mailreeve(site, pki, conf())
+    before = proxy.control("show workers").split()
+    proxy.send(signal.SIGHUP)
+    assert proxy.control("reload") == "reloaded: generation 1\n"
+    after = proxy.control("show workers").split()
+    assert [w for w in before if w.isdigit()][1::6] == [w for w in after if w.isdigit()][1::6]
+    assert proxy.info()["Generation"] == "1"
+
+
+@pytest.mark.parametrize("breakage", ["syntax", "certificate", "key", "port"])
+def test_what_cannot_be_used_changes_nothing(site, pki, breakage):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf())
+    pids = [row[3] for row in rows(proxy)]
+    text = conf("two.example.org")
+    if breakage == "syntax":
+        text = text.replace("backends =", "backends = =")
+    elif breakage == "certificate":
+        text = text.replace("$pki/mail", str(site.write("bad.pem", "no certificate")))
+    elif breakage == "key":
+        # A certificate with a key that is another's.
+        shutil.copy(pki.chain("mail"), site.path("other.crt"))
+        shutil.copy(pki.key("backend"), site.path("other.key"))
+        text = text.replace("$pki/mail", str(site.path("other.crt")))
+    else:
+        holder = socket.create_server((PROXY, 587))
+        text = text.replace("192.0.2.10:143", "192.0.2.10:587")
+    proxy.rewrite(text)
+    answer = proxy.control("reload")
+    assert answer.startswith("error: "), answer
+    if breakage == "port":
+        assert "cannot listen on 192.0.2.10:587: in use" in answer
+        holder.close()
+    info = proxy.info()
+    assert (info["Generation"], info["Config_differs"]) == (
+        "1", "the file has errors" if breakage == "syntax" else "yes")
+    assert info["Reload_error"] != "-"
+    assert [row[3] for row in rows(proxy)] == pids
+    with connect(PROXY, 993, context(pki)) as sock:
+        assert lines(sock) == [ECHO]
+    # And nothing is left of the attempt.
+    wait_until(lambda: len(proxy.processes()["mailreeve-worker"]) == 2, "its children to end")
+    proxy.rewrite(conf("three.example.org"))
+    assert proxy.control("reload").startswith("reloaded: ")
+    assert proxy.info()["Reload_error"] == "-"
+
+
+def test_start_says_who_has_the_port(site, pki):
+    holder = socket.create_server((PROXY, 143))
+    proxy = Mailreeve(site, pki, conf(), wait=False)
+    assert proxy.process.wait(10) == 1
+    proxy.stopped = True
+    proxy.said(rf"mailreeve.conf:\d+: cannot listen on 192.0.2.10:143: in use by "
+               rf"\S+ \(pid {os.getpid()}\)")
+    holder.close()
+
+
+def test_ports_come_and_go(site, pki):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf())
+    proxy.rewrite(conf().replace("192.0.2.10:143", "192.0.2.10:1143"))
+    assert proxy.control("reload").startswith("reloaded: ")
+    with connect(PROXY, 1143) as sock:
+        assert lines(sock) == [ECHO]
+    with pytest.raises(ConnectionRefusedError):
+        connect(PROXY, 143)
+
+
+def test_drain_ends_an_old_generation(site, pki):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(timeouts='drain = "1s";'))
+    sock = connect(PROXY, 993, context(pki))
+    assert lines(sock) == [ECHO]
+    proxy.rewrite(conf("two.example.org", 'drain = "1s";'))
+    assert proxy.control("reload").startswith("reloaded: ")
+    start = time.monotonic()
+    assert lines(sock) == []  # close_notify, not a cut
+    assert 0.5 < time.monotonic() - start < 10
+    proxy.ended(frontend="front", end="drain")
+    wait_until(lambda: len(rows(proxy)) == 2, "the old generation to end")
+
+
+def upgrade_to(directory, version):
+    """The same programs with another version's number in them, put in the place of the old."""
+    for name in ("mailreeve", "mailreeve-worker", "mailreeve-checker", "mailreeve-keeper"):
+        old = (BUILD / "../VERSION").resolve().read_text().strip().encode()
+        program = (BUILD / name).read_bytes().replace(old + b"\0", version.encode() + b"\0")
+        new = directory / (name + ".new")
+        new.write_bytes(program)
+        new.chmod(0o755)
+        new.rename(directory / name)
+
+
+@pytest.fixture
+def installed(site):
+    """A copy of the programs, to be replaced."""
+    directory = site.path("programs")
+    directory.mkdir()
+    for name in ("mailreeve", "mailreeve-worker", "mailreeve-checker", "mailreeve-keeper"):
+        shutil.copy(BUILD / name, directory / name)
+    return directory
+
+
+def test_upgrade_under_load(site, pki, installed):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(), program=installed / "mailreeve", helpers=installed)
+    traffic = Traffic(context(pki), port=993, stayers=6)
+    old_keeper = rows(proxy, "keeper")[0][3]
+    for number in range(1, 4):
+        upgrade_to(installed, f"0.1.{number}")
+        # A worker that is born now is still of the version that runs.
+        os.kill(int(rows(proxy)[-1][3]), signal.SIGSTOP)
+        os.kill(int(rows(proxy)[-1][3]), signal.SIGCONT)
+        proxy.send(signal.SIGUSR2)
+        proxy.said(rf"re-executed, version 0.1.{number}")
+        wait_until(lambda: proxy.info()["Generation"] == str(number + 1), "the new generation")
+    assert traffic.stop() == []
+    assert proxy.info()["Version"] == "0.1.3"
+    assert rows(proxy, "keeper")[-1][3] != old_keeper
+    wait_until(lambda: len(rows(proxy)) == 2, "older generations to end", 30)
+
+
+@pytest.mark.parametrize("breakage", ["exits", "empty", "missing"])
+def test_a_program_that_fails_its_trial_is_not_taken(site, pki, installed, breakage):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(), program=installed / "mailreeve", helpers=installed)
+    pids = [row[3] for row in rows(proxy)]
+    new = installed / "new"
+    if breakage == "exits":
+        new.write_text("#!/bin/sh\necho this version wants more >&2\nexit 1\n")
+    elif breakage == "empty":
+        new.write_text("")
+    if breakage != "missing":
+        new.chmod(0o755)
+        new.rename(installed / "mailreeve")
+    else:
+        (installed / "mailreeve").unlink()
+    proxy.send(signal.SIGUSR2)
+    proxy.said("not upgraded")
+    if breakage == "exits":
+        proxy.said("this version wants more")
+    with connect(PROXY, 993, context(pki)) as sock:
+        assert lines(sock) == [ECHO]
+    assert [row[3] for row in rows(proxy)] == pids
+
+
+def test_worker_born_between_unpacking_and_upgrade(site, pki, installed):
+    """... is still the old version's: its program was opened when the master started."""
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(), program=installed / "mailreeve", helpers=installed)
+    (installed / "mailreeve-worker").unlink()
+    (installed / "mailreeve-worker").write_text("#!/bin/sh\nexit 1\n")
+    (installed / "mailreeve-worker").chmod(0o755)
+    old = [int(row[3]) for row in rows(proxy)]
+    os.kill(old[0], signal.SIGKILL)
+    wait_until(lambda: len([r for r in rows(proxy) if r[4] == "serving"
+                            and int(r[3]) != old[0]]) == 2, "another worker")
+    program = os.readlink(f"/proc/{rows(proxy)[0][3]}/exe")
+    assert program == f"{installed}/mailreeve-worker (deleted)"
+
+
+def test_stop_ends_connections_within_its_time(site, pki):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(timeouts='stop = "2s";'))
+    socks = [connect(PROXY, 993, context(pki)) for _ in range(10)]
+    for sock in socks:
+        assert lines(sock) == [ECHO]
+    start = time.monotonic()
+    proxy.send(signal.SIGTERM)
+    Traffic.talk(socks[0], b"still here\r\n")
+    with pytest.raises(ConnectionRefusedError):
+        connect(PROXY, 993)
+    for sock in socks:
+        assert lines(sock) == []
+    assert 1 < time.monotonic() - start < 10
+    wait_until(lambda: proxy.process.poll() is not None, "the end")
+    assert proxy.process.returncode == 0
+    proxy.baseline = None  # its end is no accident
+    proxy.ended(end="stop")
+
+
+def test_stop_without_end_waits_for_the_last(site, pki):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(timeouts='stop = "500ms";'))
+    sock = connect(PROXY, 993, context(pki))
+    assert lines(sock) == [ECHO]
+    proxy.send(signal.SIGUSR1)
+    time.sleep(1.5)
+    Traffic.talk(sock, b"still here\r\n")
+    sock.close()
+    wait_until(lambda: proxy.process.poll() is not None, "the end")
+    assert proxy.process.returncode == 0
+    proxy.baseline = None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_stop_at_once(site, pki, number):
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(), env={"RUNTIME_DIRECTORY": str(site.directory)})
+    sock = connect(PROXY, 993, context(pki))
+    assert lines(sock) == [ECHO]
+    assert list(site.directory.glob("root.*"))
+    start = time.monotonic()
+    proxy.send(number)
+    wait_until(lambda: proxy.process.poll() is not None, "the end")
+    assert time.monotonic() - start < 3
+    assert proxy.process.returncode == 0
+    proxy.baseline = None
+    assert not list(site.directory.glob("root.*"))
