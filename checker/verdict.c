@@ -23,7 +23,7 @@ words(const struct expect *e, char buf[REPORT_TEXT])
 	return buf;
 }
 
-static void
+static void __attribute__((format(printf, 4, 0)))
 say(struct verdict *v, enum check_status status, int ok, const char *fmt, va_list ap)
 {
 	char *p;

@@ -56,7 +56,7 @@ problems_clear(struct problems *p)
 	*p = (struct problems){ 0 };
 }
 
-static void
+static void __attribute__((format(printf, 4, 0)))
 note(struct reader *r, int is_error, int line, const char *fmt, va_list ap)
 {
 	char *text;

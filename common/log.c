@@ -283,8 +283,7 @@ log_end(struct log_line *l)
 
 /* ---- Plain events ---- */
 
-static void
-say(int level, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) say(int level, const char *fmt, va_list ap)
 {
 	char words[LOG_LINE_MAX / 2];
 	struct log_line l;

@@ -118,7 +118,7 @@ struct msg_id {
 
 struct msg_ready {
 	uint32_t version; /* MSG_VERSION of the sender */
-	uint32_t layers;  /* enum sandbox_layer, or-ed: the walls around it, for log and show info */
+	uint32_t layers; /* enum sandbox_layer, or-ed: the walls around it, for log and show info */
 };
 
 /* Why a child cannot start: words for the administrator, without a final newline. */

@@ -177,7 +177,7 @@ struct master {
 	uint32_t next_generation;
 	struct listener_list listeners;
 	struct listener_list given; /* sockets of the service manager that nobody wants yet */
-	int accept_paused; /* no descriptors: until the timer */
+	int accept_paused;          /* no descriptors: until the timer */
 	struct timer accept_again;
 	uint64_t pause_told; /* when the log last said so */
 	struct conns conns;

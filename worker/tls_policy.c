@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,13 +83,20 @@ set_ciphers(SSL_CTX *ctx, const struct conf_front_tls *t, char *err_r, size_t er
 	return ciphers_are_safe(ctx, list, err_r, err_size);
 }
 
+/* OpenSSL's macro casts the const away, which it does not need to. */
+static int
+use_groups(SSL_CTX *ctx, const char *list)
+{
+	return (int)SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)(uintptr_t)list);
+}
+
 static int
 set_groups(SSL_CTX *ctx, const struct conf_front_tls *t, char *err_r, size_t err_size)
 {
 	char list[128] = "";
 	size_t len = 0;
 	if (t->curves != NULL) {
-		if (SSL_CTX_set1_groups_list(ctx, t->curves) == 1)
+		if (use_groups(ctx, t->curves) == 1)
 			return 1;
 		snprintf(err_r, err_size,
 		    "curves = \"%s\": not a list of groups that OpenSSL knows "
@@ -97,11 +105,11 @@ set_groups(SSL_CTX *ctx, const struct conf_front_tls *t, char *err_r, size_t err
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
-		if (SSL_CTX_set1_groups_list(ctx, groups[i]) == 1)
+		if (use_groups(ctx, groups[i]) == 1)
 			len += (size_t)snprintf(
 			    list + len, sizeof list - len, "%s%s", len > 0 ? ":" : "", groups[i]);
 	ERR_clear_error();
-	return SSL_CTX_set1_groups_list(ctx, list) == 1;
+	return use_groups(ctx, list) == 1;
 }
 
 SSL_CTX *
