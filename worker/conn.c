@@ -150,10 +150,10 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	struct side *other = client_side ? server : client;
 	char why[160] = "";
 
-	/* A peer that we have already said the last word to may leave as it likes: many clients close
-	 * with our close_notify unread, which the kernel turns into a reset. */
-	if ((client_side ? client : server)->finished && other->ended) {
-		conn_reason(c, client_side ? END_SERVER_CLOSED : END_CLIENT_CLOSED, NULL);
+	/* A client that has got the server's end need not say its own close_notify: many do not.  Not
+	 * so a server: what it had still to say after the client's end may be missing. */
+	if (flow == FLOW_CUT && client_side && client->finished && server->ended) {
+		conn_reason(c, END_SERVER_CLOSED, NULL);
 		return CONN_DRAIN;
 	}
 	if (flow == FLOW_CUT) {
