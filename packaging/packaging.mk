@@ -100,5 +100,10 @@ check-packages: docs
 
 CHECKS += check-packages
 
+# The packages on a Debian of their own under a real systemd; minutes, and root.
+check-systemd:
+	@packaging/install-depends build check systemd
+	@tests/systemd/run $(O)
+
 FORCE:
-.PHONY: FORCE installed installed-unit install dist deb rpm docs check-packages
+.PHONY: FORCE installed installed-unit install dist deb rpm docs check-packages check-systemd
