@@ -44,7 +44,7 @@ FOLDERS  := master worker checker keeper ctl
 
 # What each program links: the walls, as far as a linker can see them.
 LIBS_master  := -lconfig -lseccomp
-LIBS_worker  := -lssl -lcrypto -lconfig -lseccomp
+LIBS_worker  := -lssl -lcrypto -lconfig -lseccomp -lm
 LIBS_checker := -lssl -lcrypto -lconfig -lcares -lseccomp
 LIBS_keeper  := -lcrypto -lseccomp
 LIBS_ctl     := -ljansson

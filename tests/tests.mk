@@ -23,7 +23,7 @@ SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_record.o) $(
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(CFLAGS) -o $@ $(filter %.o,$^) $(O)/libtls.a $(O)/libcommon.a \
-		-lssl -lcrypto -lconfig -lseccomp -lcares $(UNIT_LIBS) $(CHECK_LIBS)
+		-lssl -lcrypto -lconfig -lseccomp -lcares -lm $(UNIT_LIBS) $(CHECK_LIBS)
 
 $(O)/unit/test_conf_text: $(O)/obj/tests/lib/conf_dump.o
 $(O)/unit/test_answer: $(O)/obj/ctl/answer.o

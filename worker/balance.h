@@ -15,7 +15,10 @@ struct balancer {
 	const struct board *board;
 	struct tally **tallies; /* of every worker of this generation */
 	size_t tally_count;
-	int64_t *turns; /* roundrobin: by slot */
+	int64_t *turns;   /* roundrobin: by slot */
+	uint64_t *shun;   /* by slot: until when a server that has failed is only taken at need */
+	uint64_t now;     /* loop_now; whoever asks sets it */
+	uint64_t dice[2]; /* of random and of ties; not both 0 */
 };
 
 enum pick {
@@ -38,10 +41,14 @@ struct tried {
 };
 
 /*
- * A server of this backend for this client.  Servers in tried come last: only when no other is
- * left.  Which of several addresses of a server is taken goes by turns with tried->count.
+ * A server of this backend for this client.  Those whose last check or last connection of ours
+ * failed come after all others, and servers in tried come last: only when no other is left.
+ * Which of several addresses of a server is taken goes by turns with tried->count.
  */
 enum pick balance_pick(struct balancer *b, uint32_t backend, const struct addr *client,
     const struct tried *tried, struct choice *choice_r);
+
+/* A connection to this server did not work out: for a while others are preferred. */
+void balance_failed(struct balancer *b, uint32_t slot);
 
 #endif

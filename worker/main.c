@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 void
@@ -119,8 +120,11 @@ set_up_balance(struct worker *w)
 	b->tally_count = w->child.workers;
 	b->tallies = calloc(b->tally_count, sizeof(*b->tallies));
 	b->turns = calloc(conf->slot_count ? conf->slot_count : 1, sizeof(*b->turns));
-	if (!b->board || !b->tallies || !b->turns)
+	b->shun = calloc(conf->slot_count ? conf->slot_count : 1, sizeof(*b->shun));
+	if (!b->board || !b->tallies || !b->turns || !b->shun)
 		child_failed(&w->child, "cannot map the board: %s", strerror(errno));
+	if (getrandom(b->dice, sizeof(b->dice), 0) != (ssize_t)sizeof(b->dice))
+		child_failed(&w->child, "no random numbers: %s", strerror(errno));
 	for (uint32_t i = 0; i < b->tally_count; i++) {
 		b->tallies[i] = tally_map(FD_TALLY + (int)i, (uint32_t)conf->frontend_count,
 		    conf->slot_count, i == w->child.slot);

@@ -59,6 +59,7 @@ attempt_failed(struct conn *c, const char *why)
 		s->tried.slots[s->tried.count++] = c->slot;
 	(void)atomic_fetch_add_explicit(&tally_of(c)->failed, 1, memory_order_relaxed);
 	to_master_suspect(&c->worker->report, c->slot);
+	balance_failed(&c->worker->balancer, c->slot);
 	reach_leave(c);
 	return CONN_PICK;
 }
@@ -149,6 +150,7 @@ step_pick(struct conn *c)
 		s->pick_began = now;
 	if (c->tries > b->retries)
 		return no_server(c, END_CONNECT_FAILED);
+	c->worker->balancer.now = now;
 	switch (balance_pick(&c->worker->balancer, c->backend, &c->peer, &s->tried, &choice)) {
 	case PICK_SERVER:
 		break;

@@ -50,6 +50,12 @@ balance_pick(struct balancer *b, uint32_t back, const struct addr *peer, const s
 	return picks[pick_count < 7 ? pick_count++ : 7];
 }
 
+void
+balance_failed(struct balancer *b, uint32_t slot)
+{
+	(void)b, (void)slot;
+}
+
 uint32_t
 conf_route(const struct conf *c, uint32_t f, const char *sni)
 {
