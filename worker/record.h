@@ -75,7 +75,8 @@ const char *record_init(void);
 
 /*
  * For every context that a handshake may use or SNI may select.  Takes the context's keylog
- * callback; the SSL objects' message callback is taken by record_watch.
+ * callback, which is set only while a secret is about to pass; the SSL objects' message callback
+ * is taken by record_watch.
  */
 void record_ctx_hooks(SSL_CTX *ctx);
 

@@ -23,7 +23,7 @@
 #include <string.h>
 
 /* Handshake messages, RFC 8446 appendix B.3, and the extension of RFC 8449. */
-enum { SERVER_HELLO = 2, ENCRYPTED_EXTENSIONS = 8, KEY_UPDATE = 24 };
+enum { SERVER_HELLO = 2, ENCRYPTED_EXTENSIONS = 8, FINISHED = 20, KEY_UPDATE = 24 };
 enum { RECORD_SIZE_LIMIT = 28 };
 
 /* What is seen of one handshake, by enum record_way where there are two. */
@@ -35,7 +35,9 @@ struct record_watch {
 	uint8_t spoiled;        /* something that this module does not know how to follow */
 };
 
-static int watch_index = -1;
+static int watch_index = -1; /* of an object: its struct record_watch */
+static int hook_index = -1;  /* of a context: on_keylog may be its keylog callback */
+static int hooked;           /* what is there then */
 
 static void
 free_watch(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
@@ -87,6 +89,7 @@ on_keylog(const SSL *ssl, const char *line)
 		 * direction changes at another time, and on a client in another order.
 		 */
 		w->seq[way] = 0;
+		SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), NULL);
 	}
 }
 
@@ -119,6 +122,20 @@ record_has_size_limit(const uint8_t *p, size_t n)
 	return 0;
 }
 
+/*
+ * OpenSSL writes a line of digits for each of five secrets, at one printf a byte.  The two that
+ * matter come right after a Finished, so the callback is there from then to the next secret.
+ * Another handshake with this context may take it away in between: then this one is not taken over.
+ */
+static void
+expect_secret(const SSL *ssl)
+{
+	SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
+
+	if (hook_index != -1 && SSL_CTX_get_ex_data(ctx, hook_index) == &hooked)
+		SSL_CTX_set_keylog_callback(ctx, on_keylog);
+}
+
 static void
 on_message(int write_p, int version, int type, const void *buf, size_t len, SSL *ssl, void *arg)
 {
@@ -126,7 +143,6 @@ on_message(int write_p, int version, int type, const void *buf, size_t len, SSL 
 	const uint8_t *p = buf;
 	enum record_way way = write_p ? RECORD_WRITE : RECORD_READ;
 
-	(void)version, (void)ssl;
 	if (type == SSL3_RT_HEADER && len >= 1) {
 		if (p[0] == TYPE_CHANGE_CIPHER) {
 			/* TLS 1.2: the next record is the first under the new key */
@@ -137,6 +153,8 @@ on_message(int write_p, int version, int type, const void *buf, size_t len, SSL 
 	}
 	if (type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
+	if (p[0] == FINISHED && version == TLS1_3_VERSION)
+		expect_secret(ssl);
 	/* OpenSSL does not show the secrets that a KeyUpdate leads to */
 	if (p[0] == KEY_UPDATE)
 		w->spoiled = 1;
@@ -148,7 +166,11 @@ on_message(int write_p, int version, int type, const void *buf, size_t len, SSL 
 void
 record_ctx_hooks(SSL_CTX *ctx)
 {
-	SSL_CTX_set_keylog_callback(ctx, on_keylog);
+	if (hook_index == -1)
+		hook_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	/* without memory its connections keep their objects */
+	if (hook_index != -1)
+		(void)SSL_CTX_set_ex_data(ctx, hook_index, &hooked);
 }
 
 int

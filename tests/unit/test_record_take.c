@@ -168,7 +168,8 @@ START_TEST(odd_objects)
 	tls_pair_close(&p);
 
 	/* a context without the hooks: TLS 1.3 secrets did not pass */
-	SSL_CTX_set_keylog_callback(server, NULL);
+	for (int i = 0; i < 8; i++) /* which of them marks the hooks is the module's own */
+		SSL_CTX_set_ex_data(server, i, NULL);
 	tls_pair_start(&p, client, server);
 	ck_assert_int_eq(tls_pair_shake(&p), 0);
 	ck_assert_int_eq(tls_pair_take(&p, SERVER), is_v12(_i) ? 0 : -1);
