@@ -43,6 +43,7 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 #define HANDOVER_MAX 32           /* items of a HANDOVER, and so its descriptors */
 #define IDS_MAX      64           /* connection ids in one report */
 #define TBS_MAX      (128 * 1024) /* bytes to be signed: a TLS 1.2 client's transcript */
+#define TICKET_KEYS  3            /* enum msg_ticket_keys */
 #define SIG_MAX      1024         /* bytes of a signature: RSA with 8192 bits */
 
 /* clang-format off */
@@ -67,14 +68,16 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 	X(17, KEY,         ROLE_KEEPER, ROLE_SIGNER, struct msg_key,         struct msg_none,       0,           FDS_NONE) \
 	X(18, SIGN,        ROLE_SIGNER, ROLE_KEEPER, struct msg_sign,        struct msg_byte,       TBS_MAX, FDS_NONE) \
 	X(19, SIGNED,      ROLE_KEEPER, ROLE_SIGNER, struct msg_signed,      struct msg_byte,       SIG_MAX, FDS_NONE) \
-	X(20, GRANT,       ROLE_MASTER, ROLE_KEEPER, struct msg_grant,       struct msg_none,       0,           FDS_NONE)
+	X(20, GRANT,       ROLE_MASTER, ROLE_KEEPER, struct msg_grant,       struct msg_none,       0,           FDS_NONE) \
+	X(21, ASK_TICKETS, ROLE_WORKER, ROLE_KEEPER, struct msg_ask_tickets, struct msg_none,       0,           FDS_NONE) \
+	X(22, TICKETS,     ROLE_KEEPER, ROLE_WORKER, struct msg_tickets,     struct msg_ticket_key, TICKET_KEYS, FDS_NONE)
 /* clang-format on */
 
 enum msg_type {
 #define X(no, name, from, to, fixed, items, most, fds) MSG_##name = no,
 	MESSAGES(X)
 #undef X
-	    MSG_COUNT = 21 /* one more than the highest number */
+	    MSG_COUNT = 23 /* one more than the highest number */
 };
 
 /* What stands before every fixed part. */
@@ -210,6 +213,33 @@ enum msg_refusal {
 	REFUSED_FAILED,
 	REFUSED_BUDGET, /* more signatures than connections */
 };
+
+/*
+ * The keys of session tickets, which change with the clock, so that hosts with the same seed
+ * change them at once.  A ticket is made with the key of now and read with any of the three: it
+ * is good for one period at least, and hosts' clocks may differ.
+ */
+#define TICKET_PERIOD (6 * 3600) /* seconds */
+
+enum msg_ticket_keys { TICKET_BEFORE, TICKET_NOW, TICKET_NEXT };
+
+struct msg_ask_tickets {
+	uint32_t serial;
+	uint32_t zero;
+};
+
+/* All three keys follow, or none: there are no tickets. */
+struct msg_tickets {
+	uint32_t serial;
+	uint32_t left; /* seconds to the next period */
+};
+
+struct msg_ticket_key {
+	uint8_t name[16]; /* as it stands in the ticket, RFC 5077 section 4 */
+	uint8_t cipher[32];
+	uint8_t mac[32];
+};
+static_assert(sizeof(struct msg_ticket_key) == 80, "derived as one string of bytes");
 
 /*
  * The checker's pipe to the master: records of one size, written whole (below PIPE_BUF).

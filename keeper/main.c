@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * mailreeve-keeper: the process that holds the private keys.  Reads them out of its bundle, then
- * signs handshakes for the workers and the checker, by message, until nobody is left to ask.
+ * mailreeve-keeper: the process that holds the private keys and the seed of the ticket keys.
+ * Reads them out of its bundle, then signs handshakes for the workers and the checker, by
+ * message, until nobody is left to ask.
  * It has no network, no file and no configuration, and no other process ever maps a key.
  */
 #include "../common/bundle.h"
@@ -11,6 +12,7 @@
 #include "keys.h"
 #include "sandbox.h"
 #include "serve.h"
+#include "tickets.h"
 
 #include <openssl/crypto.h>
 
@@ -19,9 +21,20 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Read every key; what is wrong with any of them goes to the master, then we end. */
+static int
+read_piece(
+    const struct piece *p, struct keys *keys, struct tickets *tickets, struct msg_failed *why)
+{
+	if (p->kind == PIECE_KEY)
+		return keys_add(keys, p, why->text, sizeof why->text);
+	if (p->kind == PIECE_SEED && tickets->seed == NULL)
+		return tickets_open(tickets, p, why->text, sizeof why->text);
+	return 0;
+}
+
+/* Read every secret; what is wrong with any of them goes to the master, then we end. */
 static void
-read_keys(const struct child *c, struct keys *keys)
+read_bundle(const struct child *c, struct keys *keys, struct tickets *tickets)
 {
 	struct bundle *b = bundle_open(FD_BUNDLE);
 	if (b == NULL)
@@ -34,9 +47,8 @@ read_keys(const struct child *c, struct keys *keys)
 		    "keeper: private keys cannot be locked in memory (RLIMIT_MEMLOCK); "
 		    "they may reach swap");
 	for (size_t i = 0; i < bundle_count(b); i++) {
-		const struct piece *p = bundle_piece(b, i);
 		struct msg_failed why = { 0 };
-		if (p->kind != PIECE_KEY || keys_add(keys, p, why.text, sizeof why.text) == 0)
+		if (read_piece(bundle_piece(b, i), keys, tickets, &why) == 0)
 			continue;
 		chan_tell(&c->chan, MSG_FAILED, &why);
 		wrong++;
@@ -52,6 +64,7 @@ main(int argc, char **argv)
 {
 	struct child c;
 	struct keys keys = { 0 };
+	struct tickets tickets = { 0 };
 	struct serve serve;
 
 	child_start(argc, argv, ROLE_KEEPER, &c);
@@ -59,9 +72,9 @@ main(int argc, char **argv)
 	/* No file is read: neither openssl.cnf nor a provider's module. */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		child_failed(&c, "keeper: libcrypto does not start");
-	read_keys(&c, &keys);
+	read_bundle(&c, &keys, &tickets);
 	struct loop *loop = loop_new();
-	if (loop == NULL || serve_start(&serve, loop, &c.chan, &keys) == -1)
+	if (loop == NULL || serve_start(&serve, loop, &c.chan, &keys, &tickets) == -1)
 		child_failed(&c, "keeper: no event loop: %s", strerror(errno));
 	keeper_sandbox(&c);
 	child_ready(&c);
@@ -71,5 +84,6 @@ main(int argc, char **argv)
 	serve_stop(&serve);
 	loop_free(&loop);
 	keys_free(&keys);
+	tickets_close(&tickets);
 	return 0;
 }

@@ -11,10 +11,13 @@
 #include "policy.h"
 #include "sign.h"
 
+#include <openssl/crypto.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -135,6 +138,38 @@ answer_key(struct signer *g, const struct msg *m)
 	return chan_tell(&g->chan, MSG_KEY, &answer);
 }
 
+static int
+answer_tickets(struct signer *g, const struct msg *m)
+{
+	const struct msg_ask_tickets *q = m->fixed;
+	struct msg_tickets answer = { .serial = q->serial };
+	struct msg_ticket_key keys[TICKET_KEYS];
+	struct timespec now;
+	int count = 0;
+	if (clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec > TICKET_PERIOD &&
+	    tickets_keys(g->serve->tickets, (uint64_t)now.tv_sec, keys, &answer.left) == 0)
+		count = TICKET_KEYS;
+	int r = chan_send(&g->chan, MSG_TICKETS, &answer, keys, (uint32_t)count, NULL, 0);
+	OPENSSL_cleanse(keys, sizeof keys);
+	return r;
+}
+
+/* As answer_sign. */
+static int
+answer(struct signer *g, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_SIGN:
+		return answer_sign(g, m);
+	case MSG_ASK_KEY:
+		return answer_key(g, m);
+	case MSG_ASK_TICKETS:
+		return answer_tickets(g, m);
+	default:
+		return 0; /* chan_recv lets no other message from a signer pass */
+	}
+}
+
 static void
 on_signer(struct watch *w, uint32_t events)
 {
@@ -155,8 +190,7 @@ on_signer(struct watch *w, uint32_t events)
 	case CHAN_MSG:
 		break;
 	}
-	int sent = m.type == MSG_SIGN ? answer_sign(g, &m) : answer_key(g, &m);
-	if (sent == -1) {
+	if (answer(g, &m) == -1) {
 		if (errno != EPIPE && errno != ECONNRESET)
 			log_say(LOG_WARNING, "keeper: %s %u does not read its answers: %s", who(g),
 			    g->slot, strerror(errno));
@@ -260,9 +294,10 @@ on_master(struct watch *w, uint32_t events)
 }
 
 int
-serve_start(struct serve *s, struct loop *loop, const struct chan *master, struct keys *keys)
+serve_start(struct serve *s, struct loop *loop, const struct chan *master, const struct keys *keys,
+    const struct tickets *tickets)
 {
-	*s = (struct serve){ .loop = loop, .keys = keys, .master = *master };
+	*s = (struct serve){ .loop = loop, .keys = keys, .tickets = tickets, .master = *master };
 	s->watch = (struct watch){ .fn = on_master, .fd = master->fd };
 	return watch_set(loop, &s->watch, EPOLLIN);
 }

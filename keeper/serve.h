@@ -9,6 +9,7 @@
 #include "../common/chan.h"
 #include "../common/loop.h"
 #include "keys.h"
+#include "tickets.h"
 
 /* One process that asks for signatures. */
 struct signer {
@@ -24,14 +25,16 @@ struct signer {
 
 struct serve {
 	struct loop *loop;
-	struct keys *keys;
+	const struct keys *keys;
+	const struct tickets *tickets;
 	struct watch watch;
 	struct chan master;
 	struct signer *signers;
 };
 
 /* Serve the master's channel and, as they come, those of the signers.  0, or -1 with errno. */
-int serve_start(struct serve *s, struct loop *loop, const struct chan *master, struct keys *keys);
+int serve_start(struct serve *s, struct loop *loop, const struct chan *master,
+    const struct keys *keys, const struct tickets *tickets);
 
 /* Whether anybody is left to serve: the master, or after its death a signer. */
 int serve_wanted(const struct serve *s);

@@ -70,6 +70,8 @@ serial_of(const struct msg *m)
 {
 	if (m->type == MSG_KEY)
 		return ((const struct msg_key *)m->fixed)->serial;
+	if (m->type == MSG_TICKETS)
+		return ((const struct msg_tickets *)m->fixed)->serial;
 	return ((const struct msg_signed *)m->fixed)->serial;
 }
 
@@ -162,4 +164,23 @@ ask_sign(const uint8_t id[MSG_KEY_ID], uint32_t scheme, uint32_t purpose, const 
 	memcpy(sig_r, m.items, m.count);
 	*len_r = m.count;
 	return 0;
+}
+
+int
+ask_tickets(struct msg_ticket_key keys_r[TICKET_KEYS], uint32_t *left_r)
+{
+	int64_t deadline;
+	struct msg m;
+	if (begin(&deadline) == -1)
+		return -1;
+	struct msg_ask_tickets q = { .serial = serial };
+	if (put(MSG_ASK_TICKETS, &q, NULL, 0, deadline) == -1 ||
+	    get(MSG_TICKETS, &m, deadline) == -1)
+		return -1;
+	if (m.count != TICKET_KEYS)
+		return 0;
+	*left_r = ((const struct msg_tickets *)m.fixed)->left;
+	memcpy(keys_r, m.items, TICKET_KEYS * sizeof *keys_r);
+	explicit_bzero(buf, sizeof buf);
+	return 1;
 }

@@ -27,4 +27,10 @@ int ask_key(uint32_t n, struct msg_key *key_r);
 int ask_sign(const uint8_t id[MSG_KEY_ID], uint32_t scheme, uint32_t purpose, const void *tbs,
     size_t size, uint8_t *sig_r, size_t max, size_t *len_r);
 
+/*
+ * The ticket keys of this time, and how many seconds until they change.  Returns 1, 0 when there
+ * are no tickets, or -1 with errno.
+ */
+int ask_tickets(struct msg_ticket_key keys_r[TICKET_KEYS], uint32_t *left_r);
+
 #endif

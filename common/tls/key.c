@@ -45,6 +45,12 @@ tls_key_ask(uint32_t n, struct msg_key *key_r)
 	return ask_key(n, key_r);
 }
 
+int
+tls_key_tickets(struct msg_ticket_key keys_r[TICKET_KEYS], uint32_t *left_r)
+{
+	return ask_tickets(keys_r, left_r);
+}
+
 void
 tls_key_kind(EVP_PKEY *key, char *buf_r, size_t size)
 {

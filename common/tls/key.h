@@ -35,6 +35,12 @@ int tls_key_id(X509 *cert, uint8_t id_r[MSG_KEY_ID]);
  */
 int tls_key_ask(uint32_t n, struct msg_key *key_r);
 
+/*
+ * The ticket keys of this time, and how many seconds until they change.  Blocks as above.
+ * Returns 1, 0 when there are no tickets, or -1 with errno.
+ */
+int tls_key_tickets(struct msg_ticket_key keys_r[TICKET_KEYS], uint32_t *left_r);
+
 /* "EC P-256", "RSA 2048", "Ed25519", "EC P-384": how messages name a kind of key. */
 void tls_key_kind(EVP_PKEY *key, char *buf_r, size_t size);
 

@@ -49,7 +49,15 @@ fork_keeper(EVP_PKEY *const *keys, int count, struct chan *ours_r)
 	struct loop *loop = loop_new();
 	struct serve s;
 	const struct msg_signer worker = { .role = ROLE_WORKER, .connections = 1000 };
-	if (serve_start(&s, loop, &master_end, &k) == -1 || serve_add(&s, &worker, theirs.fd) == -1)
+	struct tickets tickets = { 0 };
+	const struct piece seed = {
+		.kind = PIECE_SEED, .name = "seed", .data = FORK_KEEPER_SEED, .size = 32
+	};
+	char err[100];
+	if (tickets_open(&tickets, &seed, err, sizeof err) == -1)
+		_exit(4);
+	if (serve_start(&s, loop, &master_end, &k, &tickets) == -1 ||
+	    serve_add(&s, &worker, theirs.fd) == -1)
 		_exit(3);
 	while (serve_wanted(&s))
 		loop_once(loop, -1);

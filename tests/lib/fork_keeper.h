@@ -9,6 +9,9 @@
 #include <openssl/evp.h>
 #include <sys/types.h>
 
+/* Its ticket seed. */
+#define FORK_KEEPER_SEED "0123456789abcdef0123456789abcdef"
+
 /*
  * Start a keeper with these keys, numbered from 0, each for servers and clients.  *ours_r becomes
  * a worker's channel to it.  It ends when that is closed; fork_keeper_end waits for that.

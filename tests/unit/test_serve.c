@@ -17,6 +17,7 @@
 
 static EVP_PKEY *pkey;
 static struct keys keys;
+static struct tickets tickets;
 static struct loop *loop;
 static struct serve serve;
 static struct chan master;
@@ -87,7 +88,7 @@ setup(void)
 	log_open(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_ERR, 0, 0);
 	loop = loop_new();
 	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_KEEPER, &master, &end), 0);
-	ck_assert_int_eq(serve_start(&serve, loop, &end, &keys), 0);
+	ck_assert_int_eq(serve_start(&serve, loop, &end, &keys, &tickets), 0);
 }
 
 static void

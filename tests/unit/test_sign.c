@@ -120,6 +120,7 @@ static const struct {
 	{ "1.2 unknown group",      SIGN_TLS12_SERVER, PARAMS, "", { 3, 0, 22, 65, 4, 65 }, 0, 0 },
 	{ "1.2 group beyond 255",   SIGN_TLS12_SERVER, PARAMS, "", { 3, 1, 29, 32, 0, 32 }, 0, 0 },
 	{ "1.2 length of another",  SIGN_TLS12_SERVER, PARAMS, "", { 3, 0, 29, 65, 4, 65 }, 0, 0 },
+	{ "1.2 length that is not", SIGN_TLS12_SERVER, PARAMS, "", { 3, 0, 29, 33, 0, 32 }, 0, 0 },
 	{ "1.2 compressed point",   SIGN_TLS12_SERVER, PARAMS, "", { 3, 0, 23, 65, 2, 65 }, 0, 0 },
 	{ "1.2 point too short",    SIGN_TLS12_SERVER, PARAMS, "", { 3, 0, 29, 32, 0, 32 }, 1, 0 },
 	{ "1.2 more behind it",     SIGN_TLS12_SERVER, PARAMS, "", { 3, 0, 29, 32, 0, 32 }, -1, 0 },
