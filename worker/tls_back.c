@@ -27,6 +27,22 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/* OpenSSL does not say so when a session of TLS 1.2 was resumed and has got a new ticket. */
+static void
+on_info(const SSL *ssl, int where, int value)
+{
+	SSL_SESSION **place = SSL_get_ex_data(ssl, slot);
+	(void)value;
+	if (where != SSL_CB_HANDSHAKE_DONE || place == NULL || SSL_version(ssl) != TLS1_2_VERSION ||
+	    !SSL_session_reused(ssl) || SSL_get_session(ssl) == *place)
+		return;
+	SSL_SESSION *session = SSL_get_session(ssl);
+	if (SSL_SESSION_is_resumable(session) && SSL_SESSION_up_ref(session) == 1) {
+		SSL_SESSION_free(*place);
+		*place = session;
+	}
+}
+
 int
 tls_back_open(struct tls_back *back, const struct conf_backend *conf, const struct bundle *b,
     char *err_r, size_t err_size)
@@ -39,6 +55,7 @@ tls_back_open(struct tls_back *back, const struct conf_backend *conf, const stru
 	SSL_CTX_set_session_cache_mode(
 	    back->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(back->ctx, on_session);
+	SSL_CTX_set_info_callback(back->ctx, on_info);
 	record_ctx_hooks(back->ctx);
 	return 0;
 }

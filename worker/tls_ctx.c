@@ -12,9 +12,11 @@
 #include "tls_back.h"
 #include "tls_front.h"
 #include "tls_policy.h"
+#include "tls_ticket.h"
 
 #include <openssl/err.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ struct tls_ctx {
 	struct tls_front *fronts; /* by index of the configuration */
 	struct tls_back *backs;
 	SSL_SESSION **sessions; /* by server */
+	struct tls_tickets tickets;
 };
 
 /* The words that go back to the administrator: one line a problem. */
@@ -184,7 +187,8 @@ front_ctx(const void *arg)
 	SSL_CTX *ctx = tls_policy_ctx(t, why, sizeof why);
 	if (ctx == NULL)
 		return NULL;
-	if (tls_hello_watch(ctx, f) == -1) {
+	if (tls_hello_watch(ctx, f) == -1 ||
+	    (f->tickets != NULL && tls_tickets_use(ctx, f->tickets) == -1)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -217,6 +221,22 @@ front_open(struct tls_front *f, const struct conf *conf, uint32_t number, const 
 		complain(e, where, "%s", why);
 }
 
+/* Whether there are ticket keys; they are asked for only where some frontend wants them. */
+static int
+open_tickets(struct tls_ctx *t, struct errors *e)
+{
+	size_t i = 0;
+	while (i < t->conf->frontend_count &&
+	    !(ends_tls(&t->conf->frontends[i]) && t->conf->frontends[i].tls.tickets))
+		i++;
+	if (i == t->conf->frontend_count)
+		return 0;
+	int r = tls_tickets_open(&t->tickets);
+	if (r == -1)
+		complain(e, "tickets", "the keeper does not give the keys: %s", strerror(errno));
+	return r == 1;
+}
+
 struct tls_ctx *
 tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t err_size)
 {
@@ -234,7 +254,15 @@ tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 		tls_ctx_free(&t);
 		return NULL;
 	}
+	int tickets = open_tickets(t, &e);
 	for (uint32_t i = 0; i < conf->frontend_count; i++) {
+		/*
+		 * Whoever had a ticket key could make himself a session with any client certificate:
+		 * where clients are asked for one, there are no tickets.
+		 */
+		if (tickets && conf->frontends[i].tls.tickets &&
+		    conf->frontends[i].tls.verify == VERIFY_NONE)
+			t->fronts[i].tickets = &t->tickets;
 		t->fronts[i].conf = &conf->frontends[i];
 		if (ends_tls(&conf->frontends[i]))
 			front_open(&t->fronts[i], conf, i, b, &e);
@@ -268,6 +296,7 @@ tls_ctx_free(struct tls_ctx **tp)
 		tls_back_close(&t->backs[i]);
 	for (size_t i = 0; t->sessions != NULL && i < t->conf->server_count; i++)
 		SSL_SESSION_free(t->sessions[i]);
+	tls_tickets_close(&t->tickets);
 	free(t->fronts);
 	free(t->backs);
 	free(t->sessions);

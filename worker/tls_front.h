@@ -13,6 +13,8 @@
 #include <openssl/ssl.h>
 #include <stdint.h>
 
+struct tls_tickets;
+
 struct tls_front {
 	const struct conf_frontend *conf;
 	struct tls_certs certs;
@@ -21,6 +23,7 @@ struct tls_front {
 	uint8_t context[32]; /* what a session is bound to (SSL_CTX_set_session_id_context) */
 	unsigned char *alpn; /* ids accepted, as ALPN writes a list; NULL: ALPN is ignored */
 	unsigned int alpn_size;
+	struct tls_tickets *tickets; /* NULL: none are issued, none are taken */
 };
 
 /* What a client said first; lives as long as its SSL object. */

@@ -135,14 +135,10 @@ tls_policy_ctx(const struct conf_front_tls *t, char *err_r, size_t err_size)
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
 	/* Sessions live in tickets alone: a cache here would be memory that clients can fill. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_num_tickets(ctx, 1);
+	/* Nor a ticket, unless tls_tickets_use allows it. */
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_max_early_data(ctx, 0);
 	SSL_CTX_set_verify_depth(ctx, 8);
-	/* A session that was made with a certificate must not be had without one (RFC 8446
-	 * section 4.6.1 leaves that to us): where clients are asked for one, none is kept. */
-	if (!t->tickets || t->verify != VERIFY_NONE) {
-		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-		SSL_CTX_set_num_tickets(ctx, 0);
-	}
 	return ctx;
 }

@@ -14,6 +14,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
@@ -385,6 +386,11 @@ START_TEST(who_a_client_is)
 			ck_assert_int_eq(facts.cert_sent, asked);
 			ck_assert_int_eq(facts.cert_now, asked);
 			ck_assert_int_eq(facts.verify == X509_V_OK, asked);
+			/* Whatever lets a bad one through one day: its name stays here. */
+			SSL_set_verify_result(server, X509_V_ERR_CERT_REVOKED);
+			tls_client_facts(server, &facts);
+			ck_assert_str_eq(facts.cn, "");
+			ck_assert_int_ne(facts.verify, X509_V_OK);
 		} else {
 			ck_assert_int_eq(tls_client_why(server, why, sizeof why), 1);
 			ck_assert_msg(clients[_i].why != NULL &&
@@ -613,6 +619,29 @@ START_TEST(a_short_buffer_for_the_errors)
 }
 END_TEST
 
+/* A server that gives a new ticket each time. */
+static int
+renew(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+    int making)
+{
+	static const unsigned char key[32] = { 1 };
+	unsigned char mac_key[32] = { 2 };
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, mac_key, sizeof mac_key),
+		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_END,
+	};
+	(void)ssl;
+	if (making) {
+		memset(name, 7, 16);
+		memset(iv, 9, 16);
+	}
+	EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key, iv, making);
+	EVP_MAC_CTX_set_params(mac, params);
+	return making ? 1 : 2;
+}
+
 START_TEST(servers)
 {
 	struct fixture f = fixture("", 1);
@@ -622,9 +651,11 @@ START_TEST(servers)
 	ck_assert_int_eq(SSL_CTX_use_certificate(sctx, x), 1);
 	ck_assert_int_eq(SSL_CTX_use_PrivateKey(sctx, client_key), 1);
 	SSL_CTX_set_session_id_context(sctx, (const unsigned char *)"x", 1);
+	if (_i)
+		SSL_CTX_set_tlsext_ticket_key_evp_cb(sctx, renew);
 	for (int v = 0; v < 2; v++) {
 		SSL_CTX_set_max_proto_version(sctx, versions[v]);
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < 4; i++) {
 			SSL *ssl = tls_server_new(f.tls, 0), *server = SSL_new(sctx);
 			SSL_set_accept_state(server);
 			shake_join(ssl, server);
@@ -677,7 +708,7 @@ main(void)
 	tcase_add_test(t, no_renegotiation);
 	tcase_add_loop_test(t, what_does_not_start, 0, sizeof wrong / sizeof wrong[0]);
 	tcase_add_test(t, a_short_buffer_for_the_errors);
-	tcase_add_test(t, servers);
+	tcase_add_loop_test(t, servers, 0, 2);
 	tcase_set_timeout(t, 30);
 	suite_add_tcase(suite, t);
 	SRunner *runner = srunner_create(suite);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Session tickets towards clients.  Nobody outside tls_*.c includes this.
+ */
+#ifndef TLS_TICKET_H
+#define TLS_TICKET_H
+
+#include "../common/msg.h"
+
+#include <openssl/ssl.h>
+
+/* The keys of now, of all frontends. */
+struct tls_tickets {
+	struct msg_ticket_key keys[TICKET_KEYS];
+	uint64_t until; /* CLOCK_MONOTONIC, seconds: ask the keeper again */
+};
+
+/* Get the first keys.  1, 0 when there are no tickets, -1 with errno. */
+int tls_tickets_open(struct tls_tickets *t);
+
+/* Issue and take tickets in ctx, one of a frontend without client certificates.  0 or -1. */
+int tls_tickets_use(SSL_CTX *ctx, struct tls_tickets *t);
+
+void tls_tickets_close(struct tls_tickets *t);
+
+#endif
