@@ -343,7 +343,7 @@ add_keys(struct bundler *b)
 }
 
 static void
-add_seed(struct bundler *b)
+add_seed(struct bundler *b, const uint8_t *own)
 {
 	struct piece piece = {
 		.kind = PIECE_SEED, .name = b->conf->ticket_seed, .key_name = "", .data = b->buf
@@ -352,8 +352,13 @@ add_seed(struct bundler *b)
 	struct stat st;
 	ssize_t n;
 
-	if (!b->conf->ticket_seed)
+	if (!b->conf->ticket_seed) {
+		piece.name = "the master's seed";
+		piece.data = own;
+		piece.size = 32;
+		add(b, HELPER_KEEPER, &piece);
 		return;
+	}
 	n = file_read(b->conf->ticket_seed, b->buf, SEED_MOST, &st, why);
 	if (n >= 0 && n < 32) {
 		snprintf(why, sizeof(why), "%s: a ticket seed has at least 32 bytes",
@@ -370,7 +375,7 @@ add_seed(struct bundler *b)
 }
 
 static void
-fill(struct bundler *b, const char *text)
+fill(struct bundler *b, const char *text, const uint8_t *ticket_seed)
 {
 	struct piece conf = { .kind = PIECE_CONF,
 		.name = b->conf_path,
@@ -390,7 +395,7 @@ fill(struct bundler *b, const char *text)
 	add_text(b, PIECE_HOSTS, "/etc/hosts");
 	add_text(b, PIECE_RESOLV, "/etc/resolv.conf");
 	add_keys(b);
-	add_seed(b);
+	add_seed(b, ticket_seed);
 }
 
 static char *
@@ -418,8 +423,8 @@ seal(struct bundler *b, int *bundles_r)
 }
 
 int
-bundles_make(const struct conf *conf, const char *conf_path, const char *text, struct problems *p,
-    int *bundles_r)
+bundles_make(const struct conf *conf, const char *conf_path, const char *text,
+    const uint8_t ticket_seed[32], struct problems *p, int *bundles_r)
 {
 	static const char *const names[HELPER_COUNT] = { "worker", "checker", "keeper" };
 	struct bundler b = {
@@ -436,7 +441,7 @@ bundles_make(const struct conf *conf, const char *conf_path, const char *text, s
 		made = made && b.writers[who];
 	}
 	if (made) {
-		fill(&b, text);
+		fill(&b, text, ticket_seed);
 		result = seal(&b, bundles_r);
 	} else {
 		problems_add(p, 1, conf_path, 0, "no memory for a bundle: %s", strerror(errno));

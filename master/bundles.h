@@ -5,7 +5,7 @@
  *
  *   worker   configuration; frontends' certificates, client CAs and CRLs; what backends' TLS needs
  *   checker  configuration; what checks' TLS needs; /etc/hosts and /etc/resolv.conf
- *   keeper   private keys and what each may sign
+ *   keeper   private keys and what each may sign; the seed of the ticket keys
  */
 #ifndef BUNDLES_H
 #define BUNDLES_H
@@ -15,10 +15,11 @@
 /*
  * Read every file that conf names and make the three bundles of it, bundles_r[enum helper]: sealed
  * memory, the caller's.  conf_path names the configuration in messages, text is its canonical
- * form.  Every problem goes to *p.  Returns 0, or -1 and no bundle.
+ * form.  ticket_seed serves where no file has one.  Every problem goes to *p.  Returns 0, or -1 and
+ * no bundle.
  */
 int bundles_make(const struct conf *conf, const char *conf_path, const char *text,
-    struct problems *p, int *bundles_r);
+    const uint8_t ticket_seed[32], struct problems *p, int *bundles_r);
 
 /* Whether these three are the same as those, byte for byte. */
 int bundles_same(const int *a, const int *b);

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -204,6 +205,8 @@ init(struct master *m)
 	m->started_real = real_ms();
 	/* Ids go on growing over restarts, and a double holds them exactly. */
 	m->next_id = m->started_real / 1000 << 20;
+	if (getrandom(m->ticket_seed, sizeof(m->ticket_seed), 0) != sizeof(m->ticket_seed))
+		fatal("no random bytes: %s", strerror(errno));
 	m->drop = geteuid() == 0;
 	m->tick.fn = on_tick;
 	timer_set(m->loop, &m->tick, TICK);

@@ -104,7 +104,7 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
 	ids_find(conf, m->drop, m->conf_path, p, ids);
 	if (!m->testing)
 		listeners_prepare(m, conf, p);
-	(void)bundles_make(conf, m->conf_path, text, p, bundles);
+	(void)bundles_make(conf, m->conf_path, text, m->ticket_seed, p, bundles);
 }
 
 static void
