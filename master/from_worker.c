@@ -22,6 +22,8 @@ on_taken(struct proc *p, const struct msg *m)
 	const struct msg_taken *taken = m->fixed;
 	struct worker *w = worker_of(p);
 
+	if (p->gen->orphaned)
+		return NULL;
 	if (taken->upto < w->taken || taken->upto > w->handed)
 		return "took connections that it was not given";
 	w->taken = taken->upto;
@@ -38,6 +40,16 @@ own_conn(struct proc *p, uint64_t id)
 	return c && c->worker == worker_of(p) ? c : NULL;
 }
 
+/*
+ * A connection that the worker names and that is not among its own: a lie, but where the master
+ * that knew them has died.
+ */
+static const char *
+not_own(const struct proc *p, const char *reason)
+{
+	return p->gen->orphaned ? NULL : reason;
+}
+
 static const char *
 on_touched(struct proc *p, const struct msg *m)
 {
@@ -47,7 +59,7 @@ on_touched(struct proc *p, const struct msg *m)
 		struct conn *c = own_conn(p, ids[i].id);
 
 		if (!c)
-			return "touched a connection that it does not have";
+			return not_own(p, "touched a connection that it does not have");
 		if (c->touched)
 			return "touched a connection twice";
 		c->touched = 1;
@@ -65,7 +77,8 @@ on_shaken(struct proc *p, const struct msg *m)
 		struct conn *c = own_conn(p, ids[i].id);
 
 		if (!c)
-			return "finished the handshake of a connection that it does not have";
+			return not_own(
+			    p, "finished the handshake of a connection that it does not have");
 		if (c->shaken)
 			return "finished a handshake twice";
 		c->shaken = 1;
@@ -82,7 +95,7 @@ on_closed(struct proc *p, const struct msg *m)
 		struct conn *c = own_conn(p, ids[i].id);
 
 		if (!c)
-			return "closed a connection that it does not have";
+			return not_own(p, "closed a connection that it does not have");
 		conns_free(&p->m->conns, c);
 		worker_of(p)->finished++;
 	}

@@ -18,6 +18,7 @@
 #include "sandbox.h"
 #include "servers.h"
 #include "spawn.h"
+#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -189,6 +190,8 @@ generation_free(struct generation **gp)
 	struct generation *g = *gp, *old;
 
 	timer_stop(&g->deadline);
+	if (g->state == GEN_OLD)
+		store_forget_generation(g);
 	/* Nobody may go on to know its servers. */
 	TAILQ_FOREACH(old, &g->m->generations, link)
 	for (uint32_t i = 0; old->state == GEN_OLD && i < old->conf->slot_count; i++)
@@ -257,6 +260,9 @@ commit(struct generation *g)
 	m->current = g;
 	m->building = NULL;
 	g->state = GEN_CURRENT;
+	store_generation(g);
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		store_worker(&g->workers[i]);
 	if (m->serves_since == 0)
 		m->serves_since = loop_now(m->loop);
 	if (old)
@@ -351,7 +357,9 @@ progress_old(struct generation *g)
 	struct master *m = g->m;
 
 	if (has_workers(g)) {
-		start(&g->keeper);
+		/* The keeper of a crashed master's workers lives as long as they do. */
+		if (!g->orphaned)
+			start(&g->keeper);
 		return;
 	}
 	proc_end(&g->keeper);
@@ -396,6 +404,8 @@ generation_child_serves(struct generation *g, struct proc *p)
 	master_sandbox_child(m, p->role, p->layers);
 	if (p->role == ROLE_KEEPER)
 		procs_give_keeper(g);
+	if (p->role == ROLE_WORKER && g->state == GEN_CURRENT)
+		store_worker(CONTAINER(p, struct worker, p));
 	generation_progress(g);
 	accept_resume(m);
 }

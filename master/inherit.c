@@ -8,6 +8,7 @@
 
 #include "../common/log.h"
 #include "accept.h"
+#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,8 +58,9 @@ address(int fd, struct addr *a_r)
 	return 0;
 }
 
+/* is_ours: an earlier master has put it into the store; else a socket unit listens. */
 static void
-take(struct master *m, int fd)
+take(struct master *m, int fd, int is_ours)
 {
 	struct addr a;
 	struct listener *l;
@@ -75,7 +77,7 @@ take(struct master *m, int fd)
 	l->m = m;
 	l->addr = a;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
-	l->given = 1;
+	l->given = !is_ours;
 	TAILQ_INSERT_TAIL(&m->given, l, link);
 	log_say(LOG_DEBUG, "%s comes from the service manager", addr_text(&a, text));
 }
@@ -84,10 +86,14 @@ void
 inherit_listeners(struct master *m)
 {
 	long count = number("LISTEN_FDS"), pid = number("LISTEN_PID");
+	const char *name = getenv("LISTEN_FDNAMES");
 
 	if (pid == (long)getpid() && count > 0 && count < INT_MAX - FIRST_FD)
-		for (int fd = FIRST_FD; fd < FIRST_FD + (int)count; fd++)
-			take(m, fd);
+		for (int fd = FIRST_FD; fd < FIRST_FD + (int)count; fd++) {
+			take(m, fd, name && strncmp(name, "l-", 2) == 0);
+			name = name ? strchr(name, ':') : NULL;
+			name = name ? name + 1 : NULL;
+		}
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");
@@ -104,4 +110,33 @@ inherit_find(struct master *m, const struct addr *a)
 	if (l)
 		TAILQ_REMOVE(&m->given, l, link);
 	return l;
+}
+
+/* Whether another descriptor for this address is the one that we use. */
+static int
+in_use(struct master *m, const struct addr *a)
+{
+	const struct listener *l;
+
+	TAILQ_FOREACH(l, &m->listeners, link)
+	if (addr_equal(&l->addr, a) && l->addr.wildcard == a->wildcard)
+		return 1;
+	return 0;
+}
+
+void
+inherit_drop(struct master *m)
+{
+	struct listener *l, *next;
+
+	for (l = TAILQ_FIRST(&m->given); l; l = next) {
+		next = TAILQ_NEXT(l, link);
+		if (l->given)
+			continue;
+		TAILQ_REMOVE(&m->given, l, link);
+		if (!in_use(m, &l->addr))
+			store_forget_listener(m, l);
+		close(l->watch.fd);
+		free(l);
+	}
 }

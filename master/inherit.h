@@ -17,4 +17,7 @@ void inherit_listeners(struct master *m);
  */
 struct listener *inherit_find(struct master *m, const struct addr *a);
 
+/* Close those that an earlier master had stored and that nobody uses any more. */
+void inherit_drop(struct master *m);
+
 #endif

@@ -6,6 +6,7 @@
 #include "accept.h"
 #include "holder.h"
 #include "inherit.h"
+#include "store.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -177,6 +178,8 @@ close_listener(struct master *m, struct listener *l)
 		TAILQ_INSERT_TAIL(&m->given, l, link);
 		return;
 	}
+	if (l->is_kept)
+		store_forget_listener(m, l);
 	close(l->watch.fd);
 	free(l);
 }
@@ -219,9 +222,12 @@ listeners_commit(struct master *m, const struct conf *conf)
 		if (!l)
 			continue;
 		l->index = (uint32_t)i;
+		if (l->is_new && !l->given)
+			store_listener(m, l);
 		l->is_new = 0;
 		l->is_kept = 1;
 	}
+	inherit_drop(m);
 }
 
 void

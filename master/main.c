@@ -20,6 +20,7 @@
 #include "saved.h"
 #include "servers.h"
 #include "spawn.h"
+#include "store.h"
 #include "upgrade.h"
 
 #include <errno.h>
@@ -267,12 +268,13 @@ main(int argc, char **argv)
 	log_open(m.log_fd, LOG_INFO, 0, !m.journal);
 	saved = saved_take();
 	init(&m);
+	notify_open(&m);
+	store_take(&m);
+	inherit_listeners(&m);
 	if (saved == -1 && !m.testing)
 		reload_open_ports(&m);
 	master_sandbox(&m);
 	signals_open(&m);
-	notify_open(&m);
-	inherit_listeners(&m);
 	helpers_open(&m);
 	warn_not_root(&m);
 	take_over(&m, saved);

@@ -12,6 +12,7 @@
 #include "from_child.h"
 #include "generation.h"
 #include "spawn.h"
+#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,8 +192,10 @@ on_death(struct watch *w, uint32_t events)
 		log_say(
 		    LOG_ERR, "%s %u (pid %d) %s", role_name(p->role), p->slot, (int)p->pid, how);
 	close_proc(p);
-	if (p->role == ROLE_WORKER)
+	if (p->role == ROLE_WORKER) {
+		store_forget_worker(CONTAINER(p, struct worker, p));
 		worker_lost(CONTAINER(p, struct worker, p));
+	}
 	generation_child_died(p->gen, p);
 }
 

@@ -45,8 +45,9 @@ struct reader {
 	const char *why;
 };
 
+/* Into a list: those that we use, or those that the service manager gave and nobody uses. */
 static int
-read_listener(struct reader *r, const char *line)
+read_into(struct reader *r, const char *line, struct listener_list *list, int is_kept)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
@@ -60,15 +61,26 @@ read_listener(struct reader *r, const char *line)
 	}
 	l->m = r->m;
 	l->watch.fn = accept_event;
-	l->is_kept = 1;
-	TAILQ_INSERT_TAIL(&r->m->listeners, l, link);
+	l->is_kept = is_kept;
+	TAILQ_INSERT_TAIL(list, l, link);
 	saved_keep(saved_listener_members, l, 0);
 	return 0;
 }
 
-/* The generation's configuration, out of its own bundle. */
 static int
-read_conf(struct generation *g)
+read_listener(struct reader *r, const char *line)
+{
+	return read_into(r, line, r->check ? NULL : &r->m->listeners, 1);
+}
+
+static int
+read_given(struct reader *r, const char *line)
+{
+	return read_into(r, line, r->check ? NULL : &r->m->given, 0);
+}
+
+int
+saved_conf(struct generation *g)
 {
 	struct bundle *b = bundle_open(g->bundles[HELPER_WORKER]);
 	const struct piece *text = b ? bundle_find(b, PIECE_CONF, NULL) : NULL;
@@ -95,7 +107,7 @@ read_generation(struct reader *r, const char *line)
 	if (r->check)
 		return 0;
 	saved.m = r->m;
-	if (read_conf(&saved) == -1) {
+	if (saved_conf(&saved) == -1) {
 		r->why = "an older configuration cannot be read any more";
 		return -1;
 	}
@@ -230,6 +242,7 @@ static const struct {
 } lines[] = {
 	{ "master", read_master },
 	{ "listener", read_listener },
+	{ "given", read_given },
 	{ "generation", read_generation },
 	{ "process", read_process },
 	{ "worker", read_worker },

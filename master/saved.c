@@ -32,11 +32,12 @@ const struct member saved_master_members[] = {
 };
 const struct member saved_listener_members[] = {
 	FD(struct listener, watch.fd), B(struct listener, addr), N(struct listener, index),
-	N(struct listener, any), MEMBERS_END
+	N(struct listener, any), N(struct listener, given), MEMBERS_END
 };
 const struct member saved_generation_members[] = {
 	N(struct generation, id), N(struct generation, state), N(struct generation, made),
 	N(struct generation, retired), N(struct generation, ended),
+	N(struct generation, orphaned),
 	N(struct generation, deadline.deadline), N(struct generation, worker_count),
 	B(struct generation, ids), FD(struct generation, board_fd), FD(struct generation, report.fd),
 	FD(struct generation, helpers[HELPER_WORKER]), FD(struct generation, helpers[HELPER_CHECKER]),

@@ -29,6 +29,9 @@ int saved_take(void);
  */
 int saved_load(struct master *m, int fd, char *why_r, size_t size);
 
+/* Read conf and text of a generation out of its worker's bundle.  Returns 0 or -1. */
+int saved_conf(struct generation *g);
+
 /* Whether this version could read it, without taking anything over. */
 int saved_check(int fd, char *why_r, size_t size);
 

@@ -168,6 +168,19 @@ print_process(FILE *f, const struct proc *p, uint64_t now, const char *conns)
 	    conns);
 }
 
+/* Open connections of a worker: by our records, or where a crash took those, by its tally. */
+static uint32_t
+connections_of(const struct worker *w)
+{
+	uint32_t sum = 0;
+
+	if (!w->p.gen->orphaned)
+		return w->conn_count;
+	for (uint32_t i = 0; w->tally && i < w->p.gen->conf->slot_count; i++)
+		sum += atomic_load(&w->tally->servers[i].active);
+	return sum;
+}
+
 void
 show_workers(struct master *m, FILE *f)
 {
@@ -179,7 +192,7 @@ show_workers(struct master *m, FILE *f)
 	TAILQ_FOREACH(g, &m->generations, link)
 	{
 		for (uint32_t i = 0; i < g->worker_count; i++) {
-			snprintf(conns, sizeof(conns), "%u", g->workers[i].conn_count);
+			snprintf(conns, sizeof(conns), "%u", connections_of(&g->workers[i]));
 			print_process(f, &g->workers[i].p, now, conns);
 		}
 		print_process(f, &g->keeper, now, "-");

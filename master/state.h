@@ -131,6 +131,7 @@ struct generation {
 	struct timer deadline; /* building: give up; old: drain is over; stopping: kill */
 	int failed;            /* building: a child could not start */
 	int ended;             /* END was sent */
+	int orphaned;          /* of a master that crashed: of its connections nothing is known */
 	char **complaints;     /* why it failed: each text once */
 	size_t complaint_count;
 };

@@ -3,6 +3,7 @@
 /* Which descriptors from the service manager are ports of ours. */
 #include "../../master/accept.h"
 #include "../../master/inherit.h"
+#include "../../master/store.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -22,6 +23,16 @@ accept_event(struct watch *w, uint32_t events)
 	(void)w;
 	(void)events;
 	abort();
+}
+
+static int forgotten;
+
+void
+store_forget_listener(struct master *m, const struct listener *l)
+{
+	(void)m;
+	(void)l;
+	forgotten++;
 }
 
 static int
@@ -124,6 +135,32 @@ ports_are_found(void)
 	MUST(fcntl(5, F_GETFD) == 0 && fcntl(7, F_GETFD) == 0);
 }
 
+/* What an earlier master had stored: used, or closed and forgotten, but for a second one of it. */
+static void
+stored_ports(int in_use)
+{
+	struct master m = { 0 };
+	struct listener same = { 0 };
+	int ports[2];
+	char pid[16];
+
+	TAILQ_INIT(&m.given);
+	TAILQ_INIT(&m.listeners);
+	give(ports);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "4", 1);
+	setenv("LISTEN_FDNAMES", "l-1-00:x:y:imap", 1);
+	inherit_listeners(&m);
+	same.addr = address("0.0.0.0", ports[0]);
+	if (in_use)
+		TAILQ_INSERT_TAIL(&m.listeners, &same, link);
+	inherit_drop(&m);
+	MUST(fcntl(3, F_GETFD) == -1 && forgotten == !in_use);
+	/* A socket unit's is the service manager's to close. */
+	MUST(fcntl(6, F_GETFD) == FD_CLOEXEC && !TAILQ_EMPTY(&m.given));
+}
+
 static void
 not_meant_for_us(const char *pid, const char *fds)
 {
@@ -198,6 +235,12 @@ START_TEST(takes_ports)
 }
 END_TEST
 
+START_TEST(drops_stored_ports)
+{
+	apart(stored_ports, _i);
+}
+END_TEST
+
 START_TEST(takes_nothing)
 {
 	apart(refusals, _i);
@@ -213,6 +256,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(t, takes_ports);
+	tcase_add_loop_test(t, drops_stored_ports, 0, 2);
 	tcase_add_loop_test(t, takes_nothing, 0, 7);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
