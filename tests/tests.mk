@@ -197,3 +197,12 @@ CHECKS += hostile-keeper
 hostile-keeper: $(O)/hostile/keeper $(O)/mailreeve-keeper
 	@$^
 .PHONY: hostile-keeper
+
+# TLS records against other libraries (group interop of packaging/depends), in a network namespace
+# of its own; STEP=1 tries every record size.
+STEP ?= 97
+$(O)/lib/record_peer: $(RECORD_OBJECTS)
+interop: $(O)/lib/record_peer
+	@packaging/install-depends interop
+	@unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $< $(STEP)'
+.PHONY: interop

@@ -438,6 +438,13 @@ START_TEST(end_of_numbers)
 	n = tls_pair_grab(&p, SERVER, wire, sizeof(wire));
 	ck_assert_int_eq(record_open(&p.rec[SERVER], wire, n, &in), RECORD_BROKEN);
 	ck_assert_int_eq(in.alert, 20);
+	/* even if that number's record is authentic */
+	record_mirror(&p.rec[SERVER], &p.rec[CLIENT]);
+	p.rec[SERVER].broken = 0;
+	n = record_forge(
+	    &p.rec[CLIENT], 23, 0x0303, (const uint8_t *)"x\x17", p.rec[CLIENT].v12 ? 1 : 2, wire);
+	ck_assert_int_eq(record_open(&p.rec[SERVER], wire, n, &in), RECORD_BROKEN);
+	p.rec[CLIENT].closed_out = p.rec[CLIENT].broken = 0;
 	if (p.rec[CLIENT].v12) {
 		ck_assert_uint_eq(record_keyupdate(&p.rec[CLIENT], 0, small), 0);
 		p.rec[CLIENT].seq[RECORD_WRITE] = UINT64_C(1) << 30;
