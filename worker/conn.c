@@ -126,13 +126,23 @@ expire_relay(struct conn *c)
 	return CONN_DRAIN;
 }
 
+/* Which side ended its direction first; from then on the other has half_closed to follow. */
+static void
+note_first_end(struct conn *c)
+{
+	if (c->first_eof || !(c->client.ended || c->server.ended))
+		return;
+	c->first_eof = c->client.ended ? 1 : 2;
+	conn_deadline(c, conn_frontend(c)->timeouts.half_closed);
+}
+
 /*
- * Many peers close with bytes unread, or take no more after their own end, and their kernel then
- * resets.  That is no reset in the log if the peer had ended before, or if the server had and the
- * client got all of it.
+ * The end of a connection that broke on one side.  Many peers close with bytes unread, or take no
+ * more after their own end, and their kernel then resets.  That is no reset in the log if the peer
+ * had ended before, or if the server had and the client got all of it.
  */
 static enum conn_end
-reset_reason(const struct conn *c, int client_side)
+broken_end(const struct conn *c, int client_side)
 {
 	if (c->first_eof == 2 && (!client_side || !side_blocked(&c->client)))
 		return END_SERVER_CLOSED;
@@ -145,14 +155,15 @@ reset_reason(const struct conn *c, int client_side)
 static enum conn_state
 relay_broken(struct conn *c, enum flow flow, int from_client)
 {
-	struct side *client = &c->client, *server = &c->server;
 	int client_side = from_client == (flow != FLOW_TO_RESET && flow != FLOW_TO_FAILED);
-	struct side *other = client_side ? server : client;
+	struct side *broken = client_side ? &c->client : &c->server;
+	struct side *other = client_side ? &c->server : &c->client;
 	char why[160] = "";
 
+	note_first_end(c);
 	/* A client that has got the server's end need not say its own close_notify: many do not.  Not
 	 * so a server: what it had still to say after the client's end may be missing. */
-	if (flow == FLOW_CUT && client_side && client->finished && server->ended) {
+	if (flow == FLOW_CUT && client_side && broken->finished && other->ended) {
 		conn_reason(c, END_SERVER_CLOSED, NULL);
 		return CONN_DRAIN;
 	}
@@ -169,14 +180,14 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	}
 	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && errno)
 		(void)snprintf(why, sizeof(why), "%s", strerror(errno));
-	else if (flow == FLOW_FROM_FAILED && client_side && client->ssl)
-		(void)tls_client_why(client->ssl, why, sizeof(why));
+	else if (flow == FLOW_FROM_FAILED && client_side && broken->ssl)
+		(void)tls_client_why(broken->ssl, why, sizeof(why));
 	else
-		side_why(client_side ? client : server, why, sizeof(why));
+		side_why(broken, why, sizeof(why));
 	if (flow == FLOW_FROM_FAILED && client_side && !errno)
 		conn_reason(c, END_TLS_ERROR, why);
 	else
-		conn_reason(c, reset_reason(c, client_side), why);
+		conn_reason(c, broken_end(c, client_side), why);
 	side_reset(other, c->worker->loop);
 	return CONN_DRAIN;
 }
@@ -215,10 +226,7 @@ step_relay(struct conn *c)
 	down = relay_flow(relay, &c->server, &c->client, &c->bytes_out);
 	if (is_broken(down))
 		return relay_broken(c, down, 0);
-	if (!c->first_eof && (c->client.ended || c->server.ended)) {
-		c->first_eof = c->client.ended ? 1 : 2;
-		conn_deadline(c, conn_frontend(c)->timeouts.half_closed);
-	}
+	note_first_end(c);
 	if (up == FLOW_ENDED && down == FLOW_ENDED) {
 		conn_reason(c, c->first_eof == 1 ? END_CLIENT_CLOSED : END_SERVER_CLOSED, NULL);
 		return CONN_DRAIN;
@@ -226,8 +234,10 @@ step_relay(struct conn *c)
 	if (up == FLOW_MORE || down == FLOW_MORE)
 		worker_again(c->worker, c);
 	detach(c);
-	if (!c->first_eof && moved != c->bytes_in + c->bytes_out)
-		conn_deadline(c, conn_frontend(c)->timeouts.idle);
+	if (moved != c->bytes_in + c->bytes_out)
+		conn_deadline(c,
+		    c->first_eof ? conn_frontend(c)->timeouts.half_closed :
+				   conn_frontend(c)->timeouts.idle);
 	return CONN_RELAY;
 }
 

@@ -19,59 +19,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-void
-worker_adopt(struct worker *w, struct conn *c)
-{
-	c->next = w->conns;
-	c->prev = &w->conns;
-	if (c->next)
-		c->next->prev = &c->next;
-	w->conns = c;
-	w->conn_count++;
-}
-
-void
-worker_forget(struct worker *w, struct conn *c)
-{
-	*c->prev = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	w->conn_count--;
-	for (struct conn **at = &w->again; c->again && *at; at = &(*at)->again_next)
-		if (*at == c) {
-			*at = c->again_next;
-			break;
-		}
-}
-
-void
-worker_again(struct worker *w, struct conn *c)
-{
-	if (c->again)
-		return;
-	c->again = 1;
-	c->again_next = w->again;
-	w->again = c;
-}
-
-/* Those that had more to do than one pass allows, each once. */
-static void
-run_again(struct worker *w)
-{
-	struct conn *c, *list = w->again, *last = NULL;
-
-	/* In the order in which they asked; and what asks again waits for the next pass. */
-	for (w->again = NULL; (c = list) != NULL; last = c) {
-		list = c->again_next;
-		c->again_next = last;
-	}
-	while ((c = last) != NULL) {
-		last = c->again_next;
-		c->again = 0;
-		conn_run(c);
-	}
-}
-
 static void
 on_master(struct watch *watch, uint32_t events)
 {
@@ -175,7 +122,7 @@ main(int argc, char **argv)
 	while (!w->retired || w->conn_count > 0) {
 		if (loop_once(w->loop, w->again ? 0 : -1) == -1)
 			fatal("the event loop failed: %s", strerror(errno));
-		run_again(w);
+		worker_run_again(w);
 		report(w);
 		atomic_store_explicit(
 		    &w->tally->worker->log_lost, log_lost(), memory_order_relaxed);

@@ -45,6 +45,8 @@ void worker_forget(struct worker *w, struct conn *c);
 
 /* Run it again in the next pass of the loop: it has more to do than one pass allows. */
 void worker_again(struct worker *w, struct conn *c);
+/* Those that asked for it, each once. */
+void worker_run_again(struct worker *w);
 
 /* from_master.c: read and obey what the master says. */
 void from_master(struct worker *w);
