@@ -60,6 +60,7 @@ attempt_failed(struct conn *c, const char *why)
 	(void)atomic_fetch_add_explicit(&tally_of(c)->failed, 1, memory_order_relaxed);
 	to_master_suspect(&c->worker->report, c->slot);
 	balance_failed(&c->worker->balancer, c->slot);
+	c->end_state = (uint8_t)c->state; /* if this was the last attempt */
 	reach_leave(c);
 	return CONN_PICK;
 }
@@ -75,10 +76,19 @@ static enum conn_state
 no_server(struct conn *c, enum conn_end end)
 {
 	uint32_t frontend = conn_frontend_index(c);
+	uint8_t failed_in = c->end_state;
+	const char *why = c->setup->why;
 
+	if (!*why)
+		why = end == END_SERVER_FULL ? "every server has its max_connections" :
+					       "no server is up";
 	(void)atomic_fetch_add_explicit(
 	    &c->worker->tally->frontends[frontend].refused, 1, memory_order_relaxed);
-	conn_reason(c, c->tries && end == END_NO_SERVER ? END_CONNECT_FAILED : end, c->setup->why);
+	if (c->tries && end == END_NO_SERVER)
+		end = END_CONNECT_FAILED;
+	conn_reason(c, end, why);
+	if (end == END_CONNECT_FAILED)
+		c->end_state = failed_in;
 	return CONN_REFUSE;
 }
 
