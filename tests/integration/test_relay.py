@@ -14,7 +14,7 @@ from lib.fakes import Fake, echoes, server_context
 from lib.mailreeve import BUILD, Mailreeve
 from lib.site import PROXY, PROXY6, wait_until
 
-CONNECTIONS = int(os.environ.get("TORTURE", "2000"))
+CONNECTIONS = int(os.environ.get("TORTURE", "500"))
 
 CONF = """
 frontends = ( {
