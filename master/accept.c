@@ -80,16 +80,16 @@ flush(struct worker *w)
 	if (w->batched == 0)
 		return;
 	for (uint32_t i = 0; i < w->batched; i++) {
-		const struct conn *c = w->batch[i];
+		const struct held *h = w->batch[i]->held;
 
 		items[i] = (struct msg_handover){
-			.id = c->id,
-			.accepted_ms = c->accepted,
-			.peer = c->peer,
-			.local = c->local,
-			.listener = c->listener->index,
+			.id = w->batch[i]->id,
+			.accepted_ms = h->accepted,
+			.peer = h->peer,
+			.local = h->local,
+			.listener = h->listener->index,
 		};
-		fds[i] = c->fd;
+		fds[i] = h->fd;
 	}
 	grant(w);
 	if (chan_send(&w->p.chan, MSG_HANDOVER, &empty, items, w->batched, fds, (int)w->batched) ==
@@ -218,10 +218,10 @@ accept_one(struct listener *l)
 	}
 	m->next_id++;
 	m->accepted++;
-	c->accepted = real_ms();
-	c->listener = l;
-	addr_from_sockaddr((struct sockaddr *)&ss, &c->peer);
-	local_address(l, fd, &c->local);
+	c->held->accepted = real_ms();
+	c->held->listener = l;
+	addr_from_sockaddr((struct sockaddr *)&ss, &c->held->peer);
+	local_address(l, fd, &c->held->local);
 	return 1;
 }
 
@@ -281,8 +281,8 @@ worker_lost(struct worker *w)
 	/* From the last to the first, so that the first is parked before the others. */
 	for (c = TAILQ_LAST(&w->conns, conn_list); c; c = next) {
 		next = TAILQ_PREV(c, conn_list, link);
-		if (c->fd != -1 && now - c->accepted < MOVE_MOST && c->listener &&
-		    conn_untouched(c->fd)) {
+		if (c->held && now - c->held->accepted < MOVE_MOST && c->held->listener &&
+		    conn_untouched(c->held->fd)) {
 			conns_park(&m->conns, c);
 		} else {
 			conns_reset(&m->conns, c);

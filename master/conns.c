@@ -68,10 +68,17 @@ conns_add(struct conns *c, uint64_t id, int fd)
 	if (c->count >= c->size && grow(c) == -1)
 		return NULL;
 	conn = calloc(1, sizeof(*conn));
+	if (conn && fd != -1 && (conn->held = calloc(1, sizeof(*conn->held))) == NULL) {
+		free(conn);
+		conn = NULL;
+	}
 	if (!conn)
 		return NULL;
 	conn->id = id;
-	conn->fd = fd;
+	if (conn->held) {
+		conn->held->conn = conn;
+		conn->held->fd = fd;
+	}
 	conn->hash_next = c->buckets[bucket(c, id)];
 	c->buckets[bucket(c, id)] = conn;
 	c->count++;
@@ -95,8 +102,8 @@ static void
 leave(struct conns *c, struct conn *conn)
 {
 	if (conn->worker) {
-		if (conn->fd != -1) {
-			TAILQ_REMOVE(&c->held, conn, held);
+		if (conn->held) {
+			TAILQ_REMOVE(&c->held, conn->held, link);
 			c->held_count--;
 		}
 		TAILQ_REMOVE(&conn->worker->conns, conn, link);
@@ -112,13 +119,13 @@ void
 conns_give(struct conns *c, struct conn *conn, struct worker *w)
 {
 	leave(c, conn);
-	if (conn->fd != -1 && c->held_count >= c->held_most)
-		conns_release(c, TAILQ_FIRST(&c->held));
+	if (conn->held && c->held_count >= c->held_most)
+		conns_release(c, TAILQ_FIRST(&c->held)->conn);
 	conn->worker = w;
 	TAILQ_INSERT_TAIL(&w->conns, conn, link);
 	w->conn_count++;
-	if (conn->fd != -1) {
-		TAILQ_INSERT_TAIL(&c->held, conn, held);
+	if (conn->held) {
+		TAILQ_INSERT_TAIL(&c->held, conn->held, link);
 		c->held_count++;
 	}
 }
@@ -148,14 +155,17 @@ close_now(int fd, int reset)
 static void
 drop_fd(struct conns *c, struct conn *conn, int reset)
 {
-	if (conn->fd == -1)
+	struct held *h = conn->held;
+
+	if (!h)
 		return;
 	if (conn->worker) {
-		TAILQ_REMOVE(&c->held, conn, held);
+		TAILQ_REMOVE(&c->held, h, link);
 		c->held_count--;
 	}
-	close_now(conn->fd, reset);
-	conn->fd = -1;
+	close_now(h->fd, reset);
+	free(h);
+	conn->held = NULL;
 }
 
 void

@@ -13,26 +13,36 @@
 
 #include "../common/addr.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct conn;
 struct listener;
 struct worker;
 
+/* What giving a connection to a worker takes, for the first time or again. */
+struct held {
+	TAILQ_ENTRY(held) link; /* while a worker has it */
+	struct conn *conn;
+	struct listener *listener; /* NULL: closed since */
+	uint64_t accepted;         /* CLOCK_REALTIME, milliseconds */
+	struct addr peer, local;
+	int fd; /* our own descriptor of it */
+};
+TAILQ_HEAD(held_list, held);
+
 struct conn {
 	TAILQ_ENTRY(conn) link; /* in its worker's list, or among the parked */
-	TAILQ_ENTRY(conn) held; /* while fd is open and a worker has it */
 	struct conn *hash_next;
 	struct worker *worker; /* NULL: parked */
-	struct listener *listener;
+	struct held *held;     /* NULL: given up */
 	uint64_t id;
-	uint64_t accepted; /* CLOCK_REALTIME, milliseconds */
-	struct addr peer, local;
-	int fd;          /* our own descriptor of it, or -1 */
 	uint8_t touched; /* the worker said so */
 	uint8_t shaken;
 };
+static_assert(sizeof(struct conn) == 56, "what the master keeps of an idle connection");
 TAILQ_HEAD(conn_list, conn);
 
 struct conns {
@@ -41,7 +51,7 @@ struct conns {
 	size_t count;
 	struct conn_list parked;
 	size_t parked_count;
-	struct conn_list held; /* the oldest first */
+	struct held_list held; /* the oldest first */
 	size_t held_count, held_most;
 };
 
@@ -49,8 +59,8 @@ struct conns {
 void conns_init(struct conns *c, size_t held_most);
 
 /*
- * A new record, parked; it owns fd from now on.  NULL with errno when there is no memory: fd is
- * still the caller's.
+ * A new record, parked; it owns fd from now on, and the caller fills in the rest of what is held.
+ * fd -1: nothing is.  NULL with errno when there is no memory: fd is still the caller's.
  */
 struct conn *conns_add(struct conns *c, uint64_t id, int fd);
 struct conn *conns_find(const struct conns *c, uint64_t id);

@@ -147,16 +147,15 @@ listeners_prepare(struct master *m, const struct conf *conf, struct problems *p)
 			open_listener(m, conf, &conf->listeners[i], p);
 }
 
-/* Records of connections that are still with a worker outlive the listener that they came from. */
+/* Connections that are with a worker outlive the listener that they came from. */
 static void
 forget(struct master *m, struct listener *l)
 {
-	struct conns *c = &m->conns;
+	struct held *h;
 
-	for (size_t b = 0; b < c->size; b++)
-		for (struct conn *conn = c->buckets[b]; conn; conn = conn->hash_next)
-			if (conn->listener == l)
-				conn->listener = NULL;
+	TAILQ_FOREACH(h, &m->conns.held, link)
+	if (h->listener == l)
+		h->listener = NULL;
 }
 
 static void
@@ -166,7 +165,7 @@ close_listener(struct master *m, struct listener *l)
 
 	for (c = TAILQ_FIRST(&m->conns.parked); c; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (c->listener == l) {
+		if (c->held->listener == l) {
 			conns_reset(&m->conns, c);
 			conns_free(&m->conns, c);
 		}

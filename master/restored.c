@@ -195,6 +195,17 @@ find_worker(struct master *m, uint32_t id, uint32_t slot)
 	return NULL;
 }
 
+/* The listener at this place of the list, from 1; NULL for 0. */
+static struct listener *
+listener_of(const struct master *m, uint32_t place)
+{
+	struct listener *l = place ? TAILQ_FIRST(&m->listeners) : NULL;
+
+	while (l && --place > 0)
+		l = TAILQ_NEXT(l, link);
+	return l;
+}
+
 static int
 read_conn(struct reader *r, const char *line)
 {
@@ -207,22 +218,20 @@ read_conn(struct reader *r, const char *line)
 		return -1;
 	if (r->check)
 		return 0;
-	if (saved.c.fd != -1)
-		fcntl(saved.c.fd, F_SETFD, FD_CLOEXEC);
+	if (saved.held.fd != -1)
+		fcntl(saved.held.fd, F_SETFD, FD_CLOEXEC);
 	w = saved.generation ? find_worker(m, saved.generation, saved.slot) : NULL;
-	c = conns_add(&m->conns, saved.c.id, saved.c.fd);
-	if (!c || (saved.generation && !w))
+	c = conns_add(&m->conns, saved.c.id, saved.held.fd);
+	if (!c || (saved.generation ? !w : !c->held))
 		return -1;
-	c->accepted = saved.c.accepted;
-	c->peer = saved.c.peer;
-	c->local = saved.c.local;
 	c->touched = saved.c.touched;
 	c->shaken = saved.c.shaken;
-	c->listener = TAILQ_FIRST(&m->listeners);
-	for (uint32_t n = 1; c->listener && n < saved.listener; n++)
-		c->listener = TAILQ_NEXT(c->listener, link);
-	if (saved.listener == 0)
-		c->listener = NULL;
+	if (c->held) {
+		c->held->accepted = saved.held.accepted;
+		c->held->peer = saved.held.peer;
+		c->held->local = saved.held.local;
+		c->held->listener = listener_of(m, saved.listener);
+	}
 	if (w)
 		conns_give(&m->conns, c, w);
 	return 0;

@@ -67,8 +67,9 @@ const struct member saved_server_members[] = {
 
 const struct member saved_conn_members[] = {
 	N(struct saved_conn, generation), N(struct saved_conn, slot), N(struct saved_conn, listener),
-	N(struct saved_conn, c.id), N(struct saved_conn, c.accepted), B(struct saved_conn, c.peer),
-	B(struct saved_conn, c.local), FD(struct saved_conn, c.fd), N(struct saved_conn, c.touched),
+	N(struct saved_conn, c.id), N(struct saved_conn, held.accepted),
+	B(struct saved_conn, held.peer), B(struct saved_conn, held.local),
+	FD(struct saved_conn, held.fd), N(struct saved_conn, c.touched),
 	N(struct saved_conn, c.shaken), MEMBERS_END
 };
 const struct member saved_slot_members[] = { /* whose server a line is */
@@ -132,8 +133,12 @@ put_conns(struct master *m, const struct visit *v, const struct conn_list *list)
 
 	TAILQ_FOREACH(c, list, link)
 	{
-		struct saved_conn s = { .c = *c, .listener = listener_number(m, c->listener) };
+		struct saved_conn s = { .c = *c, .held.fd = -1 };
 
+		if (c->held) {
+			s.held = *c->held;
+			s.listener = listener_number(m, c->held->listener);
+		}
 		if (c->worker) {
 			s.generation = c->worker->p.gen->id;
 			s.slot = c->worker->p.slot;

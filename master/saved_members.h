@@ -15,6 +15,7 @@
 /* A connection's record, and where it belongs. */
 struct saved_conn {
 	struct conn c;
+	struct held held;
 	uint32_t generation; /* 0: parked */
 	uint32_t slot;
 	uint32_t listener; /* its place in the list, from 1; 0: closed since */

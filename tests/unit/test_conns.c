@@ -215,11 +215,11 @@ START_TEST(oldest_descriptor_goes_first)
 	}
 	ck_assert_uint_eq(w.conn_count, 3);
 	ck_assert_uint_eq(all.held_count, 2);
-	ck_assert_int_eq(c[0]->fd, -1);
-	ck_assert(is_open(c[1]->fd) && is_open(c[2]->fd));
+	ck_assert_ptr_null(c[0]->held);
+	ck_assert(is_open(c[1]->held->fd) && is_open(c[2]->held->fd));
 	conns_release(&all, c[1]);
 	ck_assert_uint_eq(all.held_count, 1);
-	ck_assert_int_eq(c[1]->fd, -1);
+	ck_assert_ptr_null(c[1]->held);
 	conns_release(&all, c[1]); /* nothing more to give up */
 	ck_assert_uint_eq(all.held_count, 1);
 	for (int i = 0; i < 3; i++)
@@ -242,7 +242,7 @@ START_TEST(parked_again_comes_first)
 	ck_assert_ptr_null(first->worker);
 	ck_assert_uint_eq(all.held_count, 0);
 	ck_assert_uint_eq(all.parked_count, 2);
-	ck_assert(is_open(first->fd));
+	ck_assert(is_open(first->held->fd));
 	conns_free(&all, first);
 	conns_free(&all, second);
 }

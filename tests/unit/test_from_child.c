@@ -219,9 +219,9 @@ START_TEST(lie)
 		ck_assert_msg(!reason, "%s: %s", lies[_i].name, reason);
 	/* Whatever it said, what is not its own is untouched. */
 	ck_assert_ptr_nonnull(conns_find(&m.conns, 3));
-	ck_assert_int_ne(conns_find(&m.conns, 3)->fd, -1);
+	ck_assert_ptr_nonnull(conns_find(&m.conns, 3)->held);
 	ck_assert_ptr_nonnull(conns_find(&m.conns, 4));
-	ck_assert_int_ne(conns_find(&m.conns, 4)->fd, -1);
+	ck_assert_ptr_nonnull(conns_find(&m.conns, 4)->held);
 }
 END_TEST
 
@@ -235,8 +235,8 @@ END_TEST
 START_TEST(truth_is_noted)
 {
 	tell(&(struct lie){ "", PROC_SERVING, MSG_TOUCHED, 1, 0, 1, NULL });
-	ck_assert_int_eq(conns_find(&m.conns, 1)->fd, -1);
-	ck_assert_int_ne(conns_find(&m.conns, 2)->fd, -1);
+	ck_assert_ptr_null(conns_find(&m.conns, 1)->held);
+	ck_assert_ptr_nonnull(conns_find(&m.conns, 2)->held);
 	tell(&(struct lie){ "", PROC_SERVING, MSG_SHAKEN, 2, 0, 1, NULL });
 	ck_assert_int_eq(conns_find(&m.conns, 2)->shaken, 1);
 	tell(&(struct lie){ "", PROC_SERVING, MSG_CLOSED, 1, 0, 1, NULL });
