@@ -46,6 +46,7 @@ class Site:
         self.directory.chmod(0o755)
         self.programs = []  # with .stop(), latest last
         self.logs = {}  # name: path, shown when a test fails
+        self.mounts = []
         self.network()
 
     def network(self):
@@ -106,7 +107,17 @@ class Site:
                     pass
         return complaints
 
+    def small_disk(self, name, size):
+        """A directory that is a file system of so many bytes."""
+        path = self.path(name)
+        path.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
+        self.mounts.append(path)
+        return path
+
     def remove(self):
+        for path in self.mounts:
+            subprocess.run(["umount", "-l", path], check=True)
         shutil.rmtree(self.directory)
 
     def report(self, lines=150):
