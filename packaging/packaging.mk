@@ -96,7 +96,7 @@ $(O)/docs/keys: $(O)/obj/tests/lib/keys.o $(O)/libcommon.a
 
 # What packages are held to; needs no running service.
 check-packages: docs
-	@MAILREEVE_O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/packaging
+	@/usr/bin/python3 -m pytest -c tests/pytest.ini -q --timeout=900 tests/packaging
 
 CHECKS += check-packages
 

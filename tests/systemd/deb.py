@@ -11,7 +11,10 @@ import pathlib
 import pwd
 import re
 import signal
+import socket
+import ssl
 import sys
+import time
 
 from host import *
 
@@ -74,6 +77,56 @@ def keeps_the_configuration_when_the_new_one_is_wrong():
     until("the status", lambda: "not reloaded" not in show("StatusText"))
 
 
+def upgrades_under_a_client_in_idle():
+    client = Client().idle()
+    pid = show("MainPID")
+    text = CONF.read_text()
+    run("apt-get", "install", "-y", NEW)
+    version = re.search(r"_([\d.]+)-", NEW)[1]
+    until("the new version", lambda: f"Version: {version}" in run("mailreevectl", "show", "info"))
+    assert show("MainPID") == pid and show("ActiveState") == "active" and show("NRestarts") == "0"
+    assert CONF.read_text() == text
+    login_works()
+    client.wakes()
+    client.bye()
+
+
+def survives_the_death_of_the_master():
+    client = Client().idle()
+    pid = show("MainPID")
+    os.kill(int(pid), signal.SIGKILL)
+    # Nobody who connects now is refused: systemd keeps the ports open.
+    waiting = []
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        waiting.append(socket.create_connection(("127.0.0.1", 993), timeout=20))
+        time.sleep(0.02)
+    context = ssl.create_default_context(cafile=LIVE / "fullchain.pem")
+    for number, one in enumerate(waiting):
+        with context.wrap_socket(one, server_hostname="mail.example.org") as tls:
+            assert tls.recv(4) == b"* OK", number
+    assert show("MainPID") != pid and show("NRestarts") == "1"
+    login_works()
+    client.wakes()
+    client.bye()
+
+
+def is_started_again_when_it_hangs():
+    drop_in = pathlib.Path("/run/systemd/system/mailreeve.service.d/fast.conf")
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nWatchdogSec=2\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "mailreeve")
+    client = Client().idle()
+    pid = show("MainPID")
+    os.kill(int(pid), signal.SIGSTOP)
+    until("the watchdog", lambda: show("MainPID") not in (pid, "0"), 30)
+    login_works_within(15)
+    assert "watchdog" in run("journalctl", "-o", "cat", "-u", "mailreeve.service").lower()
+    client.wakes()
+    client.bye()
+
+
 def stops_and_leaves_nothing():
     client = Client()
     client.bye()
@@ -121,6 +174,9 @@ STEPS = [
     replaces_a_worker_that_hangs,
     reloads_under_a_client_in_idle,
     keeps_the_configuration_when_the_new_one_is_wrong,
+    upgrades_under_a_client_in_idle,
+    survives_the_death_of_the_master,
+    is_started_again_when_it_hangs,
     stops_and_leaves_nothing,
     runs_without_root,
     is_removed_and_keeps_the_configuration,

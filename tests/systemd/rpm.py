@@ -7,6 +7,7 @@ there without rpm knowing it."""
 import glob
 import os
 import pwd
+import re
 import sys
 
 from host import *
@@ -26,6 +27,20 @@ def is_as_it_was_packed():
     assert run("rpm", "-V", "--nodeps", "mailreeve") == ""
 
 
+def upgrades_under_a_client_in_idle():
+    client = Client().idle()
+    pid = show("MainPID")
+    text = CONF.read_text()
+    run("rpm", "--nodeps", "-U", NEW)
+    version = re.search(r"mailreeve-([\d.]+)-", NEW)[1]
+    until("the new version", lambda: f"Version: {version}" in run("mailreevectl", "show", "info"))
+    assert show("MainPID") == pid and show("ActiveState") == "active" and show("NRestarts") == "0"
+    assert CONF.read_text() == text
+    client.wakes()
+    client.bye()
+    login_works()
+
+
 def is_erased_and_keeps_a_changed_configuration():
     run("rpm", "-e", "mailreeve")
     until("the end of every process", lambda: not processes())
@@ -42,6 +57,7 @@ STEPS = [
     starts,
     serves_a_login_whose_client_dovecot_knows,
     every_process_has_its_own_identity,
+    upgrades_under_a_client_in_idle,
     is_erased_and_keeps_a_changed_configuration,
 ]
 
