@@ -78,5 +78,9 @@ $(O)/obj/%.o: %.c Makefile VERSION
 include tests/tests.mk
 include packaging/packaging.mk
 
-.PHONY: all
+# Every target that has its words after `##`.
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(filter-out %.d,$(MAKEFILE_LIST))
+
+.PHONY: all help
 -include $(shell find $(O)/obj -type f -name '*.d' 2>/dev/null)

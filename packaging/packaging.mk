@@ -25,7 +25,7 @@ installed:
 installed-unit:
 	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) unit
 
-install: installed
+install: installed ## into DESTDIR, under PREFIX (/usr/local)
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR)/mailreeve $(UNITDIR) \
 	  $(SYSUSERDIR) $(TMPFILEDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples)
 	install -m 0755 $(INSTALLED)/mailreeve $(INSTALLED)/mailreevectl $(DESTDIR)$(SBINDIR)
@@ -51,7 +51,7 @@ install: installed
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell $(if $(wildcard .git),git log -1 --format=%ct,stat -c %Y VERSION)))
 DIST  := mailreeve-$(VERSION)
 
-dist: $(O)/$(DIST).tar.gz
+dist: $(O)/$(DIST).tar.gz ## a tarball that builds without git
 	@echo $<
 
 # Files that git knows, as they stand in the tree; without git, all but what was built.
@@ -64,7 +64,7 @@ $(O)/$(DIST).tar.gz: FORCE
 	@mv $@.new $@
 
 # In a tree of its own under O/, so that debian/ is where Debian's tools want it.
-deb: $(O)/$(DIST).tar.gz
+deb: $(O)/$(DIST).tar.gz ## Debian's package
 	@rm -rf $(O)/deb && mkdir -p $(O)/deb
 	@tar -C $(O)/deb -xf $<
 	@cp $< $(O)/deb/mailreeve_$(VERSION).orig.tar.gz
@@ -75,7 +75,7 @@ deb: $(O)/$(DIST).tar.gz
 	cd $(O)/deb/$(DIST) && SOURCE_DATE_EPOCH=$(EPOCH) MAKEFLAGS= dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
 	@ls $(O)/deb/*.deb
 
-rpm: $(O)/$(DIST).tar.gz
+rpm: $(O)/$(DIST).tar.gz ## the rpm package
 	@rm -rf $(O)/rpm && mkdir -p $(O)/rpm/SOURCES $(O)/rpm/SPECS
 	@cp $< $(O)/rpm/SOURCES
 	@sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C date -ud @$(EPOCH) '+%a %b %d %Y')/" \
@@ -87,7 +87,7 @@ rpm: $(O)/$(DIST).tar.gz
 
 # The manual, the default file and the examples name every key and command that the programs know,
 # and no other.
-docs: $(O)/docs/keys
+docs: $(O)/docs/keys ## manuals, default file and examples against the code
 	@/usr/bin/python3 packaging/docs.py $(O)/docs/keys
 
 $(O)/docs/keys: $(O)/obj/tests/lib/keys.o $(O)/libcommon.a
@@ -95,15 +95,16 @@ $(O)/docs/keys: $(O)/obj/tests/lib/keys.o $(O)/libcommon.a
 	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
 
 # What packages are held to; needs no running service.
-check-packages: docs
+check-packages: docs ## tarball, deb, rpm, units, manuals
 	@/usr/bin/python3 -m pytest -c tests/pytest.ini -q --timeout=900 tests/packaging
 
 CHECKS += check-packages
 
 # The packages on a Debian of their own under a real systemd; minutes, and root.
-check-systemd:
+check-systemd: ## the packages under a real systemd
 	@packaging/install-depends build check systemd
 	@tests/systemd/run $(O)
+check-long: check-systemd
 
 FORCE:
 .PHONY: FORCE installed installed-unit install dist deb rpm docs check-packages check-systemd

@@ -46,7 +46,7 @@ fuzz-replay: $(addprefix $(O)/fuzz/,$(FUZZERS))
 	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
 # One after the other, also with -j: each wants a CPU for itself.
-fuzz: $(addprefix $(O)/fuzz/,$(FUZZERS))
+fuzz: $(addprefix $(O)/fuzz/,$(FUZZERS)) ## look for inputs that break a parser, T seconds with each
 	@for f in $(FUZZERS); do $(MAKE) --no-print-directory fuzz-$$f || exit 1; done
 
 $(addprefix fuzz-,$(FUZZERS)): fuzz-%: $(O)/fuzz/%

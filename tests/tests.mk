@@ -6,7 +6,7 @@
 # The parts of `make check`, in this order; a part added elsewhere in this file says CHECKS += it.
 CHECKS := all unit headers layers sizes lint integration
 
-check:
+check: ## every test; installs what it needs
 	@packaging/install-depends
 	@tests/check.py $(O) $(CHECKS)
 
@@ -57,7 +57,7 @@ $(O)/unit/test_tls_ctx $(O)/unit/test_tls_ticket: $(RECORD_OBJECTS) $(KEEPER_OBJ
 
 $(addprefix $(O)/unit/,test_record test_record_bad test_record_take): $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
 
-unit: $(addprefix $(O)/unit/,$(UNITS))
+unit: $(addprefix $(O)/unit/,$(UNITS)) ## the unit tests
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 
 # Programs that take a child's place: tests/integration starts them by -L.
@@ -68,13 +68,13 @@ $(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
 
 # Real Dovecot, Postfix and clients around the programs, in namespaces of their own.  A process per
 # core and one more: the tests mostly wait.
-integration: all $(O)/lib/checker_master
+integration: all $(O)/lib/checker_master ## Mailreeve between real clients and real servers
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
 
 # Real servers checked every second for a minute, instead of ten seconds.
 checks-long: all $(O)/lib/checker_master
 	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q integration/test_checks_servers.py
-check-long: checks-long
+check-long: checks-long ## tests that take minutes
 .PHONY: checks-long
 
 # The checker alone, with a program that plays its master.
@@ -83,14 +83,14 @@ $(O)/lib/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
 	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
 
 # A whole mail site on loopback, until it is interrupted.
-demo:
+demo: ## a whole mail site on loopback, to log in to
 	@packaging/install-depends build demo
 	@$(MAKE) --no-print-directory all
 	@MAILREEVE_BUILD=$(O) tests/demo
 
 # The folders are the walls: no process includes another process's headers, and the root process
 # links no TLS.
-layers: all
+layers: all ## no process includes or links what is not its business
 	@! grep -nE '^#include "\.\./(master|worker|checker|keeper|ctl)/' -r master worker checker keeper ctl common
 	@! grep -nE '^#include ("\.\./common/tls/|<openssl/)' -r master ctl
 	@! grep -nE '^#include <openssl/' common/*.[ch]
@@ -99,16 +99,16 @@ layers: all
 	@echo layers: the walls stand
 
 # Each header compiles alone, so it names what it needs.
-headers:
+headers: ## each header compiles alone
 	@for h in $(wildcard $(addsuffix /*.h,$(FOLDERS) common common/tls)); do \
 	  $(CC) $(filter-out -MMD -MP,$(BUILD)) -fsyntax-only -x c $$h || exit 1; done
 	@echo headers: each compiles alone
 
 # Sizes that a reader can hold.
-sizes:
+sizes: ## files and functions that a reader can hold
 	@tests/sizes.py
 
-lint: lint-format lint-gcc lint-clang lint-tidy
+lint: lint-format lint-gcc lint-clang lint-tidy ## format, gcc, clang and clang-tidy
 
 SOURCES = $(wildcard $(addsuffix /*.c,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
 HEADERS = $(wildcard $(addsuffix /*.h,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
@@ -147,7 +147,7 @@ include tests/fuzz.mk
 .PHONY: proxy-decode
 
 # The hand-over as a model, every reachable state of it; `make check` lets one worker die, not two.
-model:
+model: ## the hand-over, by a model checker
 	@mkdir -p $(O)
 	@tests/model/run.sh $(O) $(DEATHS)
 model-short:
@@ -165,7 +165,7 @@ check-long: $(O)/unit/test_record $(O)/lib/proxy_driver
 # Side by side with the peers of Debian, in one run and a network namespace of its own; BENCH picks
 # peers, tests and rounds.
 BENCH ?= --reps 3
-bench: all $(addprefix $(O)/bench/,load backend relay)
+bench: all $(addprefix $(O)/bench/,load backend relay) ## side by side with HAProxy, hitch, nginx and stunnel
 	@BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/bench.py $(BENCH)'
 	@BENCH_BUILD=$(O)/bench tests/bench/bench.py --report
 $(O)/bench/%: tests/bench/%.c tests/bench/common.h
@@ -180,12 +180,12 @@ $(O)/hostile/attacks: $(addprefix $(O)/obj/tests/hostile/,attacks.o attack_list.
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lssl -lcrypto -lconfig -lseccomp
 CHECKS += attacks
-attacks: $(O)/hostile/attacks
+attacks: $(O)/hostile/attacks ## what an attacker inside a locked process would try
 	@$<
 
 # The build's promises, read from the programs.
 CHECKS += hardening
-hardening: all
+hardening: all ## the build's promises, read from the programs
 	@tests/hardening.py $(addprefix $(O)/,$(PROGRAMS))
 .PHONY: attacks hardening
 
@@ -202,7 +202,7 @@ hostile-keeper: $(O)/hostile/keeper $(O)/mailreeve-keeper
 # of its own; STEP=1 tries every record size.
 STEP ?= 97
 $(O)/lib/record_peer: $(RECORD_OBJECTS)
-interop: $(O)/lib/record_peer
+interop: $(O)/lib/record_peer ## TLS with other libraries
 	@packaging/install-depends interop
 	@unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $< $(STEP)'
 .PHONY: interop
