@@ -78,6 +78,8 @@ fill_addresses(struct note *note, struct report *r_r)
 	r_r->count = (uint32_t)n->count;
 	r_r->ttl = n->ttl;
 	memcpy(r_r->addrs, n->addrs, n->count * sizeof(n->addrs[0]));
+	if (n->count == 0)
+		memcpy(r_r->text, n->why, sizeof(r_r->text));
 }
 
 /* The addresses that the server has on the board. */
@@ -245,8 +247,11 @@ conclude(struct name *n)
 		(void)snprintf(n->why, sizeof(n->why), "DNS: %s",
 		    n->exists ? "the name has no address" : "no such name");
 	}
-	if (n->state == NAME_ASKING)
+	if (n->state == NAME_ASKING) {
+		/* Nobody need wait for checks of a server that has no address. */
 		n->state = NAME_UNKNOWN;
+		outbox_put(n->r->outbox, &n->note);
+	}
 	log_turn(n, 1);
 	done_asking(n, RETRY_MS);
 }

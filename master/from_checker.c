@@ -7,13 +7,18 @@
 #include "from_child.h"
 #include "servers.h"
 
+#include "../common/log.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define REPORTS_PER_PASS 32
 #define CHECK_MS_MOST    (24u * 3600 * 1000)
 #define DAYS_MOST        (100 * 366)
+#define CERT_WARN_DAYS   14
+#define CERT_WARN_MS     (20u * 3600 * 1000) /* the number of days changes daily, at any hour */
 
 static const struct from_rule table[MSG_COUNT] = {
 	[MSG_READY] = { from_ready, PROC_STARTING },
@@ -116,6 +121,30 @@ report_wrong(const struct report *r, const struct conf *conf)
 	}
 }
 
+/* Once a day for each server whose certificate comes to its end. */
+static void
+take_days(struct generation *g, struct server *s, int32_t days)
+{
+	char server[2 * CONF_NAME + ADDR_TEXT + 4], why[80];
+	uint64_t now = real_ms();
+	struct log_line l;
+
+	s->cert_days = days;
+	if (days >= CERT_WARN_DAYS || (s->cert_warned && now - s->cert_warned < CERT_WARN_MS))
+		return;
+	s->cert_warned = now;
+	snprintf(
+	    server, sizeof(server), "%s/%s", g->conf->backends[s->conf->backend].name, s->name);
+	snprintf(why, sizeof(why),
+	    days < 0 ? "the server's certificate has expired" :
+		       "the server's certificate expires in %d day%s",
+	    days, days == 1 ? "" : "s");
+	log_begin(&l, LOG_WARNING);
+	log_text(&l, "server", server);
+	log_quoted(&l, "why", why);
+	log_end(&l);
+}
+
 static void
 take(struct generation *g, const struct report *r)
 {
@@ -127,7 +156,7 @@ take(struct generation *g, const struct report *r)
 		servers_resolved(g, r->server, r);
 		break;
 	case REPORT_CERT_DAYS:
-		g->servers[r->server].cert_days = r->days;
+		take_days(g, &g->servers[r->server], r->days);
 		break;
 	}
 }

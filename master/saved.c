@@ -60,7 +60,7 @@ const struct member saved_server_members[] = {
 	T(struct server, name), N(struct server, health.state), N(struct server, health.streak),
 	N(struct server, said), N(struct server, admin), N(struct server, since),
 	N(struct server, status), N(struct server, passed), N(struct server, check_ms),
-	N(struct server, cert_days), T(struct server, why), B(struct server, addrs),
+	N(struct server, cert_days), N(struct server, cert_warned), T(struct server, why), B(struct server, addrs),
 	N(struct server, addr_count), N(struct server, left), N(struct server, close),
 	N(struct server, slowstart), MEMBERS_END
 };

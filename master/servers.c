@@ -116,20 +116,6 @@ servers_carry(struct generation *g, const struct generation *current)
 	}
 }
 
-void
-servers_inherit(struct generation *g, struct generation_list *all)
-{
-	struct generation *old;
-
-	TAILQ_FOREACH(old, all, link)
-	{
-		uint32_t at = 0;
-
-		for (uint32_t i = 0; old->state == GEN_OLD && i < old->conf->slot_count; i++)
-			old->servers[i].heir = find_same(g, old, &old->servers[i], &at);
-	}
-}
-
 int
 server_serves(const struct server *s)
 {
@@ -237,19 +223,43 @@ servers_settled(const struct generation *g)
 	return 1;
 }
 
+/* BACKEND/SERVER: how lines call it. */
+static void
+begin_line(const struct generation *g, const struct server *s, int level, struct log_line *l)
+{
+	char name[2 * CONF_NAME + ADDR_TEXT + 4];
+
+	snprintf(name, sizeof(name), "%s/%s", backend_of(g, s)->name, s->name);
+	log_begin(l, level);
+	log_text(l, "server", name);
+}
+
+/* An address that a server's name now has, or has no more; NULL for none. */
+static void
+tell_address(const struct generation *g, const struct server *s, const struct addr *a,
+    const struct addr *was)
+{
+	char text[ADDR_TEXT];
+	struct log_line l;
+
+	if (g->m->current && g->m->current != g)
+		return;
+	begin_line(g, s, LOG_NOTICE, &l);
+	log_text(&l, "address", a ? addr_text(a, text) : NULL);
+	log_text(&l, "was", was ? addr_text(was, text) : NULL);
+	log_text(&l, "name", s->conf->host);
+	log_end(&l);
+}
+
 static void
 tell(const struct generation *g, const struct server *s, enum health_state was)
 {
 	struct server_count c = servers_count(g, s->conf->backend);
-	char name[2 * CONF_NAME + ADDR_TEXT + 4], up[32];
 	struct log_line l;
+	char up[32];
 
-	if (g->m->current && g->m->current != g)
-		return; /* not yet serving: the current generation tells the same */
-	snprintf(name, sizeof(name), "%s/%s", backend_of(g, s)->name, s->name);
 	snprintf(up, sizeof(up), "%u/%u", c.serving, c.all);
-	log_begin(&l, s->health.state == HEALTH_UP ? LOG_NOTICE : LOG_WARNING);
-	log_text(&l, "server", name);
+	begin_line(g, s, s->health.state == HEALTH_UP ? LOG_NOTICE : LOG_WARNING, &l);
 	log_text(&l, "state", health_name(s->health.state));
 	log_text(&l, "was", health_name(was));
 	log_quoted(&l, "why", s->why);
@@ -284,6 +294,9 @@ settle(struct generation *g, struct server *s)
 {
 	enum health_state was = s->said;
 
+	/* One that does not serve yet tells when it does what the others have not told. */
+	if (g->m->current && g->m->current != g)
+		return;
 	if ((s->health.state != HEALTH_UP && s->health.state != HEALTH_DOWN) ||
 	    was == s->health.state)
 		return;
@@ -293,6 +306,22 @@ settle(struct generation *g, struct server *s)
 		s->slowstart = 1;
 	tell(g, s, was);
 	close_where(g, s);
+}
+
+void
+servers_inherit(struct generation *g, struct generation_list *all)
+{
+	struct generation *old;
+
+	TAILQ_FOREACH(old, all, link)
+	{
+		uint32_t at = 0;
+
+		for (uint32_t i = 0; old->state == GEN_OLD && i < old->conf->slot_count; i++)
+			old->servers[i].heir = find_same(g, old, &old->servers[i], &at);
+	}
+	for (uint32_t i = 0; i < g->conf->slot_count; i++)
+		settle(g, &g->servers[i]);
 }
 
 static void
@@ -339,6 +368,7 @@ resolved_one(struct generation *g, struct server *s, const struct report *r)
 		if (s->addr_count == 0)
 			down_without_address(g, s, r);
 	} else if (s->addr_count == 0 || !has_addr(r->addrs, r->count, &s->addrs[0])) {
+		tell_address(g, s, &r->addrs[0], s->addr_count ? &s->addrs[0] : NULL);
 		s->addrs[0] = r->addrs[0];
 		s->addr_count = 1;
 	}
@@ -358,6 +388,7 @@ take_place(struct generation *g, struct server *s, const struct addr *a)
 	s->addr_count = 1;
 	s->close = close;
 	snprintf(s->name, sizeof(s->name), "%s-%s", cs->name, addr_ip_text(a, text));
+	tell_address(g, s, a, NULL);
 }
 
 /*
@@ -380,6 +411,9 @@ resolved_all(struct generation *g, struct server *first, const struct report *r)
 
 		if (s->addr_count == 0)
 			continue;
+		if (s->left == listed)
+			tell_address(
+			    g, s, listed ? &s->addrs[0] : NULL, listed ? NULL : &s->addrs[0]);
 		s->left = !listed;
 		if (!listed && servers_active(g, (uint32_t)(s - g->servers)) == 0)
 			s->addr_count = 0;

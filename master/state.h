@@ -87,7 +87,8 @@ struct server {
 	enum check_status status; /* of the last check */
 	uint32_t passed;          /* whether it was good */
 	uint32_t check_ms;
-	int32_t cert_days; /* INT32_MIN: not known */
+	int32_t cert_days;    /* INT32_MIN: not known */
+	uint64_t cert_warned; /* when the log last said that they are few; 0: never */
 	char why[REPORT_TEXT];
 	struct addr addrs[BOARD_ADDRS];
 	uint32_t addr_count;

@@ -248,12 +248,14 @@ balance_pick(struct balancer *b, uint32_t backend, const struct addr *client,
 	struct candidate best;
 
 	best = choose_group(b, back, wanted, tried, &main);
-	if (main.usable == 0) {
+	/* No other server can: there is none, or this client has been to all of them. */
+	if (!best.weight && (main.usable == 0 || (tried->count > 0 && main.usable > main.full))) {
 		wanted.backup = 1;
 		best = choose_group(b, back, wanted, tried, &backup);
 	}
 	/* Everybody was tried: once more from the beginning, the trouble may be over. */
 	if (!best.weight && tried->count > 0) {
+		wanted.backup = main.usable == 0;
 		wanted.tried = 1;
 		best = choose_group(b, back, wanted, tried, &(struct survey){ 0 });
 	}

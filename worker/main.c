@@ -89,6 +89,8 @@ set_up_loop(struct worker *w)
 	w->from_master = (struct watch){ .fn = on_master, .fd = w->child.chan.fd };
 	if ((w->loop = loop_new()) == NULL || watch_set(w->loop, &w->from_master, EPOLLIN) == -1)
 		child_failed(&w->child, "cannot set up the event loop: %s", strerror(errno));
+	if (shed_begin(w) == -1)
+		child_failed(&w->child, "out of memory");
 }
 
 /* What is left to tell a master that is there but does not read waits for the channel. */

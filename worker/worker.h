@@ -14,6 +14,7 @@
 #include "balance.h"
 #include "conn.h"
 #include "relay.h"
+#include "shed.h"
 #include "tls_ctx.h"
 #include "to_master.h"
 
@@ -31,6 +32,7 @@ struct worker {
 	struct conn *conns; /* all of them */
 	struct conn *again; /* those that have more to do than a pass allows */
 	uint64_t conn_count;
+	struct shed shed;
 	struct timer ending; /* END: the next ones to close */
 	uint64_t end_at;     /* loop_now when the last one is to be closed */
 	uint64_t staying;    /* connections that have not been told yet */

@@ -190,7 +190,8 @@ def test_thousands_of_names(site, pki, servers):
     checker = Checker(site, pki, conf(*[
         SERVER % (f"n{n}", f"n{n}.example.org", "check_port = 1110;") for n in range(2000)
     ]).replace("300ms", "2s"), resolv=RESOLV)
-    wait_until(lambda: len(checker.reports("addresses")) == 1000, "all the addresses", 20)
+    wait_until(lambda: len([r for r in checker.reports("addresses") if len(r) > 5]) == 1000,
+               "all the addresses", 20)
     wait_until(lambda: len({r.server for r in checker.results()}) == 2000, "a result of each", 30)
     for r in checker.results():
         known = int(r.server.split("/n")[1].split("+")[0]) % 2 == 0

@@ -28,7 +28,7 @@ class Fake:
 
     def _accept(self):
         while not self.stopping.is_set():
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(OSError):
                 sock, _ = self.listener.accept()
                 self.open.add(sock)
                 threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
@@ -48,6 +48,11 @@ class Fake:
         header = proxyheader.read(sock)
         self.headers.append(header)
         return header
+
+    def listen_no_more(self):
+        """Whoever comes from now on is refused; those who are there stay."""
+        self.stopping.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
 
     def stop(self):
         self.stopping.set()

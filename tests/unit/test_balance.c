@@ -469,6 +469,31 @@ START_TEST(random_by_weight)
 }
 END_TEST
 
+/* Whoever has been to all servers in vain is taken by a backup. */
+START_TEST(backup_after_all_others)
+{
+	struct tried tried = { .count = 0 };
+	struct choice c;
+
+	backend.servers = 3;
+	servers[2].backup = 1;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(balance_pick(&balancer, 0, &nobody, &tried, &c), PICK_SERVER);
+		ck_assert_uint_lt(c.slot, 2);
+		tried.slots[tried.count++] = c.slot;
+	}
+	ck_assert_int_eq(balance_pick(&balancer, 0, &nobody, &tried, &c), PICK_SERVER);
+	ck_assert_uint_eq(c.slot, 2);
+	tried.slots[tried.count++] = c.slot;
+	ck_assert_int_eq(balance_pick(&balancer, 0, &nobody, &tried, &c), PICK_SERVER);
+	ck_assert_uint_lt(c.slot, 2);
+	/* One that is full is no reason to use a backup. */
+	servers[0].max_connections = servers[1].max_connections = 1;
+	counts[0][0].active = counts[0][1].active = 1;
+	ck_assert_int_eq(balance_pick(&balancer, 0, &nobody, &tried, &c), PICK_FULL);
+}
+END_TEST
+
 /* A board that was written over cannot lead outside an array. */
 START_TEST(impossible_address_count)
 {
@@ -494,6 +519,7 @@ main(void)
 	tcase_add_test(t, other_workers_and_generations_count);
 	tcase_add_loop_test(t, state_of_the_board, 0, sizeof(boards) / sizeof(boards[0]));
 	tcase_add_test(t, tried_come_last);
+	tcase_add_test(t, backup_after_all_others);
 	tcase_add_test(t, failed_comes_later);
 	tcase_add_test(t, leastconn_of_idle_servers);
 	tcase_add_test(t, first_fills_up);
