@@ -318,8 +318,11 @@ show_status(struct master *m, FILE *f)
 		return;
 	}
 	c = servers_count(g, UINT32_MAX);
-	fprintf(f, "%s; %u of %u servers up, %zu connections\n", control_verdict_text(verdict(g)),
-	    c.serving, c.all, m->conns.count);
+	fprintf(f, "%s", control_verdict_text(verdict(g)));
+	for (size_t i = 0; i < g->conf->frontend_count; i++)
+		if (servers_count(g, g->conf->frontends[i].backend).serving == 0)
+			fprintf(f, ", %s", g->conf->frontends[i].name);
+	fprintf(f, "; %u of %u servers up, %zu connections\n", c.serving, c.all, m->conns.count);
 	fprintf(f, "# server state admin weight connections seconds why\n");
 	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
 		const struct server *s = &g->servers[i];
