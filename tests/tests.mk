@@ -184,6 +184,20 @@ CHECKS += attacks
 attacks: $(O)/hostile/attacks ## what an attacker inside a locked process would try
 	@$<
 
+# The same programs with sanitizers, behind the same walls: unit and integration tests, and first of
+# all whether a sanitizer can speak there.  The lists are longer then, so the attacks are not tried.
+ASAN_MAKE = $(MAKE) --no-print-directory O=$(O)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' FORTIFY= \
+	WERROR= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+$(O)/hostile/sanitized: $(addprefix $(O)/obj/,tests/hostile/sanitized.o tests/hostile/locked.o \
+    worker/sandbox.o checker/sandbox.o keeper/sandbox.o) $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
+sanitized: $(O)/hostile/sanitized
+	@$<
+asan:
+	@ASAN_OPTIONS=detect_leaks=0 $(ASAN_MAKE) sanitized unit integration
+.PHONY: sanitized asan
+
 # The build's promises, read from the programs.
 CHECKS += hardening
 hardening: all ## the build's promises, read from the programs
