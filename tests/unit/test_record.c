@@ -14,7 +14,7 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-static uint8_t plain[1 << 20], got[1 << 20], wire[2 << 20];
+static uint8_t plain[1 << 20], got[(1 << 20) + 1], wire[2 << 20];
 
 static void
 setup(void)
@@ -329,6 +329,24 @@ START_TEST(key_update_storm)
 }
 END_TEST
 
+/* Much data under keys that have changed; with RECORD_LONG two gigabytes each way. */
+START_TEST(gigabytes)
+{
+	size_t rounds = getenv("RECORD_LONG") ? 2048 : 16;
+	struct tls_pair p;
+
+	open_taken(&p, _i * TAKES + TAKE_SERVER);
+	update(&p, CLIENT, 1);
+	update(&p, SERVER, 1);
+	for (size_t i = 0; i < rounds; i++) {
+		carry(&p, CLIENT, 1 << 20, 16384);
+		carry(&p, SERVER, 1 << 20, 16384);
+	}
+	ck_assert_uint_ge(p.rec[SERVER].seq[RECORD_WRITE], rounds * 64);
+	tls_pair_close(&p);
+}
+END_TEST
+
 /* Many requests, one answer; and it comes before the next data. */
 START_TEST(one_answer)
 {
@@ -550,6 +568,7 @@ main(void)
 	tcase_add_loop_test(t, cut_at_every_byte, 0, TLS_SUITES * TAKES);
 	tcase_add_loop_test(t, half_records, 0, TLS_SUITES);
 	tcase_add_loop_test(t, key_update_storm, 0, 4 * 3 * TAKES);
+	tcase_add_loop_test(t, gigabytes, 0, 3);
 	tcase_add_loop_test(t, one_answer, 0, 3);
 	tcase_add_loop_test(t, update_flood, 0, 3);
 	tcase_add_loop_test(t, own_update, 0, 3);

@@ -196,6 +196,29 @@ START_TEST(after_a_key_update)
 }
 END_TEST
 
+/* TLS 1.2: nor can a second handshake on the same connection. */
+START_TEST(after_a_renegotiation)
+{
+	struct tls_pair p;
+
+	tls_pair_open(&p, &tls_suites[3 + _i]);
+	SSL_set_options(p.ssl[SERVER], SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	ck_assert_int_eq(SSL_renegotiate(p.ssl[CLIENT]), 1);
+	for (int i = 0; i < 4; i++) {
+		SSL_do_handshake(p.ssl[CLIENT]);
+		tls_pair_receive(&p, SERVER, got, 100);
+		tls_pair_receive(&p, CLIENT, got, 100);
+	}
+	ck_assert_int_eq(SSL_num_renegotiations(p.ssl[CLIENT]), 1);
+	ck_assert_int_eq(SSL_renegotiate_pending(p.ssl[CLIENT]), 0);
+	ck_assert_int_eq(tls_pair_take(&p, SERVER), -1);
+	ck_assert_int_eq(tls_pair_take(&p, CLIENT), -1);
+	carry(&p, CLIENT, 10);
+	carry(&p, SERVER, 10);
+	tls_pair_close(&p);
+}
+END_TEST
+
 /* A write that the socket did not take: what OpenSSL holds back must go first. */
 START_TEST(half_written)
 {
@@ -649,6 +672,7 @@ main(void)
 	tcase_add_loop_test(t, after_empty_reads, 0, TLS_SUITES);
 	tcase_add_loop_test(t, odd_objects, 0, TLS_SUITES);
 	tcase_add_loop_test(t, after_a_key_update, 0, 3);
+	tcase_add_loop_test(t, after_a_renegotiation, 0, 3);
 	tcase_add_loop_test(t, half_written, 0, TLS_SUITES);
 	tcase_add_loop_test(t, record_size_limit, 0, TLS_SUITES);
 	tcase_add_test(t, size_limit_seen);
