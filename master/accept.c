@@ -32,7 +32,8 @@ credit(const struct worker *w)
 {
 	uint64_t out = w->handed - w->taken + w->batched;
 
-	if (w->p.state != PROC_SERVING || w->stuck || out >= WORKER_CREDIT)
+	if (w->p.state != PROC_SERVING || w->stuck || out >= WORKER_CREDIT ||
+	    w->conn_count >= w->p.m->worker_most)
 		return 0;
 	return WORKER_CREDIT - out;
 }
@@ -116,6 +117,7 @@ flush_all(struct master *m)
 
 	for (uint32_t i = 0; g && i < g->worker_count; i++)
 		flush(&g->workers[i]);
+	conns_trim(&m->conns);
 }
 
 /* Give a parked connection to a worker that has credit. */

@@ -119,8 +119,6 @@ void
 conns_give(struct conns *c, struct conn *conn, struct worker *w)
 {
 	leave(c, conn);
-	if (conn->held && c->held_count >= c->held_most)
-		conns_release(c, TAILQ_FIRST(&c->held)->conn);
 	conn->worker = w;
 	TAILQ_INSERT_TAIL(&w->conns, conn, link);
 	w->conn_count++;
@@ -166,6 +164,13 @@ drop_fd(struct conns *c, struct conn *conn, int reset)
 	close_now(h->fd, reset);
 	free(h);
 	conn->held = NULL;
+}
+
+void
+conns_trim(struct conns *c)
+{
+	while (c->held_count > c->held_most)
+		conns_release(c, TAILQ_FIRST(&c->held)->conn);
 }
 
 void

@@ -65,10 +65,16 @@ void conns_init(struct conns *c, size_t held_most);
 struct conn *conns_add(struct conns *c, uint64_t id, int fd);
 struct conn *conns_find(const struct conns *c, uint64_t id);
 
-/* A worker has it from now on; its descriptor counts as held, and the oldest one may go for it. */
+/* A worker has it from now on; its descriptor counts as held. */
 void conns_give(struct conns *c, struct conn *conn, struct worker *w);
 /* Take it away from its worker; it is parked, before all others. */
 void conns_park(struct conns *c, struct conn *conn);
+
+/*
+ * Give up the oldest descriptors until no more are held than may be: when all of them have been
+ * sent to their workers, since those who have not got theirs cannot do without ours.
+ */
+void conns_trim(struct conns *c);
 
 /*
  * Give up our descriptor: the worker has looked at the connection, or has closed it.  Never

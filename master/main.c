@@ -15,6 +15,7 @@
 #include "options.h"
 #include "procs.h"
 #include "reload.h"
+#include "rlimit.h"
 #include "rootdir.h"
 #include "sandbox.h"
 #include "saved.h"
@@ -35,9 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK      250  /* milliseconds */
-#define STALL     1000 /* a tick that comes so late was our own fault */
-#define HELD_MOST 4096 /* descriptors of connections that workers have not touched yet */
+#define TICK  250  /* milliseconds */
+#define STALL 1000 /* a tick that comes so late was our own fault */
 
 uint64_t
 real_ms(void)
@@ -198,7 +198,8 @@ init(struct master *m)
 	TAILQ_INIT(&m->generations);
 	TAILQ_INIT(&m->listeners);
 	TAILQ_INIT(&m->given);
-	conns_init(&m->conns, HELD_MOST);
+	conns_init(&m->conns, 0);
+	rlimit_raise(m);
 	m->loop = loop_new();
 	if (!m->loop)
 		fatal("cannot make an event loop: %s", strerror(errno));

@@ -184,6 +184,7 @@ struct master {
 	uint64_t pause_told; /* when the log last said so */
 	struct conns conns;
 	uint64_t next_id;
+	uint32_t worker_most;    /* connections that one worker has descriptors for */
 	uint8_t ticket_seed[32]; /* where no file has one: sessions outlive a reload */
 	struct watch signals;
 	struct timer tick;

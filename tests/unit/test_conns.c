@@ -214,6 +214,10 @@ START_TEST(oldest_descriptor_goes_first)
 		conns_give(&all, c[i], &w);
 	}
 	ck_assert_uint_eq(w.conn_count, 3);
+	/* None goes before all are sent. */
+	ck_assert_uint_eq(all.held_count, 3);
+	ck_assert(is_open(c[0]->held->fd));
+	conns_trim(&all);
 	ck_assert_uint_eq(all.held_count, 2);
 	ck_assert_ptr_null(c[0]->held);
 	ck_assert(is_open(c[1]->held->fd) && is_open(c[2]->held->fd));

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* How many descriptors there may be, and what follows for connections. */
+#ifndef RLIMIT_H
+#define RLIMIT_H
+
+#include "state.h"
+
+/*
+ * Raise the limit as far as we may, children inherit it; say so if it is low; and set how many
+ * connections a worker is given and how many descriptors we hold for them.
+ */
+void rlimit_raise(struct master *m);
+
+#endif
