@@ -56,6 +56,11 @@ START_TEST(reads)
 }
 END_TEST
 
+/* More than ADDR_TEXT has room for. */
+#define TOO_LONG \
+	"[aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]:1"
+
 static const char *const bads[] = { "", ":", ":993", "993", "10.0.0.1", "10.0.0.1:", "10.0.0.1:0",
 	"10.0.0.1:65536", "10.0.0.1:99999999999999999999", "10.0.0.1:4294968289", "10.0.0.1:0993",
 	"10.0.0.1:+993", "10.0.0.1:-1", "10.0.0.1: 993", "10.0.0.1:993 ", " 10.0.0.1:993",
@@ -64,9 +69,7 @@ static const char *const bads[] = { "", ":", ":993", "993", "10.0.0.1", "10.0.0.
 	"2001:db8::1]:993", "[]:993", "[10.0.0.1]:993", "[2001:db8::g]:993", "[2001:db8::1%lo]:993",
 	"[fe80::1%]:993", "[fe80::1%0]:993", "[fe80::1%4294967296]:993", "[fe80::1%1x]:993",
 	"[fe80::1%no-such-interface]:993", "[[::1]]:993", "[::ffff:192.0.2.7%1]:25", "**:993",
-	"* :993", "*.*:993", "mail.example.org:993", "unix:/run/x",
-	"[aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]:"
-	"1" };
+	"* :993", "*.*:993", "mail.example.org:993", "unix:/run/x", TOO_LONG };
 
 START_TEST(refuses)
 {
