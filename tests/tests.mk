@@ -72,9 +72,10 @@ $(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
 integration: all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture)
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
 
-# Real servers checked every second for a minute, instead of ten seconds.
+# Real servers checked every second for a minute instead of ten seconds; a node without power.
 checks-long: all $(O)/lib/checker_master
-	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q integration/test_checks_servers.py
+	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q \
+	  integration/test_checks_servers.py integration/test_checks_product.py
 check-long: checks-long ## tests that take minutes
 .PHONY: checks-long
 
