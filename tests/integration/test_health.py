@@ -379,3 +379,32 @@ def test_nobody_there(site, pki):
     proxy.ended(end="no-server")
     status = proxy.control("status")
     assert "connection refused" in status and "back" in status
+
+
+def test_leastconn_across_workers(site, pki):
+    """Each worker counts the connections of all: one after the other, clients share out evenly."""
+    for n in range(1, 5):
+        server(site, n)
+    proxy = Mailreeve(site, pki, conf(["", "", "", "weight = 200;"]) + "workers = 3;\n")
+    wait_until(lambda: set(op_states(proxy).values()) == {2}, "all four to be up")
+    stay = [visit(stay=True) for _ in range(50)]
+    assert collections.Counter(name for name, _, _ in stay) == {"s1": 10, "s2": 10, "s3": 10, "s4": 20}
+    for _, _, sock in stay:
+        sock.close()
+
+
+def test_source(site, pki):
+    """A client stays with its server, moves when that goes, and comes home when it returns."""
+    fakes = {f"s{n}": server(site, n) for n in range(1, 5)}
+    proxy = Mailreeve(site, pki, conf(backend='balance = "source";', check='fast_interval = "100ms";'))
+    wait_until(lambda: set(op_states(proxy).values()) == {2}, "all four to be up")
+    [home] = {visit()[0] for _ in range(20)}
+    fakes[home].listen_no_more()
+    proxy.said(f"server=back/{home} state=down")
+    [refuge] = {visit()[0] for _ in range(20)}
+    assert refuge != home
+    fakes[home].stop()
+    server(site, int(home[1:]))
+    proxy.said(f"server=back/{home} state=up was=down")
+    # A worker that has met the dead one avoids it for two seconds more.
+    wait_until(lambda: {visit()[0] for _ in range(10)} == {home}, "the way home")
