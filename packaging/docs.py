@@ -5,7 +5,7 @@
 and what the example files use must be the same, in both directions.
 
 In mailreeve.conf(5) a comment `keys of: GROUP ...` says for which groups the `.It Ic KEY` of the list
-that follows stand; in mailreevectl(8) `commands:` stands before the list of commands.  Of the example
+that follows stand; in mailreevectl(8) `commands:` stands before the list of commands; in mailreeve(8) the log is described.  Of the example
 files, commented lines count as used where they are settings."""
 import pathlib
 import re
@@ -14,14 +14,16 @@ import sys
 
 
 def known(program):
-    keys, commands = set(), set()
+    keys, commands, words = set(), set(), set()
     for line in subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines():
         what, rest = line.split(" ", 1)
         if what == "key":
             keys.add(tuple(rest.split(" ")))
-        else:
+        elif what == "command":
             commands.add(rest)
-    return keys, commands
+        else:
+            words.add((what, rest))
+    return keys, commands, words - {("end", "-")}
 
 
 def items(lines):
@@ -50,6 +52,23 @@ def manual_keys(path):
 def manual_commands(path):
     lines = path.read_text().splitlines()
     return set(items(lines[lines.index('.\\" commands:') + 1:]))
+
+
+def manual_log(path):
+    """(key, word) of what mailreeve(8) says may stand behind `end` and `while`, and all keys."""
+    text = path.read_text().split(".Ss A connection")[1].split(".Ss ")[0]
+    words, keys = set(), set()
+    for item in text.split("\n.It Cm ")[1:]:
+        names, _, rest = item.partition("\n")
+        keys |= set(names.split(" , "))
+        if names in ("end", "while"):
+            words |= {(names, word) for word in re.findall(r"^\.Ql (\S+)", rest, re.M)}
+    return words, keys
+
+
+def logged_keys():
+    source = pathlib.Path("worker/conn_log.c").read_text()
+    return set(re.findall(r'log_(?:text|number|quoted|bytes)\([^"]*?"(\w+)"', source))
 
 
 def used_keys(text):
@@ -86,14 +105,18 @@ def compare(what, left, left_name, right, right_name):
 
 
 def main():
-    keys, commands = known(sys.argv[1])
-    conf, man5, man8 = (pathlib.Path(p) for p in
-                        ("conf/mailreeve.conf", "conf/mailreeve.conf.5", "ctl/mailreevectl.8"))
+    keys, commands, words = known(sys.argv[1])
+    conf, man5, man8, log8 = (pathlib.Path(p) for p in ("conf/mailreeve.conf", "conf/mailreeve.conf.5",
+                                                        "ctl/mailreevectl.8", "master/mailreeve.8"))
     described, named = manual_keys(man5), manual_commands(man8)
     wrong = compare("key", keys, "the program", described, man5)
     wrong += compare("key", described, man5, keys, "the program")
     wrong += compare("command", commands, "the program", named, man8)
     wrong += compare("command", named, man8, commands, "the program")
+    log_words, log_keys = manual_log(log8)
+    for what, left, right in ("log", words, log_words), ("log key", logged_keys(), log_keys):
+        wrong += compare(what, left, "the program", right, log8)
+        wrong += compare(what, right, log8, left, "the program")
     for path in [conf, *sorted(pathlib.Path("conf/examples").glob("*.conf"))]:
         used = used_keys(settings(path))
         if not used:
@@ -106,7 +129,7 @@ def main():
     for name in re.findall(r"^\| `([^`]+)`", table, re.M):
         if not (pathlib.Path("conf/examples") / name).exists():
             wrong.append(f"conf/examples/README.md: there is no {name}")
-    print("\n".join(wrong) or f"docs: {len(keys)} keys and {len(commands)} commands, as in the manuals")
+    print("\n".join(wrong) or f"docs: {len(keys)} keys and {len(commands)} commands as in the manuals")
     return bool(wrong)
 
 

@@ -35,7 +35,7 @@ install: installed ## into DESTDIR, under PREFIX (/usr/local)
 	install -m 0755 packaging/upgrade $(DESTDIR)$(LIBEXECDIR)
 	install -m 0644 conf/mailreeve.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 master/mailreeve.8 ctl/mailreevectl.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 0644 README.md SECURITY.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 README.md SECURITY.md $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)
 	install -m 0644 conf/mailreeve.conf conf/nftables.conf $(wildcard conf/examples/*) \
 	  $(DESTDIR)$(DOCDIR)/examples
 	install -m 0755 conf/certbot-deploy-hook $(DESTDIR)$(DOCDIR)/examples

@@ -2,10 +2,12 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * What the programs know, for `make docs`: a line `key GROUP NAME` for every key of the
- * configuration and `command WORDS` for every control command.
+ * configuration, `command WORDS` for every control command, and `end WORD` and `while WORD` for
+ * what may stand in a connection's line in the log.
  */
 #include "../../common/conf.h"
 #include "../../common/control.h"
+#include "../../worker/conn.h"
 
 #include <stdio.h>
 
@@ -22,5 +24,11 @@ main(void)
 	conf_each_key(print_key, NULL);
 	for (int i = 0; i < CONTROL_COUNT; i++)
 		printf("command %s\n", control_commands[i].words);
+#define X(name, words) printf("end %s\n", words);
+	CONN_ENDS(X)
+#undef X
+#define X(name, words) printf("while %s\n", words);
+	CONN_STATES(X)
+#undef X
 	return 0;
 }
