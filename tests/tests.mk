@@ -69,7 +69,7 @@ $(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
 
 # Real Dovecot, Postfix and clients around the programs, in namespaces of their own.  A process per
 # core and one more: the tests mostly wait.
-integration: all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture)
+integration: all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture) ## Mailreeve between real clients and real servers
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
 
 # Real servers checked every second for a minute instead of ten seconds; a node without power.
