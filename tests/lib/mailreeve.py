@@ -57,6 +57,7 @@ class Mailreeve:
                 [program, "-c", self.config, "-L", helpers], stderr, **more)
         self.stopped = False
         self.baseline = None
+        self.roots = set()  # the empty directories that its children live in
         site.programs.append(self)
         if wait:
             self.wait_ready()
@@ -67,6 +68,8 @@ class Mailreeve:
             return any(re.search(r"\bready$", line) or '"ready"' in line for line in self.raw())
         wait_until(ready, "mailreeve to be ready", 30)
         self.baseline = self.descriptors()
+        self.roots = {pathlib.Path(root) for line in self.site.processes().values()
+                      for root in re.findall(r" root=(/\S+)", line)}
 
     # Its log.
 
@@ -167,6 +170,8 @@ class Mailreeve:
         bugs = [line for line in self.raw() if BUGS.search(line)]
         assert not bugs, bugs
         assert not self.control_socket.exists(), "the control socket was left behind"
+        left = [root for root in self.roots if root.exists()]
+        assert not left, f"left behind: {left}"
 
 
 def matches(fields, wanted):

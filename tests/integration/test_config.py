@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+"""`mailreeve -t`, and what starting does with a wrong file: the program from the outside."""
+import re
+import subprocess
+
+import pytest
+
+from lib.fakes import Fake, greets
+from lib.mailreeve import BUILD, Mailreeve, check
+from lib.clients import connect, context, lines
+from lib.site import PROXY, wait_until
+
+GOOD = """
+frontends = ( { name = "imaps"; bind = "192.0.2.10:993"; backend = "dovecot";
+    tls = { certificates = "$pki/mail"; }; } );
+backends = ( { name = "dovecot"; protocol = "imap"; servers = "10.0.0.11:143"; check = { type = "none"; }; } );
+"""
+
+
+def test_good(site, pki):
+    done = check(site, pki, GOOD)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].endswith("configuration ok")
+    wait_until(lambda: not site.processes(), "the helpers to end")
+
+
+def test_smallest(site, pki):
+    """The smallest useful file of the documentation, as it is."""
+    text = GOOD.replace('check = { type = "none"; };', "")
+    done = check(site, pki, text.replace("$pki", str(pki)), defaults=False)
+    # The three identities exist only where Mailreeve is installed: that is then the only complaint.
+    errors = [line for line in done.stdout.splitlines() if not line.startswith("warning: ")]
+    assert done.returncode == 0 or all("user" in line for line in errors)
+
+
+def test_all_errors_at_once(site, pki):
+    """Several mistakes: each one with its line, and nothing else of the file's."""
+    text = GOOD.replace("certificates =", "crt =").replace('backend = "dovecot"', 'backend = "dovcot"')
+    text = text.replace("servers =", "balance = 7; servers =")
+    done = check(site, pki, text)
+    assert done.returncode == 1
+    for words in (r"checked\.conf:3: .*crt.*certificates", r"checked\.conf:2: .*dovcot.*dovecot",
+                  r"checked\.conf:4: .*balance"):
+        assert re.search(words, done.stdout), words
+
+
+FILES = {
+    "no file": ("$pki/nothing", "nothing"),
+    "not PEM": ("$dir/junk.pem", "junk.pem"),
+    "no key": ("$pki/mail/fullchain.pem", "fullchain.pem"),
+    "empty directory": ("$dir/empty", "empty"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_certificate_files(site, pki, case):
+    path, name = FILES[case]
+    site.write("junk.pem", "this is no certificate\n", mode=0o600)
+    site.path("empty").mkdir()
+    done = check(site, pki, GOOD.replace("$pki/mail", path))
+    assert done.returncode == 1
+    assert re.search(rf"checked\.conf:3: .*{name}", done.stdout)
+
+
+def test_readable_key_is_a_warning(site, pki):
+    for name, source in (("fullchain.pem", pki.chain("mail")), ("privkey.pem", pki.key("mail"))):
+        with open(source, encoding="ascii") as file:
+            site.write(f"open/{name}", file.read(), mode=0o644)
+    done = check(site, pki, GOOD.replace("$pki/mail", "$dir/open"))
+    assert done.returncode == 0 and re.search(r"privkey\.pem.*read", done.stdout)
+
+
+def test_syntax(site, pki):
+    done = check(site, pki, GOOD.replace("{ name", "{{ name", 1))
+    assert done.returncode == 1 and re.search(r"checked\.conf:2: ", done.stdout)
+
+
+def test_no_file(site):
+    done = subprocess.run([BUILD / "mailreeve", "-t", "-c", site.path("none.conf")], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+    assert done.returncode == 1 and "none.conf" in done.stdout
+
+
+def test_haproxys_habit():
+    done = subprocess.run([BUILD / "mailreeve", "-c", "-f", "x"], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=20, check=False)
+    assert done.returncode != 0 and "-t checks, -c names the file" in done.stdout
+
+
+def test_wrong_file_starts_nothing(site, pki):
+    proxy = Mailreeve(site, pki, GOOD.replace("dovecot\"; tls", "dovcot\"; tls").replace(
+        'backend = "dovecot"', 'backend = "dovcot"'), wait=False)
+    wait_until(lambda: proxy.process.poll() is not None, "mailreeve to refuse to start")
+    assert proxy.process.returncode == 1
+    assert "dovcot" in "\n".join(proxy.raw())
+
+
+def test_port_in_use(site, pki):
+    Fake(site, PROXY, 993, greets(b""))
+    proxy = Mailreeve(site, pki, GOOD, wait=False)
+    wait_until(lambda: proxy.process.poll() is not None, "mailreeve to refuse to start")
+    assert proxy.process.returncode == 1
+    assert re.search(r"cannot listen on 192\.0\.2\.10:993: .*in use", "\n".join(proxy.raw()))
+
+
+def test_include(site, pki):
+    """A file in parts, found from the main file's directory."""
+    frontends, backends = GOOD.split("backends = ")
+    site.write("parts/back.conf", "backends = " + backends)
+    text = frontends.replace("$pki", str(pki)) + '@include "parts/back.conf"\n'
+    assert check(site, pki, text).returncode == 0
+    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
+    Mailreeve(site, pki, text)
+    with connect(PROXY, 993, context(pki)) as sock:
+        assert lines(sock) == [b"* OK\r\n"]
+
+
+@pytest.mark.parametrize("example", sorted(
+    path.name for path in (BUILD.parent / "conf/examples").glob("*.conf")))
+def test_examples(site, example):
+    """Every example of the repository names only keys that there are: what is left to complain of
+    are files and users of the site it is for."""
+    path = BUILD.parent / "conf/examples" / example
+    done = subprocess.run([BUILD / "mailreeve", "-t", "-c", path, "-L", BUILD], text=True, timeout=20,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    for words in ("unknown key", "syntax error", "no unit", "did you mean"):
+        assert words not in done.stdout, done.stdout

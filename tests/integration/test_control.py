@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The Mailreeve authors
+"""The control socket, by hand and through mailreevectl."""
+import json
+import os
+import socket
+import stat
+import subprocess
+
+from lib.clients import connect, context, lines
+from lib.fakes import Fake, greets
+from lib.mailreeve import BUILD, Mailreeve
+from lib.site import PROXY, wait_until
+
+CONF = """
+frontends = ( { name = "imaps"; bind = "192.0.2.10:993"; backend = "dovecot";
+    tls = { certificates = "$pki/mail"; }; } );
+backends = ( { name = "dovecot"; protocol = "imap"; check = { type = "tcp"; interval = "200ms"; };
+    servers = ( { name = "one"; address = "10.0.0.11:143"; }, { name = "two"; address = "10.0.0.12:143"; } ); } );
+"""
+STATE = ("be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+         "srv_time_since_last_change srv_check_status srv_check_result srv_check_health "
+         "srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord "
+         "srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port")
+
+
+def started(site, pki):
+    """Server one is up, two is not there."""
+    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
+    proxy = Mailreeve(site, pki, CONF)
+    proxy.said(r"server=dovecot/two state=down")
+    return proxy
+
+
+def ctl(proxy, *words):
+    return subprocess.run([BUILD / "mailreevectl", "-s", proxy.control_socket, *words], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+
+
+def test_mode(site, pki):
+    """Nobody but root may talk to it."""
+    proxy = started(site, pki)
+    status = os.stat(proxy.control_socket)
+    assert stat.S_IMODE(status.st_mode) == 0o600 and status.st_uid == 0
+
+
+def test_servers_state(site, pki):
+    """HAProxy's columns: monitoring that was written for it goes on."""
+    proxy = started(site, pki)
+    version, head, *rows = proxy.control("show servers state").splitlines()
+    assert (version, head) == ("1", f"# {STATE}")
+    rows = {row[3]: dict(zip(STATE.split(), row)) for row in (line.split(" ") for line in rows if line)}
+    assert rows["one"]["srv_op_state"] == "2" and rows["two"]["srv_op_state"] == "0"
+    assert rows["one"]["srv_addr"] == "10.0.0.11" and rows["one"]["srv_port"] == "143"
+    assert {row["be_name"] for row in rows.values()} == {"dovecot"}
+
+
+def test_info(site, pki):
+    proxy = started(site, pki)
+    with connect(PROXY, 993, context(pki)) as sock:
+        lines(sock)
+        wait_until(lambda: proxy.info()["CurrConns"] == "1", "the connection to be counted")
+    wait_until(lambda: proxy.info()["CurrConns"] == "0", "the connection to be over")
+    info = proxy.info()
+    assert info["Name"] == "Mailreeve" and info["CumConns"] == "1" and info["Generation"] == "1"
+    assert info["Pid"] == str(proxy.process.pid) and info["Log_lines_lost"] == "0"
+
+
+def test_workers(site, pki):
+    proxy = started(site, pki)
+    head, *rows = proxy.control("show workers").splitlines()
+    columns = head.removeprefix("# ").split(" ")
+    pids = {dict(zip(columns, row.split(" ")))["pid"] for row in rows if row}
+    assert proxy.roots  # else nobody looks whether they go
+    assert {str(pid) for pid in proxy.processes()["mailreeve-worker"]} <= pids
+
+
+def test_help_and_nonsense(site, pki):
+    proxy = started(site, pki)
+    for command in ("show info", "show servers state", "show workers", "status", "reload"):
+        assert command in proxy.control("help")
+    for nonsense in ("", "shwo info", "show", "\x1b[2J", "a" * 3000):
+        assert proxy.control(nonsense).startswith("error: ")
+    assert proxy.info()["Name"] == "Mailreeve"
+
+
+def test_rude_clients(site, pki):
+    """Silence, an endless line, a hundred at once: none of it keeps another from an answer."""
+    proxy = started(site, pki)
+    rude = []
+    for n in range(100):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(5)
+        try:
+            sock.connect(str(proxy.control_socket))
+            if n % 2:
+                sock.sendall(b"x" * 6000)
+        except OSError:
+            pass
+        rude.append(sock)
+    for sock in rude:
+        sock.close()
+
+    def answered():
+        try:
+            return proxy.control("show info").startswith("Name: ")
+        except BlockingIOError:  # the queue is still full of them
+            return False
+    wait_until(answered, "an answer")
+
+
+def test_ctl(site, pki):
+    proxy = started(site, pki)
+    done = ctl(proxy, "status")
+    assert done.returncode == 1 and "two" in done.stdout  # a server is down
+    assert "Name: Mailreeve" in ctl(proxy, "show", "info").stdout.replace("  ", " ")
+    assert json.loads(ctl(proxy, "--json", "show", "info").stdout)["Name"] == "Mailreeve"
+    assert ctl(proxy, "nonsense").returncode != 0
+
+
+def test_ctl_without_mailreeve(site):
+    done = subprocess.run([BUILD / "mailreevectl", "-s", site.path("none"), "status"], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+    assert done.returncode == 3 and "none" in done.stdout
