@@ -233,6 +233,8 @@ take_over(struct master *m, int saved)
 		log_say(LOG_ERR, "%s", why);
 	if (m->current)
 		reload_apply(m);
+	if (m->said_ready)
+		notify_ready(m);
 	log_say(LOG_NOTICE, "re-executed, version %s", MAILREEVE_VERSION);
 	m->force_new = 1;
 	for (g = TAILQ_FIRST(&m->generations); g; g = next) {

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* Telling the service manager how we are.  Master.  Never waits for it. */
+/* Telling the service manager how we are.  Master.  Never waits for it longer than a moment. */
 #include "notify.h"
 
 #include "servers.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+/*
+ * A datagram socket's queue holds as few as ten messages.  The descriptors of a new generation are
+ * more; for them we wait so long at most, and then not again for a while.
+ */
+#define PATIENCE_MS 100
+#define DEAF_MS     10000
+#define STATUS_MS   1000
 
 struct notify {
 	int fd;
@@ -21,12 +31,15 @@ struct notify {
 	uint64_t alive;    /* when the last one was given */
 	char status[256];
 	int is_ready;
+	uint64_t told; /* when STATUS was last looked at */
+	uint64_t deaf; /* when it last took nothing: CLOCK_MONOTONIC, milliseconds; 0: never */
 };
 
 void
 notify_open(struct master *m)
 {
 	const char *path = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
+	const struct timeval patience = { .tv_usec = PATIENCE_MS * 1000 };
 	struct notify *n;
 	size_t len = path ? strlen(path) : 0;
 
@@ -45,11 +58,19 @@ notify_open(struct master *m)
 	/* Half the limit, as sd_watchdog_enabled(3) advises. */
 	n->watchdog = usec ? strtoull(usec, NULL, 10) / 1000 / 2 : 0;
 	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	setsockopt(n->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (n->fd == -1) {
 		free(n);
 		return;
 	}
 	m->notify = n;
+}
+
+/* Whether to wait a moment for the manager: it reads, as far as we know. */
+static int
+is_patient(const struct notify *n, const char *text)
+{
+	return strncmp(text, "FDSTORE", 7) == 0 && (n->deaf == 0 || mono_ms() - n->deaf > DEAF_MS);
 }
 
 void
@@ -74,7 +95,11 @@ notify_send(struct master *m, const char *text, int fd)
 		control.head.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
 	}
-	(void)sendmsg(m->notify->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* What is stored must not be lost when many are stored at once: see PATIENCE. */
+	if (sendmsg(m->notify->fd, &mh,
+		MSG_NOSIGNAL | (is_patient(m->notify, text) ? 0 : MSG_DONTWAIT)) == -1 &&
+	    errno == EAGAIN)
+		m->notify->deaf = mono_ms();
 }
 
 void
@@ -135,16 +160,27 @@ say_status(struct master *m)
 	notify_send(m, text, -1);
 }
 
+/* The loop turns, or we would not be here; and the one child that all others need answers. */
+static int
+is_alive(const struct master *m)
+{
+	return m->stopping || (m->current && m->current->keeper.state == PROC_SERVING);
+}
+
 void
 notify_tick(struct master *m)
 {
 	uint64_t now = loop_now(m->loop);
+	struct notify *n = m->notify;
 
-	if (!m->notify)
+	if (!n)
 		return;
-	if (m->notify->watchdog && now - m->notify->alive >= m->notify->watchdog) {
-		m->notify->alive = now;
+	if (n->watchdog && now - n->alive >= n->watchdog && is_alive(m)) {
+		n->alive = now;
 		notify_send(m, "WATCHDOG=1", -1);
 	}
-	say_status(m);
+	if (now - n->told >= STATUS_MS) {
+		n->told = now;
+		say_status(m);
+	}
 }
