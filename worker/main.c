@@ -93,6 +93,29 @@ set_up_loop(struct worker *w)
 		child_failed(&w->child, "out of memory");
 }
 
+#define DAY_MS (24 * 3600 * 1000)
+
+static void
+on_look(struct timer *t)
+{
+	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, look));
+
+	if (!w->retired)
+		tls_ctx_look(w->tls, 0);
+	timer_set(w->loop, t, DAY_MS);
+}
+
+/* Certificates that are wrong or old: one worker says it, for all have the same. */
+static void
+look(struct worker *w)
+{
+	if (w->child.slot != 0)
+		return;
+	tls_ctx_look(w->tls, 1);
+	w->look.fn = on_look;
+	timer_set(w->loop, &w->look, DAY_MS);
+}
+
 /* What is left to tell a master that is there but does not read waits for the channel. */
 static void
 report(struct worker *w)
@@ -119,6 +142,7 @@ main(int argc, char **argv)
 	set_up(w);
 	set_up_balance(w);
 	set_up_loop(w);
+	look(w);
 	worker_sandbox(&w->child, w->conf);
 	child_ready(&w->child);
 	while (!w->retired || w->conn_count > 0) {

@@ -6,13 +6,10 @@
  */
 #include "tls_ctx.h"
 
-#include "../common/log.h"
 #include "../common/tls/pem.h"
 #include "../common/tls/why.h"
-#include "tls_back.h"
-#include "tls_front.h"
+#include "tls_ctx_int.h"
 #include "tls_policy.h"
-#include "tls_ticket.h"
 
 #include <openssl/err.h>
 
@@ -21,14 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct tls_ctx {
-	const struct conf *conf;
-	struct tls_front *fronts; /* by index of the configuration */
-	struct tls_back *backs;
-	SSL_SESSION **sessions; /* by server */
-	struct tls_tickets tickets;
-};
 
 /* The words that go back to the administrator: one line a problem. */
 struct errors {
@@ -63,13 +52,25 @@ ends_tls(const struct conf_frontend *f)
 
 /* Certificates */
 
+/* Remember that one of many was left out, for tls_ctx_look. */
 static void
-read_certs(struct tls_front *f, const struct conf *conf, uint32_t number, const struct bundle *b,
-    struct errors *e)
+leave_out(struct tls_ctx *t, const char *where, const char *why)
 {
+	char **lines = reallocarray(t->left_out, t->left_out_count + 1, sizeof(void *));
+	if (lines == NULL)
+		return;
+	t->left_out = lines;
+	if (asprintf(&lines[t->left_out_count], "%s: %s; left out", where, why) != -1)
+		t->left_out_count++;
+}
+
+static void
+read_certs(struct tls_ctx *t, uint32_t number, const struct bundle *b, struct errors *e)
+{
+	struct tls_front *f = &t->fronts[number];
 	char where[512], why[512];
 	int found = 0;
-	conf_where(conf, f->conf->tls.line, where, sizeof where);
+	conf_where(t->conf, f->conf->tls.line, where, sizeof where);
 	for (size_t i = 0; i < bundle_count(b); i++) {
 		const struct piece *p = bundle_piece(b, i);
 		if (p->kind != PIECE_CERT || p->owner != number)
@@ -78,7 +79,7 @@ read_certs(struct tls_front *f, const struct conf *conf, uint32_t number, const 
 		if (tls_certs_add(&f->certs, p, why, sizeof why) == 0)
 			continue;
 		if ((p->flags & PIECE_FOUND) != 0)
-			log_say(LOG_ERR, "%s: %s; left out", where, why);
+			leave_out(t, where, why);
 		else
 			complain(e, where, "%s", why);
 	}
@@ -201,18 +202,18 @@ front_ctx(const void *arg)
 }
 
 static void
-front_open(struct tls_front *f, const struct conf *conf, uint32_t number, const struct bundle *b,
-    struct errors *e)
+front_open(struct tls_ctx *t, uint32_t number, const struct bundle *b, struct errors *e)
 {
+	struct tls_front *f = &t->fronts[number];
 	char where[512], why[512];
 	int before = e->count;
-	conf_where(conf, f->conf->tls.line, where, sizeof where);
+	conf_where(t->conf, f->conf->tls.line, where, sizeof where);
 	SSL_CTX *trial = tls_policy_ctx(&f->conf->tls, why, sizeof why);
 	if (trial == NULL)
 		complain(e, where, "%s", why);
 	SSL_CTX_free(trial);
-	read_certs(f, conf, number, b, e);
-	read_clients(f, conf, b, e);
+	read_certs(t, number, b, e);
+	read_clients(f, t->conf, b, e);
 	if (e->count > before)
 		return;
 	write_alpn(f);
@@ -265,7 +266,7 @@ tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 			t->fronts[i].tickets = &t->tickets;
 		t->fronts[i].conf = &conf->frontends[i];
 		if (ends_tls(&conf->frontends[i]))
-			front_open(&t->fronts[i], conf, i, b, &e);
+			front_open(t, i, b, &e);
 	}
 	for (uint32_t i = 0; i < conf->backend_count; i++) {
 		const struct conf_backend *back = &conf->backends[i];
@@ -297,6 +298,9 @@ tls_ctx_free(struct tls_ctx **tp)
 	for (size_t i = 0; t->sessions != NULL && i < t->conf->server_count; i++)
 		SSL_SESSION_free(t->sessions[i]);
 	tls_tickets_close(&t->tickets);
+	for (size_t i = 0; i < t->left_out_count; i++)
+		free(t->left_out[i]);
+	free(t->left_out);
 	free(t->fronts);
 	free(t->backs);
 	free(t->sessions);

@@ -17,13 +17,20 @@ struct tls_ctx;
 
 /*
  * Contexts for every frontend and backend that has TLS.  tls_key_init comes first.  A piece that
- * was found through a parent directory and is not usable is left out with an error line in the
- * log; anything else that is wrong gives NULL and words for the administrator in err_r, several
- * lines if several things are wrong.
+ * was found through a parent directory and is not usable is left out (tls_ctx_look says so);
+ * anything else that is wrong gives NULL and words for the administrator in err_r, several lines
+ * if several things are wrong.
  */
 struct tls_ctx *
 tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t err_size);
 void tls_ctx_free(struct tls_ctx **t);
+
+/*
+ * Log what the administrator should know: certificates and CRLs that have expired or soon will;
+ * the first time, also which certificates were left out.  For one worker of a generation to call,
+ * at its start and once a day.
+ */
+void tls_ctx_look(const struct tls_ctx *t, int first);
 
 /* A server-side object for a client of this frontend (the caller's), without a descriptor. */
 SSL *tls_client_new(const struct tls_ctx *t, uint32_t frontend);

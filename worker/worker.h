@@ -26,6 +26,7 @@ struct worker {
 	struct conf *conf;
 	struct loop *loop;
 	struct tls_ctx *tls;
+	struct timer look; /* at the certificates, every day */
 	struct balancer balancer;
 	struct tally *tally; /* our own */
 	struct to_master report;

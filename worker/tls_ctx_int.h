@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* The inside of struct tls_ctx.  Nobody outside tls_*.c includes this. */
+#ifndef TLS_CTX_INT_H
+#define TLS_CTX_INT_H
+
+#include "../common/conf.h"
+#include "tls_back.h"
+#include "tls_front.h"
+#include "tls_ticket.h"
+
+struct tls_ctx {
+	const struct conf *conf;
+	struct tls_front *fronts; /* by index of the configuration */
+	struct tls_back *backs;
+	SSL_SESSION **sessions; /* by server */
+	struct tls_tickets tickets;
+	char **left_out; /* certificates that were found but are not usable: lines for the log */
+	size_t left_out_count;
+};
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * What the administrator should hear of the files behind TLS: what was left out, what has expired
+ * and what soon will.  One worker says it, at its start and every day.
+ */
+#include "tls_ctx.h"
+
+#include "../common/log.h"
+#include "tls_ctx_int.h"
+
+#include <openssl/x509.h>
+
+#include <stdio.h>
+#include <time.h>
+
+#define SOON 14 /* days */
+
+static const char *
+day_of(const ASN1_TIME *t, char buf[16])
+{
+	struct tm tm;
+	if (ASN1_TIME_to_tm(t, &tm) != 1 || strftime(buf, 16, "%Y-%m-%d", &tm) == 0)
+		snprintf(buf, 16, "?");
+	return buf;
+}
+
+static void
+look_at_cert(const char *where, const char *file, const X509 *x)
+{
+	const ASN1_TIME *end = X509_get0_notAfter(x);
+	char day[16];
+	int days, seconds;
+	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
+		log_say(LOG_WARNING, "%s: %s: the certificate is valid only from %s", where, file,
+		    day_of(X509_get0_notBefore(x), day));
+	if (ASN1_TIME_diff(&days, &seconds, NULL, end) != 1)
+		return;
+	if (days < 0 || seconds < 0)
+		log_say(LOG_WARNING, "%s: %s: the certificate expired on %s", where, file,
+		    day_of(end, day));
+	else if (days < SOON)
+		log_say(LOG_WARNING, "%s: %s: the certificate expires on %s", where, file,
+		    day_of(end, day));
+}
+
+static void
+look_at_crls(const char *where, const char *file, X509_STORE *store)
+{
+	char day[16];
+	if (store == NULL || file == NULL)
+		return;
+	const STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(all, i));
+		const ASN1_TIME *next = crl != NULL ? X509_CRL_get0_nextUpdate(crl) : NULL;
+		if (next != NULL && X509_cmp_current_time(next) < 0)
+			log_say(LOG_WARNING,
+			    "%s: %s: the CRL expired on %s; nobody's certificate verifies until "
+			    "there is a new one",
+			    where, file, day_of(next, day));
+	}
+}
+
+void
+tls_ctx_look(const struct tls_ctx *t, int first)
+{
+	char where[512];
+	for (size_t i = 0; first && i < t->left_out_count; i++)
+		log_say(LOG_ERR, "%s", t->left_out[i]);
+	for (size_t i = 0; i < t->conf->frontend_count; i++) {
+		const struct tls_front *f = &t->fronts[i];
+		conf_where(t->conf, f->conf->tls.line, where, sizeof where);
+		for (size_t k = 0; k < f->certs.count; k++)
+			look_at_cert(where, f->certs.items[k]->piece->name,
+			    sk_X509_value(f->certs.items[k]->chain, 0));
+		look_at_crls(where, f->conf->tls.client_crl, f->clients);
+	}
+	for (size_t i = 0; i < t->conf->backend_count; i++) {
+		const struct conf_back_tls *b = &t->conf->backends[i].tls;
+		SSL_CTX *ctx = t->backs[i].ctx;
+		if (ctx == NULL)
+			continue;
+		conf_where(t->conf, b->line, where, sizeof where);
+		if (b->certificate != NULL)
+			look_at_cert(where, b->certificate, SSL_CTX_get0_certificate(ctx));
+		look_at_crls(where, b->crl, SSL_CTX_get_cert_store(ctx));
+	}
+}
