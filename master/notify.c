@@ -80,11 +80,14 @@ notify_send(struct master *m, const char *text, int fd)
 		struct cmsghdr head;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
+	char copy[512];
+	struct iovec iov = { copy, 0 };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (!m->notify)
 		return;
+	snprintf(copy, sizeof(copy), "%s", text);
+	iov.iov_len = strlen(copy);
 	mh.msg_name = &m->notify->to;
 	mh.msg_namelen = m->notify->to_len;
 	if (fd != -1) {
