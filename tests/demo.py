@@ -4,23 +4,20 @@
 """The site of `make demo`: a private Dovecot and Postfix, Mailreeve in front of them, a client that
 logs in and sends a message, the lines of the servers' logs that show where it came from."""
 import pathlib
-import re
 import signal
-import smtplib
 import sys
 
 from lib.clients import Imap, Smtp, connect, context, port_of
 from lib.dovecot import Dovecot
 from lib.mailreeve import Mailreeve
 from lib.pki import Pki
-from lib.postfix import PLAIN, Postfix
-from lib.site import Site, wait_until
+from lib.postfix import Postfix
+from lib.site import Site
 
 PROXY, CLIENT = "127.0.0.1", "127.0.0.7"
-IMAPS, POP3S, SUBMISSIONS, SIEVE = 10993, 10995, 10465, 14190
+IMAPS, POP3S, SUBMISSIONS = 10993, 10995, 10465
 
 CONF = """
-tls = { };
 frontends = (
     { name = "imaps"; bind = "127.0.0.1:10993"; backend = "imap"; tls = { certificates = "$pki/mail"; }; },
     { name = "pop3s"; bind = "127.0.0.1:10995"; backend = "pop3"; tls = { certificates = "$pki/mail"; }; },
@@ -41,7 +38,7 @@ class HostSite(Site):
     def __init__(self, directory):
         self.directory = directory
         directory.chmod(0o755)
-        self.programs, self.logs = [], {}
+        self.programs, self.logs, self.mounts = [], {}, []
 
 
 def log_in_and_send(pki):

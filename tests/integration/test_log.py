@@ -10,7 +10,7 @@ import struct
 import pytest
 
 from lib.clients import connect, context, lines, port_of, rest
-from lib.fakes import Fake, greets, server_context
+from lib.fakes import Fake, greets
 from lib.logins import BOTH, at, client_of
 from lib.mailreeve import Mailreeve
 from lib.site import PROXY, wait_until
