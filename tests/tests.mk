@@ -42,6 +42,7 @@ $(O)/unit/test_conns: $(O)/obj/master/conns.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o conns.o)
 $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
 $(O)/unit/test_servers: $(O)/obj/master/servers.o
+$(O)/unit/test_state_record: $(O)/obj/master/record.o
 $(O)/unit/test_backoff: $(O)/obj/master/backoff.o
 $(O)/unit/test_pem: $(O)/obj/master/pem.o
 $(O)/unit/test_files: $(addprefix $(O)/obj/master/,files.o certs.o)
