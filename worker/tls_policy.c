@@ -87,7 +87,9 @@ set_ciphers(SSL_CTX *ctx, const struct conf_front_tls *t, char *err_r, size_t er
 static int
 use_groups(SSL_CTX *ctx, const char *list)
 {
-	return (int)SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)(uintptr_t)list);
+	void *arg;
+	memcpy(&arg, &list, sizeof arg);
+	return (int)SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0, arg);
 }
 
 static int
