@@ -102,7 +102,7 @@ def test_quiet_and_well(site, pki):
         bad = [r for r in results if not r.ok]
         assert not bad, bad
         # postscreen lets a check wait for 3 s.
-        assert len(results) >= (SECONDS // 5 if name.startswith("mx") else SECONDS * 8 // 10), name
+        assert len(results) >= (SECONDS // 6 if name.startswith("mx") else SECONDS // 2), name
         assert len({r.state for r in results}) == 1, results
     assert dovecot.quarrels() == []
     assert mta.quarrels() == []
@@ -125,7 +125,7 @@ def test_tcp_is_never_seen(site, pki):
     checker = Checker(site, pki, conf(*backends))
     time.sleep(SECONDS / 2)
     results = checker.results()
-    assert len(results) >= len(backends) * SECONDS / 2 * 0.8
+    assert len(results) >= len(backends) * SECONDS / 4
     assert all(r.ok and r.text == "connected" for r in results), results
     # Accepted connections would be logged when they end: after a while, all are.
     time.sleep(1)
