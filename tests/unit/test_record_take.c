@@ -240,7 +240,6 @@ START_TEST(half_written)
 
 	tls_pair_open(&p, &tls_suites[_i]);
 	ck_assert_int_eq(BIO_new_bio_pair(&small, 100, &other, 100), 1);
-	BIO_up_ref(p.to[CLIENT]);
 	SSL_set0_wbio(p.ssl[SERVER], small);
 	ck_assert_int_eq(SSL_write_ex(p.ssl[SERVER], plain, 5000, &n), 0);
 	ck_assert_int_eq(tls_pair_take(&p, SERVER), -1);
