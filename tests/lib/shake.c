@@ -52,3 +52,30 @@ shake_talk(SSL *client, SSL *server)
 		return 0;
 	return memcmp(buf, "HELLO", 5) == 0;
 }
+
+static void *
+no_const(const char *text)
+{
+	void *p;
+	memcpy(&p, &text, sizeof p);
+	return p;
+}
+
+int
+shake_set_sigalgs(SSL_CTX *ctx, const char *list)
+{
+	return (int)SSL_CTX_ctrl(ctx, SSL_CTRL_SET_SIGALGS_LIST, 0, no_const(list));
+}
+
+int
+shake_set_groups(SSL_CTX *ctx, const char *list)
+{
+	return (int)SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0, no_const(list));
+}
+
+int
+shake_set_sni(SSL *ssl, const char *name)
+{
+	return (int)SSL_ctrl(
+	    ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, no_const(name));
+}

@@ -18,4 +18,9 @@ int shake_run(SSL *client, SSL *server);
 /* Send one line each way, so that tickets arrive.  1 if it came through. */
 int shake_talk(SSL *client, SSL *server);
 
+/* As OpenSSL's macros of like names, which cast a const away: 1, or 0. */
+int shake_set_sigalgs(SSL_CTX *ctx, const char *list);
+int shake_set_groups(SSL_CTX *ctx, const char *list);
+int shake_set_sni(SSL *ssl, const char *name);
+
 #endif

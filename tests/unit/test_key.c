@@ -75,7 +75,7 @@ shake(int version, int n, int as_server, const char *sigalgs, int *type_r, int *
 	SSL_CTX *cctx = ctx_new(TLS_client_method(), version, n, !as_server);
 	SSL_CTX *other = as_server ? cctx : sctx;
 	if (sigalgs != NULL)
-		ck_assert_int_eq(SSL_CTX_set1_sigalgs_list(other, sigalgs), 1);
+		ck_assert_int_eq(shake_set_sigalgs(other, sigalgs), 1);
 	if (!as_server)
 		SSL_CTX_set_verify(
 		    sctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);

@@ -172,7 +172,7 @@ start(struct fixture *f, SSL_CTX *cctx, const char *sni, SSL **client_r)
 	*client_r = SSL_new(cctx);
 	SSL_set_connect_state(*client_r);
 	if (sni != NULL)
-		ck_assert_int_eq(SSL_set_tlsext_host_name(*client_r, sni), 1);
+		ck_assert_int_eq(shake_set_sni(*client_r, sni), 1);
 	shake_join(*client_r, server);
 	return server;
 }
@@ -232,7 +232,7 @@ START_TEST(which_certificate)
 		SSL *client, *server;
 		SSL_CTX_set_max_proto_version(cctx, versions[v]);
 		if (choices[_i].sigalgs != NULL)
-			ck_assert_int_eq(SSL_CTX_set1_sigalgs_list(cctx, choices[_i].sigalgs), 1);
+			ck_assert_int_eq(shake_set_sigalgs(cctx, choices[_i].sigalgs), 1);
 		server = start(&f, cctx, choices[_i].sni, &client);
 		int ok = shake_run(client, server);
 		ck_assert_msg(ok == (choices[_i].file >= 0), "%s: %d", choices[_i].name, ok);
@@ -296,7 +296,7 @@ START_TEST(what_is_spoken)
 	if (policies[_i].suites != NULL)
 		ck_assert_int_eq(SSL_CTX_set_ciphersuites(cctx, policies[_i].suites), 1);
 	if (policies[_i].groups != NULL)
-		ck_assert_int_eq(SSL_CTX_set1_groups_list(cctx, policies[_i].groups), 1);
+		ck_assert_int_eq(shake_set_groups(cctx, policies[_i].groups), 1);
 	server = start(&f, cctx, NULL, &client);
 	if (shake_run(client, server)) {
 		struct tls_facts facts;

@@ -125,7 +125,7 @@ meet_ssl(SSL *server, const char *sni, int version, SSL_SESSION *offer)
 	SSL *ssl = SSL_new(ctx);
 	SSL_set_connect_state(ssl);
 	if (sni != NULL)
-		ck_assert_int_eq(SSL_set_tlsext_host_name(ssl, sni), 1);
+		ck_assert_int_eq(shake_set_sni(ssl, sni), 1);
 	if (offer != NULL)
 		ck_assert_int_eq(SSL_set_session(ssl, offer), 1);
 	latest = NULL;
