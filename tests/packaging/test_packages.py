@@ -123,9 +123,10 @@ def test_hardening(tree, program):
     assert re.search(r"GNU_STACK.* RW ", read)
     assert "__stack_chk_fail" in symbols
     assert re.search(r"__\w+_chk@", symbols)
-    # The linker's note says CET only where libc has it too, which Debian 12's has not.
+    # The linker says CET only where libc has it too, which Debian 12's has not.  Without the option
+    # 2 are left, which the start code of every program has.
     code = subprocess.run(["objdump", "-d", tree / program], text=True, capture_output=True, check=True)
-    assert code.stdout.count("endbr64") > 20 or os.uname().machine != "x86_64"
+    assert code.stdout.count("endbr64") > 10 or os.uname().machine != "x86_64"
     assert not re.search(r"RPATH|RUNPATH", read)
 
 
