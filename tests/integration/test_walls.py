@@ -166,3 +166,18 @@ def test_required_is_refused_without_root(site, pki):
     assert done.returncode == 1, done.stdout
     assert re.search(r'sandbox = "required", but here is no chroot uid: not started as root',
                      done.stdout), done.stdout
+
+
+def test_bind_address_behind_the_walls(site, pki):
+    """Source addresses are bound by worker and checker, and only where they are set."""
+    sources, peers = ["10.0.0.12", "10.0.0.13"], []
+
+    def behave(server, sock):
+        peers.append(sock.getpeername()[0])
+        greets(b"* OK hello\r\n")(server, sock)
+    Fake(site, "10.0.0.11", 143, behave)
+    Mailreeve(site, pki, conf().replace(
+        'protocol = "imap";', 'protocol = "imap"; bind_address = [ "10.0.0.12", "10.0.0.13" ];'))
+    for _ in range(8):
+        greeted()
+    assert set(peers) == set(sources)
