@@ -99,7 +99,7 @@ static void
 arrange_fds(int log)
 {
 	struct chan master, child, keeper, signer;
-	int bundle, board, tally, report[2], null = open("/dev/null", O_RDWR);
+	int bundle = -1, board = -1, tally = -1, report[2], null = open("/dev/null", O_RDWR);
 	struct bundle_writer *w = bundle_new("bundle");
 
 	if (!w || (bundle = bundle_seal(w)) == -1 || !board_new(1, &board) ||
