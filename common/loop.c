@@ -20,6 +20,8 @@
 #define SLOTS   8192u /* 65 s: an idle hour is looked at about 55 times */
 #define EVENTS  256
 
+#define ALWAYS ((uint32_t)EPOLLERR | EPOLLHUP) /* the kernel tells these unasked */
+
 struct loop {
 	int epoll;
 	int fetched, next; /* events of this pass: how many, and the first not yet called */
@@ -81,22 +83,42 @@ drop_fetched(struct loop *l, const struct watch *w)
 			l->events[i].data.ptr = NULL;
 }
 
+static int
+ask(const struct loop *l, struct watch *w, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = w };
+	int op = events == 0 ? EPOLL_CTL_DEL : w->asked == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+
+	if (epoll_ctl(l->epoll, op, w->fd, &ev) == -1) {
+		w->asked = op == EPOLL_CTL_DEL ? 0 : w->asked;
+		w->events = w->asked;
+		return -1;
+	}
+	w->asked = (uint16_t)events;
+	return 0;
+}
+
 int
 watch_set(struct loop *l, struct watch *w, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = w };
-	int op = events == 0 ? EPOLL_CTL_DEL : w->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-
 	if (events == w->events)
 		return 0;
-	if (events == 0) {
+	if (events == 0)
 		drop_fetched(l, w);
-		w->events = 0;
-	}
-	if (epoll_ctl(l->epoll, op, w->fd, &ev) == -1)
-		return -1;
-	w->events = events;
-	return 0;
+	w->events = (uint16_t)events;
+	if (events && w->asked && !(events & ~(w->asked | ALWAYS)))
+		return 0;
+	return ask(l, w, events);
+}
+
+void
+watch_close(struct loop *l, struct watch *w)
+{
+	if (w->asked)
+		drop_fetched(l, w);
+	close(w->fd);
+	w->fd = -1;
+	w->events = w->asked = 0;
 }
 
 static void
@@ -237,9 +259,11 @@ loop_once(struct loop *l, int max_ms)
 		if (!w)
 			continue;
 		/* Interest may have changed since; errors and the end are always of interest. */
-		events = ev->events & (w->events | EPOLLERR | EPOLLHUP);
+		events = ev->events & (w->events | ALWAYS);
 		if (events)
 			w->fn(w, events);
+		else if (w->asked != w->events)
+			(void)ask(l, w, w->events);
 	}
 	l->fetched = 0;
 	run_timers(l);

@@ -17,7 +17,8 @@ struct loop;
 struct watch {
 	void (*fn)(struct watch *w, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
 	int fd;
-	uint32_t events; /* what the kernel was asked for; 0: not registered */
+	uint16_t events; /* what fn is to be called for; 0: not registered */
+	uint16_t asked;  /* what the kernel was asked for: that, and perhaps more */
 };
 
 struct timer {
@@ -36,10 +37,17 @@ uint64_t loop_now(const struct loop *l);
 
 /*
  * Wait for these events on w->fd from now on; 0 takes it out of the loop.  Costs a system call
- * only if that is a change.  Returns 0, or -1 with errno.  A watch may be changed or removed, and
- * its object freed, from any callback: events already fetched for it in this pass are dropped.
+ * only if that is more than before, or 0: what is no longer wanted is taken back when it comes.
+ * Returns 0, or -1 with errno.  A watch may be changed or removed, and its object freed, from any
+ * callback: events already fetched for it in this pass are dropped.
  */
 int watch_set(struct loop *l, struct watch *w, uint32_t events);
+
+/*
+ * Close w->fd, of which there is no other descriptor anywhere: that takes it out of the loop
+ * without a call of its own.
+ */
+void watch_close(struct loop *l, struct watch *w);
 
 /* Call t->fn in ms milliseconds; replaces an earlier setting.  Resolution: about 10 ms. */
 void timer_set(struct loop *l, struct timer *t, uint64_t ms);

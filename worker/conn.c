@@ -278,6 +278,9 @@ drain_side(struct conn *c, struct side *s)
 	default:
 		return 1;
 	}
+	/* Without TLS nothing can follow the end. */
+	if (s->ended && !side_has_tls(s))
+		return 1;
 	/* Closing with unread bytes would send a reset, which can overtake what we wrote last. */
 	do
 		n = recv(
@@ -422,8 +425,7 @@ on_client(struct watch *w, uint32_t events)
 {
 	struct conn *c = (struct conn *)((char *)w - offsetof(struct conn, client.watch));
 
-	if (events & (EPOLLERR | EPOLLHUP))
-		c->client.hup = 1;
+	side_event(&c->client, events);
 	conn_run(c);
 }
 
@@ -432,8 +434,7 @@ on_server(struct watch *w, uint32_t events)
 {
 	struct conn *c = (struct conn *)((char *)w - offsetof(struct conn, server.watch));
 
-	if (events & (EPOLLERR | EPOLLHUP))
-		c->server.hup = 1;
+	side_event(&c->server, events);
 	conn_run(c);
 }
 
@@ -468,6 +469,7 @@ conn_begin(struct worker *w, const struct msg_handover *h, int fd)
 	c->verify = 1;
 	c->timer.fn = on_timer;
 	side_init(&c->client, fd, on_client);
+	c->client.shared = 1;
 	side_init(&c->server, -1, on_server);
 	c->setup->client = (struct proxy_client){
 		.peer = h->peer,

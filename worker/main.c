@@ -81,17 +81,7 @@ set_up_balance(struct worker *w)
 	w->tally = b->tallies[w->child.slot];
 }
 
-static void
-set_up_loop(struct worker *w)
-{
-	w->report.chan = &w->child.chan;
-	relay_init(&w->relay);
-	w->from_master = (struct watch){ .fn = on_master, .fd = w->child.chan.fd };
-	if ((w->loop = loop_new()) == NULL || watch_set(w->loop, &w->from_master, EPOLLIN) == -1)
-		child_failed(&w->child, "cannot set up the event loop: %s", strerror(errno));
-	if (shed_begin(w) == -1)
-		child_failed(&w->child, "out of memory");
-}
+#define REPORT_MS 10 /* the loop's own resolution */
 
 #define DAY_MS (24 * 3600 * 1000)
 
@@ -126,6 +116,35 @@ report(struct worker *w)
 		(void)watch_set(w->loop, &w->from_master, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
+static void
+on_reporting(struct timer *t)
+{
+	report((struct worker *)((char *)t - offsetof(struct worker, reporting)));
+}
+
+/* At the end of a pass: now if it is much or was kept waiting, else within REPORT_MS. */
+static void
+report_soon(struct worker *w)
+{
+	if (to_master_urgent(&w->report) || w->from_master.events & EPOLLOUT)
+		report(w);
+	else if (to_master_waiting(&w->report) && !w->reporting.deadline)
+		timer_set(w->loop, &w->reporting, REPORT_MS);
+}
+
+static void
+set_up_loop(struct worker *w)
+{
+	w->report.chan = &w->child.chan;
+	w->reporting.fn = on_reporting;
+	relay_init(&w->relay);
+	w->from_master = (struct watch){ .fn = on_master, .fd = w->child.chan.fd };
+	if ((w->loop = loop_new()) == NULL || watch_set(w->loop, &w->from_master, EPOLLIN) == -1)
+		child_failed(&w->child, "cannot set up the event loop: %s", strerror(errno));
+	if (shed_begin(w) == -1)
+		child_failed(&w->child, "out of memory");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -149,7 +168,7 @@ main(int argc, char **argv)
 		if (loop_once(w->loop, w->again ? 0 : -1) == -1)
 			fatal("the event loop failed: %s", strerror(errno));
 		worker_run_again(w);
-		report(w);
+		report_soon(w);
 		atomic_store_explicit(
 		    &w->tally->worker->log_lost, log_lost(), memory_order_relaxed);
 	}

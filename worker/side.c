@@ -19,7 +19,20 @@
 void
 side_init(struct side *s, int fd, void (*fn)(struct watch *, uint32_t))
 {
-	*s = (struct side){ .watch = { .fn = fn, .fd = fd }, .window = SIDE_WINDOW_MIN };
+	*s = (struct side){
+		.watch = { .fn = fn, .fd = fd },
+		.window = SIDE_WINDOW_MIN,
+		.dry = 1,
+	};
+}
+
+void
+side_event(struct side *s, uint32_t events)
+{
+	if (events & ~(uint32_t)EPOLLOUT)
+		s->dry = 0;
+	if (events & (EPOLLERR | EPOLLHUP))
+		s->hup = 1;
 }
 
 enum io
@@ -55,6 +68,22 @@ side_has_tls(const struct side *s)
 	return s->ssl != NULL || s->record != NULL;
 }
 
+/*
+ * Level-triggered, epoll tells of what comes later, and of an end that stands behind these bytes:
+ * after a read that was not filled, another one would only ask in vain.
+ */
+ssize_t
+side_recv(struct side *s, void *buf, size_t size)
+{
+	ssize_t n;
+
+	if (s->dry)
+		return errno = EAGAIN, -1;
+	n = recv(s->watch.fd, buf, size, 0);
+	s->dry = n > 0 ? (size_t)n < size : n == -1 && errno == EAGAIN;
+	return n;
+}
+
 enum io
 side_read(struct side *s, void *buf, size_t size, size_t *n_r)
 {
@@ -68,7 +97,7 @@ side_read(struct side *s, void *buf, size_t size, size_t *n_r)
 		return ssl_read(s, buf, size, n_r);
 	if (s->record)
 		return rec_read(s, buf, size, n_r);
-	n = recv(s->watch.fd, buf, size, 0);
+	n = side_recv(s, buf, size);
 	if (n > 0)
 		return *n_r = (size_t)n, IO_DONE;
 	return n == 0 ? IO_EOF : side_socket_error();
@@ -148,11 +177,15 @@ side_blocked(const struct side *s)
 enum io
 side_pull(struct side *s, struct pipe *p)
 {
-	ssize_t n = splice(s->watch.fd, NULL, p->in, NULL, (size_t)1 << SIDE_WINDOW_MAX,
-	    SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	ssize_t n;
 
+	if (s->dry)
+		return IO_WAIT;
+	n = splice(s->watch.fd, NULL, p->in, NULL, (size_t)1 << SIDE_WINDOW_MAX,
+	    SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	if (n > 0)
 		return p->held = (size_t)n, IO_DONE;
+	s->dry = n == -1 && errno == EAGAIN;
 	return n == 0 ? IO_EOF : side_socket_error();
 }
 
@@ -245,6 +278,9 @@ side_await(struct side *s, struct loop *loop, int to_read)
 	 * level-triggered, it would be told again and again. */
 	if (!events && !s->hup)
 		events = EPOLLERR;
+	/* Most sides are read from sooner or later: asked for at once, it need not be asked later. */
+	if (!s->watch.asked && events == EPOLLERR)
+		(void)watch_set(loop, &s->watch, EPOLLIN);
 	(void)watch_set(loop, &s->watch, events);
 }
 
@@ -271,6 +307,10 @@ side_close(struct side *s, struct loop *loop)
 		empty_pipe(s);
 	if (s->watch.fd == -1)
 		return;
+	if (!s->shared) {
+		watch_close(loop, &s->watch);
+		return;
+	}
 	(void)watch_set(loop, &s->watch, 0);
 	close(s->watch.fd);
 	s->watch.fd = -1;

@@ -52,6 +52,8 @@ struct side {
 	uint8_t ended;         /* the peer's direction is over */
 	uint8_t finished;      /* our direction is over: close_notify and FIN are out */
 	uint8_t hup;           /* epoll said error or hang-up, which it repeats until it is heard */
+	uint8_t dry;           /* all that came is read: until an event a read would find nothing */
+	uint8_t shared;        /* the master may have a descriptor of it, too */
 	uint8_t last;          /* enum io: what a read will say when what came before is used up */
 	uint8_t alert;         /* of the records: why they broke, RFC 8446 section 6 */
 };
@@ -61,6 +63,9 @@ struct side {
 
 /* fd -1: a side without a socket yet. */
 void side_init(struct side *s, int fd, void (*fn)(struct watch *, uint32_t));
+
+/* What epoll said of this side's socket. */
+void side_event(struct side *s, uint32_t events);
 
 /* Put TLS on this side; ssl becomes the side's.  0, or -1 with OpenSSL's error queue. */
 int side_start_tls(struct side *s, SSL *ssl);

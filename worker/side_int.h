@@ -14,6 +14,9 @@ struct spill {
 /* What errno after a failed call on the socket means. */
 enum io side_socket_error(void);
 
+/* recv() on the socket, as long as there may be something to get. */
+ssize_t side_recv(struct side *s, void *buf, size_t size);
+
 /*
  * Write bytes as they are to the socket (or behind the spill); what it does not take goes to the
  * spill.

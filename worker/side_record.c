@@ -106,7 +106,7 @@ enum io
 rec_read(struct side *s, uint8_t *buf, size_t size, size_t *n_r)
 {
 	size_t held = s->partial ? s->partial->end : 0, used, data;
-	ssize_t n = recv(s->watch.fd, buf + held, size - held, 0);
+	ssize_t n = side_recv(s, buf + held, size - held);
 	size_t left;
 	enum io io;
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BATCH (IDS_MAX / 4)
+
 /* Grow an array of items for one more; a worker without memory for this cannot go on. */
 static void *
 room_for_one(void *array, size_t count, size_t *room, size_t item)
@@ -64,6 +66,21 @@ to_master_suspect(struct to_master *t, uint32_t slot)
 	t->suspects =
 	    room_for_one(t->suspects, t->suspect_count, &t->suspect_room, sizeof(*t->suspects));
 	t->suspects[t->suspect_count++] = slot;
+}
+
+int
+to_master_waiting(const struct to_master *t)
+{
+	return t->taken != t->taken_said || t->touched.count || t->shaken.count ||
+	    t->closed.count || t->suspect_count;
+}
+
+int
+to_master_urgent(const struct to_master *t)
+{
+	/* long before credit runs out, and before a message is full */
+	return t->taken - t->taken_said >= BATCH || t->touched.count >= BATCH ||
+	    t->closed.count >= BATCH || t->suspect_count;
 }
 
 /* Returns 0 when a message went out or will never have to, -1 when it must wait. */

@@ -30,8 +30,9 @@ struct worker {
 	struct balancer balancer;
 	struct tally *tally; /* our own */
 	struct to_master report;
-	struct conn *conns; /* all of them */
-	struct conn *again; /* those that have more to do than a pass allows */
+	struct timer reporting; /* when what has gathered for the master goes at the latest */
+	struct conn *conns;     /* all of them */
+	struct conn *again;     /* those that have more to do than a pass allows */
 	uint64_t conn_count;
 	struct shed shed;
 	struct timer ending; /* END: the next ones to close */
