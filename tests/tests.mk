@@ -177,6 +177,17 @@ $(O)/bench/%: tests/bench/%.c tests/bench/common.h
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
 .PHONY: bench
 
+# What N idle TLS connections cost.
+N ?= 50000
+bench-idle: all $(addprefix $(O)/bench/,load backend)
+	@BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/idle.py $(N)'
+# How cost grows: docs/scale.md and its drawing.
+bench-scale: all $(addprefix $(O)/bench/,load backend)
+	@mkdir -p docs
+	@BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/scale.py docs/scale $(REPS)'
+	@gnuplot -e "in='docs/scale.dat'; out='docs/scale.svg'" tests/bench/scale.gp
+.PHONY: bench-idle bench-scale
+
 # From inside a locked worker, checker and keeper: what an attacker would try, and what they need.
 $(O)/hostile/attacks: $(addprefix $(O)/obj/tests/hostile/,attacks.o attack_list.o locked.o needs.o) \
     $(addprefix $(O)/obj/,worker/sandbox.o checker/sandbox.o keeper/sandbox.o) \
