@@ -93,7 +93,12 @@ saved_conf(struct generation *g)
 	problems_clear(&p);
 	if (b)
 		bundle_close(&b);
-	return g->conf && g->text ? 0 : -1;
+	if (g->conf && g->text)
+		return 0;
+	conf_free(&g->conf);
+	free(g->text);
+	g->text = NULL;
+	return -1;
 }
 
 static int

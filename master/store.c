@@ -262,7 +262,9 @@ place(struct master *m, struct found **all, size_t *count, const char *name)
 	if (i == *count) {
 		if (i == GENERATIONS_MOST)
 			return NULL;
-		all[(*count)++] = found_new(m, id);
+		if ((all[i] = found_new(m, id)) == NULL)
+			return NULL;
+		(*count)++;
 	}
 	if (part == PART_BUNDLE)
 		return &all[i]->g.bundles[HELPER_WORKER];
