@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -203,6 +204,8 @@ child_start(int argc, char **argv, enum role role, struct child *c_r)
 	if (read_args(argc, argv, role, c_r) == -1)
 		fatal(
 		    "%s is started by mailreeve, not by hand", argc > 0 ? argv[0] : "this program");
+	/* We were executed through a descriptor, whose number would be our name in ps. */
+	(void)prctl(PR_SET_NAME, argv[0]);
 	ignore_signals();
 	close_others(c_r);
 	if (clearenv() != 0)
