@@ -276,17 +276,20 @@ drain_side(struct conn *c, struct side *s)
 	case IO_WAIT:
 		return 0;
 	default:
+		side_close(s, c->worker->loop);
 		return 1;
 	}
-	/* Without TLS nothing can follow the end. */
-	if (s->ended && !side_has_tls(s))
-		return 1;
-	/* Closing with unread bytes would send a reset, which can overtake what we wrote last. */
-	do
+	/* Closing with unread bytes would send a reset, which can overtake what we wrote last.
+	 * Without TLS nothing can follow the peer's end. */
+	n = s->ended && !side_has_tls(s) ? 0 : 1;
+	while (n > 0)
 		n = recv(
 		    s->watch.fd, c->worker->relay.scratch, sizeof(c->worker->relay.scratch), 0);
-	while (n > 0);
-	return n == 0 || errno != EAGAIN;
+	if (n == -1 && errno == EAGAIN)
+		return 0;
+	/* An end that stays unclosed would be told again in every pass of the loop. */
+	side_close(s, c->worker->loop);
+	return 1;
 }
 
 static enum conn_state

@@ -140,7 +140,7 @@ begin_connect(struct conn *c, const struct addr *a)
 
 	if (fd == -1)
 		return attempt_failed(c, strerror(errno));
-	c->server.watch.fd = fd;
+	side_init(&c->server, fd, c->server.watch.fn);
 	set_options(fd, conn_frontend(c)->timeouts.keepalive);
 	if (bind_source(c, fd, a->family) == -1 ||
 	    (connect(fd, (struct sockaddr *)&ss, len) == -1 && errno != EINPROGRESS))

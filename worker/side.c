@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -53,9 +54,15 @@ side_socket_error(void)
 enum io
 side_connected(const struct side *s)
 {
+	struct pollfd p = { .fd = s->watch.fd, .events = POLLOUT };
 	int error = 0;
 	socklen_t len = sizeof(error);
 
+	/* SO_ERROR alone would call a connect that is still under way a success. */
+	if (poll(&p, 1, 0) == 0)
+		return IO_WAIT;
+	if (!(p.revents & (POLLERR | POLLHUP)))
+		return IO_DONE;
 	if (getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		return IO_FAILED;
 	errno = error;
@@ -260,7 +267,7 @@ side_pending(const struct side *s)
 int
 side_broken(const struct side *s)
 {
-	return s->hup && side_connected(s) != IO_DONE;
+	return s->hup && side_connected(s) == IO_FAILED;
 }
 
 void

@@ -123,7 +123,7 @@ rec_read(struct side *s, uint8_t *buf, size_t size, size_t *n_r)
 	left = held + (size_t)n - used;
 	if (io == IO_WAIT && keep_partial(s, buf + used, left) == -1)
 		io = IO_FAILED;
-	if (record_pending(s->record) && io == IO_WAIT)
+	if (record_pending(s->record) && io == IO_WAIT && !s->spill)
 		(void)rec_write(s, NULL, 0); /* what fails here shows at the next write */
 	if (data == 0)
 		return io;

@@ -94,8 +94,11 @@ ssl_put(struct side *s, const uint8_t *data, size_t size, size_t *n_r)
 		ERR_clear_error();
 		errno = 0;
 		if (SSL_write_ex(s->ssl, data + *n_r, chunk, &n) != 1) {
+			uint8_t wants_write = s->wants_write;
 			enum io io = tls_error(s, 0);
 
+			/* What waits is in the spill, which asks for room by itself. */
+			s->wants_write = wants_write;
 			return io == IO_EOF ? IO_FAILED : io;
 		}
 	}

@@ -330,6 +330,58 @@ START_TEST(another_server)
 }
 END_TEST
 
+/* A server that is further away than the loopback: its answer to the SYN takes its time. */
+START_TEST(server_answers_late)
+{
+	char buf[64];
+	struct sockaddr_storage ss;
+	int waiting, server;
+
+	/* Who fills the queue of a listener makes the kernel drop the next SYN; its second try, a
+	 * second later, finds room. */
+	close(up);
+	up = listen_here(&up_addr);
+	ck_assert_int_eq(listen(up, 0), 0);
+	waiting = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(
+	    connect(waiting, (struct sockaddr *)&ss, addr_to_sockaddr(&up_addr, &ss)), 0);
+	backend.connect = 10000;
+	begin();
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(loop_once(w->loop, 5), 0);
+	ck_assert_int_eq(adopted->state, CONN_CONNECT);
+	ck_assert_uint_eq(adopted->tries, 1);
+	close(wait_accept(up));
+	close(waiting);
+	server = wait_accept(up);
+	ck_assert_uint_eq(read_bytes(server, buf, 28), 28);
+	ck_assert_uint_eq(suspects, 0);
+	close(client);
+	close(server);
+	run_until_closed();
+}
+END_TEST
+
+/* One peer answers our end, the other is dead: waiting for it costs nothing. */
+START_TEST(one_end_is_missing)
+{
+	char buf[64];
+	int server, passes = 0;
+
+	frontend.timeouts.idle = 50;
+	begin();
+	server = wait_accept(up);
+	ck_assert_uint_eq(read_bytes(server, buf, 28), 28);
+	ck_assert_uint_eq(read_bytes(server, buf, SIZE_MAX), 0);
+	close(server);
+	for (; adopted && passes < 1000; passes++)
+		ck_assert_int_eq(loop_once(w->loop, 1000), 0);
+	ck_assert_int_lt(passes, 100);
+	ck_assert_str_eq(ended, "idle");
+	close(client);
+}
+END_TEST
+
 START_TEST(all_refuse)
 {
 	char buf[4096] = "";
@@ -597,6 +649,8 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, there_and_back);
 	tcase_add_test(t, another_server);
+	tcase_add_test(t, server_answers_late);
+	tcase_add_test(t, one_end_is_missing);
 	tcase_add_test(t, all_refuse);
 	tcase_add_loop_test(t, nobody_to_serve, 0, sizeof(unserved) / sizeof(unserved[0]));
 	tcase_add_test(t, first_check_comes_in_time);
