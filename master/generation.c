@@ -446,8 +446,10 @@ complain_line(struct generation *g, const char *line, size_t len)
 	for (size_t i = 0; i < g->complaint_count; i++)
 		if (strcmp(g->complaints[i], clean) == 0)
 			return; /* every worker says the same */
+	if (g->complaint_count >= COMPLAINTS_MOST)
+		return;
 	more = reallocarray(g->complaints, g->complaint_count + 1, sizeof(*more));
-	if (!more || g->complaint_count >= COMPLAINTS_MOST)
+	if (!more)
 		return;
 	g->complaints = more;
 	g->complaints[g->complaint_count] = strdup(clean);

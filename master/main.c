@@ -72,10 +72,11 @@ on_signal(struct watch *w, uint32_t events)
 			reload_begin(m);
 			break;
 		case SIGTERM:
-			stop_begin(m, STOP_DRAIN, m->current ? m->current->conf->timeouts.stop : 0);
+			stop_begin(m, STOP_DRAIN,
+			    m->current ? m->current->conf->timeouts.stop : m->stop_time);
 			break;
 		case SIGUSR1:
-			stop_begin(m, STOP_DRAIN, 0);
+			stop_begin(m, STOP_DRAIN, STOP_NO_END);
 			break;
 		case SIGINT:
 		case SIGQUIT:

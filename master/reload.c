@@ -38,6 +38,8 @@ say_all(struct master *m, const struct problems *p)
 		reload_say(m, p->items[i].is_error, p->items[i].text);
 }
 
+static void watch_files(struct master *m);
+
 void
 reload_apply(struct master *m)
 {
@@ -45,6 +47,7 @@ reload_apply(struct master *m)
 
 	log_open(m->log_fd, conf->log.level, conf->log.format == LOG_JSON, !m->journal);
 	control_open(m, conf);
+	watch_files(m);
 }
 
 void
@@ -122,39 +125,113 @@ build(
 	generation_progress(g);
 }
 
-void
-reload_begin(struct master *m)
+/* What has been read becomes a generation, if it is another than the current one. */
+static void
+take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
 {
-	struct identity ids[HELPER_COUNT];
 	int bundles[HELPER_COUNT] = { -1, -1, -1 };
-	struct problems p = { 0 };
-	struct conf *conf;
-	char *text = NULL;
+	struct identity ids[HELPER_COUNT];
 
-	if (m->stopping)
-		return;
-	if (m->building) {
-		m->reload_again = 1;
-		return;
-	}
 	m->reloading = 1;
 	m->reload_error[0] = '\0';
-	notify_reloading(m);
-	conf = conf_load(m->conf_path, &p, &text);
 	if (conf)
-		gather(m, conf, text, &p, ids, bundles);
-	say_all(m, &p);
-	if (!conf || p.errors > 0 ||
+		gather(m, conf, text, p, ids, bundles);
+	say_all(m, p);
+	if (!conf || p->errors > 0 ||
 	    (m->current && !m->force_new && bundles_same(bundles, m->current->bundles))) {
 		bundles_close(bundles);
 		listeners_rollback(m);
 		conf_free(&conf);
 		free(text);
-		reload_done(m, p.errors > 0 ? m->reload_error : NULL);
+		reload_done(m, p->errors > 0 ? m->reload_error : NULL);
 	} else {
 		build(m, conf, text, ids, bundles);
 	}
+}
+
+void
+reload_begin(struct master *m)
+{
+	struct problems p = { 0 };
+	struct conf *conf;
+	char *text = NULL;
+
+	if (m->stopping) {
+		snprintf(m->reload_error, sizeof(m->reload_error), "stopping");
+		control_reload_done(m);
+		return;
+	}
+	if (m->building) {
+		m->reload_again = 1;
+		return;
+	}
+	notify_reloading(m);
+	conf = conf_load(m->conf_path, &p, &text);
+	take_over(m, conf, text, &p);
 	problems_clear(&p);
+}
+
+/* ---- Watching ---- */
+
+/*
+ * Whether the files that the running configuration names are others than those that are in use,
+ * and good.  What is wrong with them is said once, not at every look.
+ */
+static int
+files_changed(struct master *m, const struct conf *conf, const char *text)
+{
+	int bundles[HELPER_COUNT] = { -1, -1, -1 };
+	struct problems p = { 0 };
+	const char *wrong = "";
+	int changed = 0;
+
+	if (bundles_make(conf, m->conf_path, text, m->ticket_seed, &p, bundles) == 0)
+		changed = !bundles_same(bundles, m->current->bundles);
+	for (size_t i = p.count; i-- > 0;)
+		if (p.items[i].is_error)
+			wrong = p.items[i].text;
+	if (*wrong && strcmp(wrong, m->watch_error) != 0)
+		log_say(LOG_ERR, "%s; what is in use goes on", wrong);
+	snprintf(m->watch_error, sizeof(m->watch_error), "%s", wrong);
+	bundles_close(bundles);
+	problems_clear(&p);
+	return changed && !*wrong;
+}
+
+/* Renewed certificates, keys, CAs and CRLs are taken over; the file itself only by a reload. */
+static void
+on_watch(struct timer *t)
+{
+	struct master *m = CONTAINER(t, struct master, watch);
+	struct problems p = { 0 };
+	struct conf *conf;
+	char *text;
+
+	if (!m->current || m->stopping)
+		return;
+	timer_set(m->loop, t, m->current->conf->watch);
+	if (m->building)
+		return;
+	text = strdup(m->current->text);
+	conf = text ? conf_parse(text, m->conf_path, NULL, &p) : NULL;
+	problems_clear(&p); /* they were said when it was read */
+	if (conf && files_changed(m, conf, text)) {
+		log_say(LOG_NOTICE, "certificates or other files have changed and are taken over");
+		take_over(m, conf, text, &p);
+		problems_clear(&p);
+		return;
+	}
+	conf_free(&conf);
+	free(text);
+}
+
+static void
+watch_files(struct master *m)
+{
+	m->watch.fn = on_watch;
+	timer_stop(&m->watch);
+	if (m->current->conf->watch)
+		timer_set(m->loop, &m->watch, m->current->conf->watch);
 }
 
 /* ---- Stopping ---- */
@@ -183,6 +260,7 @@ stop_begin(struct master *m, enum stopping how, uint32_t ms)
 	struct generation *g = m->current;
 
 	if (m->stopping == STOP_NO) {
+		m->stop_time = g ? g->conf->timeouts.stop : 0;
 		log_say(LOG_NOTICE, "stopping");
 		notify_stopping(m);
 		accept_resume(m);
@@ -198,12 +276,15 @@ stop_begin(struct master *m, enum stopping how, uint32_t ms)
 	}
 	m->stopping = how;
 	/* The last part of the time is for ending politely, one connection after the other. */
-	m->stop_spread = ms / 4 < STOP_SPREAD ? ms / 4 : STOP_SPREAD;
-	if (how == STOP_NOW)
-		finish_all(m, 0);
-	else if (ms > 0)
-		timer_set(m->loop, &m->stop_deadline, ms - m->stop_spread);
 	m->stop_deadline.fn = on_stop_deadline;
+	if (how == STOP_NOW || ms == 0) {
+		finish_all(m, 0);
+	} else if (ms == STOP_NO_END) {
+		timer_stop(&m->stop_deadline);
+	} else if (m->stop_deadline.deadline == 0) { /* a second TERM changes nothing */
+		m->stop_spread = ms / 4 < STOP_SPREAD ? ms / 4 : STOP_SPREAD;
+		timer_set(m->loop, &m->stop_deadline, ms - m->stop_spread);
+	}
 	if (TAILQ_EMPTY(&m->generations))
 		m->done = 1;
 }

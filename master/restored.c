@@ -168,6 +168,8 @@ read_worker(struct reader *r, const char *line)
 		return -1;
 	saved_keep(saved_worker_members, w, 0);
 	w->waiting = w->handed > w->taken ? mono_ms() : 0;
+	if (w->tally_fd == -1)
+		return 0; /* the empty place of a worker that ended before a crash of ours */
 	w->tally =
 	    tally_map(w->tally_fd, (uint32_t)r->g->conf->frontend_count, r->g->conf->slot_count, 0);
 	return w->tally ? 0 : -1;

@@ -28,7 +28,7 @@ const struct member saved_master_members[] = {
 	N(struct master, next_id), N(struct master, next_generation), N(struct master, accepted),
 	N(struct master, started_real), N(struct master, started_mono),
 	N(struct master, serves_since), N(struct master, said_ready), T(struct master, rootdir),
-	MEMBERS_END
+	B(struct master, ticket_seed), MEMBERS_END
 };
 const struct member saved_listener_members[] = {
 	FD(struct listener, watch.fd), B(struct listener, addr), N(struct listener, index),
@@ -49,7 +49,7 @@ const struct member saved_proc_members[] = {
 	N(struct proc, role), N(struct proc, slot), N(struct proc, state), N(struct proc, pid),
 	FD(struct proc, pidfd), FD(struct proc, chan.fd), FD(struct proc, log.watch.fd),
 	N(struct proc, born), N(struct proc, was_ready), N(struct proc, restless),
-	N(struct proc, cookie), MEMBERS_END
+	N(struct proc, cookie), N(struct proc, pinged), MEMBERS_END
 };
 const struct member saved_worker_members[] = {
 	N(struct worker, p.slot), N(struct worker, handed), N(struct worker, taken),
@@ -173,6 +173,8 @@ visit_all(struct master *m, const struct visit *v)
 	put(v, "master", saved_master_members, m);
 	TAILQ_FOREACH(l, &m->listeners, link)
 	put(v, "listener", saved_listener_members, l);
+	TAILQ_FOREACH(l, &m->given, link)
+	put(v, "given", saved_listener_members, l);
 	TAILQ_FOREACH(g, &m->generations, link)
 	if (g->state == GEN_CURRENT || g->state == GEN_OLD)
 		put_generation(v, g);

@@ -192,9 +192,12 @@ struct master {
 	struct notify *notify;
 	enum stopping stopping;
 	struct timer stop_deadline;
+	uint32_t stop_time;     /* timeouts.stop of the generation that was current at the stop */
 	uint32_t stop_spread;   /* milliseconds over which connections end at its end */
 	int reloading;          /* a configuration is being read or a generation built */
 	int reload_again;       /* asked for while another one was running */
+	struct timer watch;     /* the next look at the files that the configuration names */
+	char watch_error[512];  /* what was wrong with them at the last look */
 	char reload_error[512]; /* of the last reload; "" if it was good */
 	int upgrade_again;      /* asked for while a reload was running */
 	int said_ready;
