@@ -283,8 +283,8 @@ drain_side(struct conn *c, struct side *s)
 	 * Without TLS nothing can follow the peer's end. */
 	n = s->ended && !side_has_tls(s) ? 0 : 1;
 	while (n > 0)
-		n = recv(
-		    s->watch.fd, c->worker->relay.scratch, sizeof(c->worker->relay.scratch), 0);
+		n = recv(s->watch.fd, c->worker->relay.scratch, sizeof(c->worker->relay.scratch),
+		    MSG_DONTWAIT);
 	if (n == -1 && errno == EAGAIN)
 		return 0;
 	/* An end that stays unclosed would be told again in every pass of the loop. */

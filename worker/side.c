@@ -86,7 +86,7 @@ side_recv(struct side *s, void *buf, size_t size)
 
 	if (s->dry)
 		return errno = EAGAIN, -1;
-	n = recv(s->watch.fd, buf, size, 0);
+	n = recv(s->watch.fd, buf, size, MSG_DONTWAIT);
 	s->dry = n > 0 ? (size_t)n < size : n == -1 && errno == EAGAIN;
 	return n;
 }
@@ -117,7 +117,7 @@ raw_put(struct side *s, const uint8_t *data, size_t size, size_t *n_r)
 	ssize_t n;
 
 	for (*n_r = 0; *n_r < size; *n_r += (size_t)n) {
-		n = send(s->watch.fd, data + *n_r, size - *n_r, MSG_NOSIGNAL);
+		n = send(s->watch.fd, data + *n_r, size - *n_r, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n == -1)
 			return side_socket_error();
 	}
