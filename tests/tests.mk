@@ -233,6 +233,15 @@ hostile-keeper: $(O)/hostile/keeper $(O)/mailreeve-keeper
 	@$^
 .PHONY: hostile-keeper
 
+# The real worker, checker and keeper, and a master that lies to them.
+$(O)/hostile/master: $(addprefix $(O)/obj/tests/hostile/,master.o subject.o lies.o) $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
+CHECKS += hostile-master
+hostile-master: $(O)/hostile/master $(addprefix $(O)/mailreeve-,worker checker keeper)
+	@$^
+.PHONY: hostile-master
+
 # TLS records against other libraries (group interop of packaging/depends), in a network namespace
 # of its own; STEP=1 tries every record size.
 STEP ?= 97
