@@ -15,7 +15,7 @@ import sys
 # What each program may be linked with, besides libc; the walls, as the loader sees them.
 LIBRARIES = {
     "mailreeve": {"libconfig", "libseccomp"},
-    "mailreeve-worker": {"libssl", "libcrypto", "libconfig", "libseccomp"},
+    "mailreeve-worker": {"libssl", "libcrypto", "libconfig", "libseccomp", "libm"},
     "mailreeve-checker": {"libssl", "libcrypto", "libconfig", "libcares", "libseccomp"},
     "mailreeve-keeper": {"libcrypto", "libseccomp"},
     "mailreevectl": {"libjansson", "libmicrohttpd"},
