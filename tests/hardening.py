@@ -58,6 +58,10 @@ def properties(program):
     yield "no text relocations", "TEXTREL" not in dynamic, ""
     yield "no path of its own to libraries", not re.search(r"\((RPATH|RUNPATH)\)", dynamic), ""
 
+    # tests/lib/walls_down.c, and sanitizers, which read options from the environment
+    foreign = sorted(set(re.findall(r"\b__(?:wrap|asan|lsan|ubsan)_\w+",
+                                    readelf(program, "--syms"))))
+    yield "nothing of the test builds", not foreign, foreign[:3] or ""
     yield "stack protector", "__stack_chk_fail" in symbols, ""
     checked = sorted(set(re.findall(r"\b(__\w+_chk)@", symbols)))
     yield "checked string functions", len(checked) >= 3, f"{len(checked)} kinds"

@@ -148,7 +148,7 @@ set_up_loop(struct worker *w)
 int
 main(int argc, char **argv)
 {
-	struct worker *w;
+	static struct worker *w; /* the root of everything, to the very end of the process */
 
 	/* For `mailreeve -V`, whose own program is linked with no OpenSSL. */
 	if (argc == 2 && strcmp(argv[1], "-V") == 0)
