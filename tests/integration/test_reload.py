@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The Mailreeve authors
 """Reload, upgrade and stop: nobody's session notices."""
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -150,7 +151,7 @@ def test_drain_ends_an_old_generation(site, pki):
 def upgrade_to(directory, version):
     """The same programs with another version's number in them, put in the place of the old."""
     for name in ("mailreeve", "mailreeve-worker", "mailreeve-checker", "mailreeve-keeper"):
-        old = (BUILD / "../VERSION").resolve().read_text().strip().encode()
+        old = pathlib.Path(__file__).parents[2].joinpath("VERSION").read_text().strip().encode()
         program = (BUILD / name).read_bytes().replace(old + b"\0", version.encode() + b"\0")
         new = directory / (name + ".new")
         new.write_bytes(program)
