@@ -153,7 +153,7 @@ def test_dovecot_misses_header(site, pki, send_proxy):
         sock.sendall(b"a NOOP\r\n")
         until_end(sock)
     assert proxy.ended(frontend="front")["end"] in ("server-closed", "server-reset", "idle")
-    assert any("haproxy" in line for line in dovecot.quarrels())
+    wait_until(lambda: any("haproxy" in line for line in dovecot.quarrels()), "Dovecot's line")
 
 
 def test_full_disk(site, pki):

@@ -9,6 +9,7 @@ from lib.mailreeve import Mailreeve
 from lib.postfix import Postfix
 
 CONF = """
+workers = 1; # each has turns of its own
 tls = { policy = "intermediate"; };
 frontends = (
     { name = "smtp"; bind = [ "192.0.2.10:25", "[2001:db8:a::10]:25" ]; backend = "mx"; },

@@ -68,8 +68,19 @@ class Mailreeve:
             return any(re.search(r"\bready$", line) or '"ready"' in line for line in self.raw())
         wait_until(ready, "mailreeve to be ready", 30)
         self.baseline = self.descriptors()
-        self.roots = {pathlib.Path(root) for line in self.site.processes().values()
-                      for root in re.findall(r" root=(/\S+)", line)}
+        self.roots = self.own_roots()
+
+    def own_roots(self):
+        """Of this master's children: another instance's, or a killed master's, are not ours."""
+        found = set()
+        for pid, line in self.site.processes().items():
+            try:
+                stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+            except OSError:
+                continue  # it has just ended
+            if int(stat.rpartition(")")[2].split()[1]) == self.process.pid:
+                found.update(map(pathlib.Path, re.findall(r" root=(/\S+)", line)))
+        return found
 
     # Its log.
 
@@ -158,6 +169,7 @@ class Mailreeve:
             if not died:
                 if self.baseline:
                     self.at_rest()
+                self.roots = self.own_roots()
                 self.send(number)
                 wait_until(lambda: self.process.poll() is not None, "mailreeve to end", 15)
         finally:
