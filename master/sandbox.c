@@ -23,8 +23,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MASTER_LAYERS (LAYER_NO_NEW_PRIVS | LAYER_SECCOMP)
-
 /* ---- System calls ---- */
 
 #define NEW(flag) \

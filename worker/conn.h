@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * One proxied connection.  An idle one holds this struct and nothing else of ours: what only the
- * beginning needs is in struct setup, which is freed when the relaying starts.
+ * One proxied connection.  An idle one holds this struct, the keys of its TLS records (record.h,
+ * one for each side with TLS) and the names that its log line will tell: what only the beginning
+ * needs is in struct setup, which is freed when the relaying starts.
  */
 #ifndef CONN_H
 #define CONN_H
@@ -101,7 +102,7 @@ struct conn {
 	char *why;   /* words for the log; NULL: the end says it all */
 };
 
-/* What an idle connection may hold at most, beside the kernel's socket memory. */
+/* What the struct itself may hold at most, beside the kernel's socket memory. */
 #define CONN_IDLE_BYTES 512
 static_assert(sizeof(struct conn) <= CONN_IDLE_BYTES, "an idle connection is small");
 

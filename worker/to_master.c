@@ -139,12 +139,3 @@ to_master_flush(struct to_master *t)
 	}
 	return 0;
 }
-
-void
-to_master_free(struct to_master *t)
-{
-	free(t->touched.ids);
-	free(t->shaken.ids);
-	free(t->closed.ids);
-	free(t->suspects);
-}

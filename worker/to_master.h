@@ -43,6 +43,4 @@ int to_master_urgent(const struct to_master *t);
  */
 int to_master_flush(struct to_master *t);
 
-void to_master_free(struct to_master *t);
-
 #endif
