@@ -19,8 +19,14 @@
 enum conn_state
 expire_client(struct conn *c)
 {
-	conn_reason(c, END_TIMEOUT, c->state == CONN_START ? "no byte from the client" : NULL);
-	return c->state == CONN_START ? CONN_CLOSED : CONN_DRAIN;
+	if (c->state != CONN_START) {
+		conn_reason(c, END_TIMEOUT, NULL);
+		return CONN_DRAIN;
+	}
+	conn_reason(c, END_TIMEOUT, "no byte from the client");
+	if (conn_frontend(c)->tls.mode == TLS_PASSTHROUGH)
+		c->end_state = CONN_PEEK; /* the log's while: here it is no handshake of ours */
+	return CONN_CLOSED;
 }
 
 /*

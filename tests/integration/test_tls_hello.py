@@ -10,6 +10,7 @@ import pytest
 
 from lib.clients import PATIENCE, connect, context, lines, rest
 from lib.fakes import Fake, greets
+from lib.hello import ALERT, HANDSHAKE, extension, hello, in_records, share, sni
 from lib.mailreeve import Mailreeve
 from lib.site import CLIENT, HOSTNAME, PROXY
 
@@ -21,29 +22,12 @@ frontends = (
 backends = ( { name = "imap"; protocol = "imap"; servers = "10.0.0.11:143";
     check = { type = "none"; }; } );
 """
-HANDSHAKE, ALERT = 22, 21
 
 
 @pytest.fixture
 def proxy(site, pki):
     Fake(site, "10.0.0.11", 143, greets(b"* OK ready\r\n"))
     return Mailreeve(site, pki, CONF)
-
-
-def in_records(flight, size):
-    """The handshake messages of a flight in records of so many bytes each."""
-    out, at = b"", 0
-    while at < len(flight):
-        kind, version, length = struct.unpack("!BHH", flight[at:at + 5])
-        body = flight[at + 5:at + 5 + length]
-        at += 5 + length
-        if kind != HANDSHAKE:
-            out += struct.pack("!BHH", kind, version, length) + body
-            continue
-        for i in range(0, length, size):
-            part = body[i:i + size]
-            out += struct.pack("!BHH", kind, version, len(part)) + part
-    return out
 
 
 def shake(pki, change, alpn=("imap",), version=None):
@@ -105,31 +89,10 @@ def test_large(proxy, pki, size):
     assert proxy.ended(frontend="front")["alpn"] == "imap"
 
 
-def extension(number, data):
-    return struct.pack("!HH", number, len(data)) + data
-
-
-def hello(extensions, version=0x0303):
-    """A ClientHello of our own, in one record."""
-    body = struct.pack("!H", version) + bytes(range(32)) + b"\x20" + bytes(32)
-    body += struct.pack("!H", 6) + b"\x13\x01\xc0\x2b\x00\xff" + b"\x01\x00"
-    body += struct.pack("!H", len(extensions)) + extensions
-    message = b"\x01" + struct.pack("!I", len(body))[1:] + body
-    return struct.pack("!BHH", HANDSHAKE, 0x0301, len(message)) + message
-
-
-def sni(name):
-    return extension(0, struct.pack("!HBH", len(name) + 3, 0, len(name)) + name)
-
-
 GROUPS = extension(10, struct.pack("!HHHHH", 8, 0x2A2A, 0x11EC, 0x001D, 0x0017))
 ALGORITHMS = extension(13, struct.pack("!HH", 2, 0x0403))
 VERSIONS = extension(43, b"\x02\x03\x04")
 BASEPOINT = b"\x09" + bytes(31)
-
-
-def share(group, data):
-    return struct.pack("!HH", group, len(data)) + data
 
 
 def say(data, port=993):
@@ -149,7 +112,7 @@ def test_post_quantum_share(proxy):
     """X25519MLKEM768 first, with its 1216 bytes, as browsers send it since 2024: answered at once
     with X25519, whose share is there too."""
     shares = share(0x2A2A, b"\0") + share(0x11EC, bytes(1216)) + share(0x001D, BASEPOINT)
-    answer = say(hello(sni(HOSTNAME.encode()) + GROUPS + ALGORITHMS + VERSIONS +
+    answer = say(hello(sni(HOSTNAME) + GROUPS + ALGORITHMS + VERSIONS +
                        extension(51, struct.pack("!H", len(shares)) + shares)))
     kind, server_hello = answer[0]
     assert kind == HANDSHAKE and server_hello[0] == 2
@@ -159,11 +122,11 @@ def test_post_quantum_share(proxy):
 
 # What is refused: bytes, the alert's number (None: no alert), and the log's words.
 REFUSED = {
-    "no ALPN of ours": (hello(sni(b"mail.example.org") + GROUPS + ALGORITHMS + VERSIONS +
+    "no ALPN of ours": (hello(sni("mail.example.org") + GROUPS + ALGORITHMS + VERSIONS +
                               extension(51, struct.pack("!H", 36) + share(0x001D, BASEPOINT)) +
                               extension(16, b"\0\x09\x08http/1.1")),
                         993, 120, "client's ALPN has no protocol of ours"),
-    "an unknown name": (hello(sni(b"nobody.example.org") + GROUPS + ALGORITHMS + VERSIONS +
+    "an unknown name": (hello(sni("nobody.example.org") + GROUPS + ALGORITHMS + VERSIONS +
                               extension(51, struct.pack("!H", 36) + share(0x001D, BASEPOINT))),
                         1993, 112, 'no certificate for \\"nobody.example.org\\" (strict_sni)'),
     "TLS 1.0": (hello(b"", 0x0301), 993, 70, "client offers TLSv1 only"),
@@ -172,7 +135,7 @@ REFUSED = {
                           "no shared cipher"),
     "an extension that is longer than all": (
         hello(b"\x00\x00\xff\xff\x00"), 993, 50, None),
-    "a name with a NUL": (hello(sni(b"mail\0.example.org") + GROUPS + ALGORITHMS), 993, None, None),
+    "a name with a NUL": (hello(sni("mail\0.example.org") + GROUPS + ALGORITHMS), 993, None, None),
     "HTTP": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 993, None, "not TLS: an HTTP request"),
     "IMAP": (b"a LOGIN alice secret\r\n", 993, None, "not TLS"),
 }

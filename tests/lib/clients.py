@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """Mail clients that come from an address of their own: Python's, curl, swaks, openssl s_client."""
+import _ssl
 import base64
+import ctypes
 import imaplib
 import poplib
 import smtplib
@@ -22,6 +24,30 @@ def context(pki, certificate=None, alpn=None):
     if alpn:
         ctx.set_alpn_protocols(alpn)
     return ctx
+
+
+# int (*)(SSL *, unsigned type, unsigned context, const uint8_t **, size_t *, X509 *, size_t, int *,
+# void *)
+ADD = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint,
+                       ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t),
+                       ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int),
+                       ctypes.c_void_p)
+CLIENT_HELLO = 0x80  # SSL_EXT_CLIENT_HELLO
+
+
+def add_extension(ctx, number, data):
+    """From now on the ClientHellos of this context have an extension more.  Python cannot, the
+    OpenSSL below it can: the SSL_CTX is what an SSLContext has behind the head of every object."""
+    held = ctypes.create_string_buffer(data, len(data))
+
+    def add(_ssl, _type, _context, out, size, _x509, _index, _alert, _arg):
+        out[0], size[0] = ctypes.addressof(held), len(data)
+        return 1
+    ctx.added = [*getattr(ctx, "added", ()), ADD(add)]
+    openssl = ctypes.CDLL(_ssl.__file__)
+    pointer = ctypes.c_void_p.from_address(id(ctx) + object.__basicsize__)
+    assert openssl.SSL_CTX_add_custom_ext(pointer, number, CLIENT_HELLO, ctx.added[-1], None, None,
+                                          None, None) == 1
 
 
 def connect(address, port, tls=None, name=HOSTNAME, source=None):
