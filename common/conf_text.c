@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 8 << 20, INCLUDE_MAX = 10, DEPTH_MAX = 16 };
+enum { READ_FIRST = 4096, TEXT_MAX = 8 << 20, INCLUDE_MAX = 10, DEPTH_MAX = 16 };
 
 /* A name in the output. */
 struct span {
@@ -57,23 +57,30 @@ struct input {
 	int blank; /* white space or a comment since the last token */
 };
 
-/* The whole of an open file; NULL and words for what is wrong. */
+/*
+ * The whole of an open file; NULL and words for what is wrong.  The room grows with the file: one
+ * of the largest size would stay with the process, which is the master, from the second time on.
+ */
 static char *
 read_all(int fd, const char **why_r)
 {
-	char *text = calloc(1, TEXT_MAX + 1);
-	size_t len = 0;
+	size_t room = READ_FIRST, len = 0;
+	char *text = malloc(room + 1);
 	ssize_t n;
 
+	while (text != NULL && len < TEXT_MAX && (n = read(fd, text + len, room - len)) > 0) {
+		len += (size_t)n;
+		if (len == room)
+			text = realloc(text, (room *= 2) + 1);
+	}
 	if (text == NULL)
 		fatal("out of memory");
-	while (len < TEXT_MAX && (n = read(fd, text + len, TEXT_MAX - len)) > 0)
-		len += (size_t)n;
-	if (len == TEXT_MAX)
+	text[len] = '\0';
+	if (len >= TEXT_MAX)
 		*why_r = "longer than 8 MiB";
 	else if (n == -1)
 		*why_r = strerror(errno);
-	else if (memchr(text, '\0', len) != NULL)
+	else if (strlen(text) != len)
 		*why_r = "there is a NUL byte in it";
 	else
 		return text;
