@@ -104,7 +104,7 @@ CHECKS += check-packages
 check-systemd: ## the packages under a real systemd
 	@packaging/install-depends build check systemd
 	@tests/systemd/run $(O)
-check-long: check-systemd
+LONGER += check-systemd
 
 FORCE:
 .PHONY: FORCE installed installed-unit install dist deb rpm docs check-packages check-systemd

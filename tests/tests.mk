@@ -74,12 +74,26 @@ $(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
 integration: all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture) ## Mailreeve between real clients and real servers
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
 
+# The long forms, each of which can be run by itself; a part added elsewhere says LONGER += it.
+check-long: ## tests that take minutes, with sanitizers and the long forms of others
+	@packaging/install-depends
+	@tests/check.py $(O) $(LONGER)
 # Real servers checked every second for a minute instead of ten seconds; a node without power.
+LONGER := checks-long kills-long reloads-long records-long headers-long
 checks-long: all $(O)/lib/checker_master
 	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q \
 	  integration/test_checks_servers.py integration/test_checks_product.py
-check-long: checks-long ## tests that take minutes
-.PHONY: checks-long
+# A thousand workers killed, a thousand reloads, both under load.
+kills-long: all $(STAND_INS)
+	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_kill.py
+reloads-long: all
+	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_reload.py -k under_load
+# Every record size from 1 to 16384 against OpenSSL; 100,000 PROXY headers.
+records-long: $(O)/unit/test_record
+	@RECORD_LONG=1 $(O)/unit/test_record
+headers-long: $(O)/lib/proxy_driver
+	@tests/proxy_decode.py $(O)/lib/proxy_driver 100000 2
+.PHONY: check-long checks-long kills-long reloads-long records-long headers-long
 
 # The checker alone, with a program that plays its master.
 $(O)/lib/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
@@ -159,13 +173,6 @@ model-short:
 CHECKS += model-short
 .PHONY: model model-short
 
-# What takes minutes: every record size from 1 to 16384 against OpenSSL, 100,000 PROXY headers,
-# a minute of checks.
-check-long: $(O)/unit/test_record $(O)/lib/proxy_driver
-	@RECORD_LONG=1 $(O)/unit/test_record
-	@tests/proxy_decode.py $(O)/lib/proxy_driver 100000 2
-.PHONY: check-long
-
 # Side by side with the peers of Debian, in one run and a network namespace of its own; BENCH picks
 # peers, tests and rounds.
 BENCH ?= --reps 3
@@ -202,19 +209,23 @@ attacks: $(O)/hostile/attacks ## what an attacker inside a locked process would 
 # all whether a sanitizer can speak there.  The lists are longer then, so the attacks are not tried.
 ASAN_MAKE = $(MAKE) --no-print-directory O=$(O)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' FORTIFY= \
 	WERROR= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+ASAN_ENV = ASAN_OPTIONS=detect_leaks=0
 $(O)/hostile/sanitized: $(addprefix $(O)/obj/,tests/hostile/sanitized.o tests/hostile/locked.o \
     worker/sandbox.o checker/sandbox.o keeper/sandbox.o) $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
 sanitized: $(O)/hostile/sanitized
 	@$<
-asan:
-	@ASAN_OPTIONS=detect_leaks=0 $(ASAN_MAKE) sanitized unit integration
+LONGER += asan
+asan: ## every unit and integration test with sanitizers, behind the walls
+	+@$(ASAN_MAKE) all
+	@$(ASAN_ENV) $(ASAN_MAKE) sanitized unit integration
 # The part of it that feeds the programs what is wrong.
 CHECKS += asan-short
 asan-short:
-	@ASAN_OPTIONS=detect_leaks=0 $(ASAN_MAKE) all sanitized
-	@ASAN_OPTIONS=detect_leaks=0 MAILREEVE_BUILD=$(O)/asan tests/integration/run -q \
+	+@$(ASAN_MAKE) all
+	@$(ASAN_ENV) $(ASAN_MAKE) sanitized
+	@$(ASAN_ENV) MAILREEVE_BUILD=$(O)/asan tests/integration/run -q \
 	  -n $$(($$(nproc) + 1)) integration/test_bad_input.py integration/test_refusals.py
 .PHONY: sanitized asan asan-short
 
@@ -238,7 +249,7 @@ leaks: ## memory that the programs lose: without walls, with LeakSanitizer
 	@MAILREEVE_BUILD=$(O)/leaks tests/integration/run -q -n $$(($$(nproc) + 1)) $(LEAKS) \
 	  -k '$(LEAKS_OF)'
 COMMA := ,
-check-long: leaks
+LONGER += leaks
 .PHONY: leaks
 
 # The build's promises, read from the programs.
