@@ -63,7 +63,7 @@ unit: $(addprefix $(O)/unit/,$(UNITS)) ## the unit tests
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 
 # Programs that take a child's place: tests/integration starts them by -L.
-STAND_INS := $(addprefix $(O)/hostile/,mortal liar)
+STAND_INS := $(addprefix $(O)/hostile/,mortal liar brittle)
 $(O)/hostile/liar: $(O)/obj/tests/hostile/lies.o
 $(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
