@@ -168,6 +168,12 @@ on_accept_again(struct timer *t)
 	poll_listeners(m);
 }
 
+int
+accept_no_room(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 /* No descriptors or no memory for another connection: wait a little instead of spinning. */
 static void
 pause_accepting(struct master *m, int error)
@@ -205,7 +211,7 @@ accept_one(struct listener *l)
 
 	fd = accept4(l->watch.fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		if (accept_no_room(errno)) {
 			pause_accepting(m, errno);
 			return -1;
 		}

@@ -24,6 +24,9 @@ void accept_resume(struct master *m);
 /* Take everything that waits in this listener's backlog: it is about to be closed. */
 void accept_rest(struct listener *l);
 
+/* Whether accept failed with this error for want of descriptors or memory: to be tried later. */
+int accept_no_room(int error);
+
 /*
  * A worker is dead: connections that it has not touched are parked for another one, the
  * others end.

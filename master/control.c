@@ -8,6 +8,7 @@
 
 #include "../common/control.h"
 #include "../common/log.h"
+#include "accept.h"
 #include "reload.h"
 #include "show.h"
 #include "unixsock.h"
@@ -21,6 +22,7 @@
 
 #define CLIENTS_MOST 32
 #define CLIENT_TIME  10000 /* milliseconds for a command to come and its answer to be read */
+#define ACCEPT_AGAIN 100   /* milliseconds until accepting is tried again without descriptors */
 
 enum { SOCKET_CONTROL, SOCKET_MONITOR, SOCKET_COUNT };
 
@@ -43,6 +45,7 @@ struct control {
 	char *paths[SOCKET_COUNT], *groups[SOCKET_COUNT];
 	TAILQ_HEAD(, client) clients;
 	int client_count;
+	struct timer again; /* runs while the sockets are not polled for want of descriptors */
 };
 
 static void
@@ -221,13 +224,33 @@ on_timeout(struct timer *t)
 }
 
 static void
+poll_sockets(struct control *c, uint32_t events)
+{
+	for (int i = 0; i < SOCKET_COUNT; i++)
+		if (c->sockets[i].fd != -1)
+			(void)watch_set(c->m->loop, &c->sockets[i], events);
+}
+
+static void
+on_again(struct timer *t)
+{
+	poll_sockets(CONTAINER(t, struct control, again), EPOLLIN);
+}
+
+static void
 on_connect(struct control *control, int which)
 {
 	int fd = accept4(control->sockets[which].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct client *c;
 
-	if (fd == -1)
+	if (fd == -1) {
+		/* Whoever waits is told again and again: look away for a moment. */
+		if (accept_no_room(errno)) {
+			poll_sockets(control, 0);
+			timer_set(control->m->loop, &control->again, ACCEPT_AGAIN);
+		}
 		return;
+	}
 	c = control->client_count < CLIENTS_MOST && unixsock_peer_ok(fd, control->groups[which]) ?
 	    calloc(1, sizeof(*c)) :
 	    NULL;
@@ -318,6 +341,7 @@ control_open(struct master *m, const struct conf *conf)
 			fatal("no memory for the control socket");
 		c->m = m;
 		TAILQ_INIT(&c->clients);
+		c->again.fn = on_again;
 		c->sockets[SOCKET_CONTROL] = (struct watch){ .fn = on_control, .fd = -1 };
 		c->sockets[SOCKET_MONITOR] = (struct watch){ .fn = on_monitor, .fd = -1 };
 		m->control = c;
@@ -337,6 +361,7 @@ control_close(struct master *m)
 		client_free(TAILQ_FIRST(&c->clients)); /* NOLINT(clang-analyzer-unix.Malloc) */
 	for (int i = 0; i < SOCKET_COUNT; i++)
 		close_socket(c, i);
+	timer_stop(&c->again);
 	free(c);
 	m->control = NULL;
 }

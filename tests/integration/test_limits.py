@@ -6,6 +6,7 @@ import resource
 import select
 import signal
 import subprocess
+import threading
 import time
 
 from lib.clients import connect, lines
@@ -78,6 +79,27 @@ def test_master_without_descriptors_does_not_spin(site, pki):
     assert lines(sock) == [ECHO]
     sock.close()
     assert room <= highest + 1
+
+
+def test_control_socket_without_descriptors_does_not_spin(site, pki):
+    """... and answers when there are some again."""
+    proxy = Mailreeve(site, pki, CONF)
+    pid = proxy.process.pid
+    old = resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, 20000))
+    answers = []
+    asks = [threading.Thread(target=lambda: answers.append(proxy.info()), daemon=True)
+            for _ in range(3)]
+    for thread in asks:
+        thread.start()
+    time.sleep(0.2)
+    before = cpu(pid)
+    time.sleep(1)
+    assert cpu(pid) - before < 0.2
+    assert answers == []
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+    for thread in asks:
+        thread.join(20)
+    assert len(answers) == 3
 
 
 def test_stderr_that_nobody_reads_blocks_nobody(site, pki):
