@@ -39,7 +39,7 @@ enum { CLIENT_SSL = 0x01, CLIENT_CERT_CONN = 0x02, CLIENT_CERT_SESS = 0x04 };
 #define SSL_FIXED 5  /* client bits, verify */
 #define PLAIN_MAX 64 /* of names that OpenSSL gives: no real one comes near */
 #define ALPN_MAX  255
-#define ID_DIGITS 16
+#define ID_DIGITS 20 /* of 64 bits; 16 until the year 2272 */
 
 /* What may be left out, one bit each, the first to go first. */
 enum part { UNIQUE_ID, CIPHER, CERT_ALGS, ALPN, AUTHORITY, CN, PARTS };
@@ -167,7 +167,7 @@ take_values(const struct proxy_client *c, const struct proxy_style *s, struct va
 	if (s->tlvs & TLV_AUTHORITY && c->sni && proxy_clean_name(c->sni, v->name))
 		v->authority = v->name;
 	if (s->tlvs & TLV_UNIQUE_ID) {
-		snprintf(v->id, sizeof(v->id), "%016llx", (unsigned long long)c->unique_id);
+		snprintf(v->id, sizeof(v->id), "%016llu", (unsigned long long)c->unique_id);
 		v->unique_id = v->id;
 	}
 	if (c->tls && s->send != PROXY_V2)

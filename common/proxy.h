@@ -7,7 +7,7 @@
  * What it decides where the source leaves a choice:
  *  - one end IPv4 and the other IPv6: IPv6 with the IPv4 end as ::ffff:a.b.c.d;
  *  - an end that is not known: LOCAL (version 1: UNKNOWN), and no TLVs;
- *  - the unique id is 16 lower-case hexadecimal digits, so that receivers can log it;
+ *  - the unique id is decimal digits, as conn= in our log, so that receivers can log the same;
  *  - ALPN goes to Dovecot only as "imap" or "pop3" for just that protocol (from 2.4 it closes on
  *    any other), to a generic receiver only as the name that is registered for the protocol (or
  *    as negotiated with protocol tcp), to the others as negotiated;

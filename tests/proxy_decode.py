@@ -233,7 +233,7 @@ def owed(c):
     values = {
         "alpn": alpn_for(c) if "alpn" in c["tlvs"] else None,
         "authority": clean_name(c["sni"]) if "authority" in c["tlvs"] and c["sni"] is not None else None,
-        "unique_id": b"%016x" % c["unique_id"] if "unique_id" in c["tlvs"] else None,
+        "unique_id": b"%016d" % c["unique_id"] if "unique_id" in c["tlvs"] else None,
     }
     if c["tls"] and c["send"] != "v2":
         proven = c["cert_sent"] and c["verify"] == 0
