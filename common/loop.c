@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * The event loop of every process: epoll, and one wheel of lazy timers.
+ * The event loop of every process: epoll, and two wheels of lazy timers.
  *
- * A timer stands in the slot of its tick.  A later deadline is only written down; the wheel finds
- * the timer early then and moves it on, as it does with one that is more than a turn away.
+ * The near wheel has a slot for each tick; what is further away stands in the far wheel, where
+ * seconds share a slot, and moves to the near one when its slot begins.  A later deadline is only
+ * written down; the wheel finds the timer early then and moves it on.  So ten thousand idle
+ * connections wake nobody until the first of them is due.
  */
 #include "loop.h"
 
@@ -16,20 +18,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS 8u
-#define SLOTS   8192u /* 65 s: an idle hour is looked at about 55 times */
+#define SLOTS   1024u
+#define TICK_MS 8u    /* near: 8 s */
+#define FAR_MS  4096u /* far: 70 minutes; less than the near wheel's whole turn */
 #define EVENTS  256
 
 #define ALWAYS ((uint32_t)EPOLLERR | EPOLLHUP) /* the kernel tells these unasked */
+
+struct wheel {
+	uint64_t at;               /* the last turn whose slot was emptied: of time / ms */
+	uint64_t used[SLOTS / 64]; /* one bit a slot: something may stand in it */
+	struct timer *slots[SLOTS];
+};
 
 struct loop {
 	int epoll;
 	int fetched, next; /* events of this pass: how many, and the first not yet called */
 	struct epoll_event events[EVENTS];
-	uint64_t now;              /* milliseconds */
-	uint64_t tick;             /* the last one whose slot was emptied */
-	uint64_t used[SLOTS / 64]; /* one bit a slot: something may stand in it */
-	struct timer *slots[SLOTS];
+	uint64_t now; /* milliseconds */
+	struct wheel near, far;
 };
 
 static uint64_t
@@ -54,7 +61,8 @@ loop_new(void)
 		return NULL;
 	}
 	l->now = clock_ms();
-	l->tick = l->now / TICK_MS;
+	l->near.at = l->now / TICK_MS;
+	l->far.at = l->now / FAR_MS;
 	return l;
 }
 
@@ -132,23 +140,33 @@ unlink_timer(struct timer *t)
 	t->prev = NULL;
 }
 
-/* Put t where the wheel will find it at its deadline, maybe some turns early. */
 static void
-link_timer(struct loop *l, struct timer *t)
+put(struct wheel *w, uint64_t turn, struct timer *t)
 {
-	uint64_t tick = (t->deadline + TICK_MS - 1) / TICK_MS;
-	struct timer **slot;
+	struct timer **slot = &w->slots[turn % SLOTS];
 
-	if (tick <= l->tick)
-		tick = l->tick + 1;
-	slot = &l->slots[tick % SLOTS];
-	t->armed = tick * TICK_MS;
 	t->next = *slot;
 	t->prev = slot;
 	if (t->next)
 		t->next->prev = &t->next;
 	*slot = t;
-	l->used[tick % SLOTS / 64] |= UINT64_C(1) << (tick % 64);
+	w->used[turn % SLOTS / 64] |= UINT64_C(1) << (turn % 64);
+}
+
+/* Put t where a wheel will find it: near at its deadline, far some seconds or turns early. */
+static void
+link_timer(struct loop *l, struct timer *t)
+{
+	uint64_t tick = (t->deadline + TICK_MS - 1) / TICK_MS, turn = t->deadline / FAR_MS;
+
+	if (tick <= l->near.at)
+		tick = l->near.at + 1;
+	if (turn >= l->far.at + SLOTS)
+		turn = l->far.at + SLOTS - 1;
+	if (tick < l->near.at + SLOTS)
+		put(&l->near, tick, t);
+	else
+		put(&l->far, turn, t);
 }
 
 void
@@ -156,9 +174,10 @@ timer_set(struct loop *l, struct timer *t, uint64_t ms)
 {
 	/* A week is longer than anything that can be configured; no sum can wrap. */
 	const uint64_t most = UINT64_C(7) * 24 * 3600 * 1000;
+	uint64_t before = t->deadline;
 
 	t->deadline = l->now + (ms < most ? ms : most);
-	if (t->prev && t->armed <= t->deadline)
+	if (t->prev && before <= t->deadline)
 		return;
 	unlink_timer(t);
 	link_timer(l, t);
@@ -172,32 +191,38 @@ timer_stop(struct timer *t)
 }
 
 /*
- * The first tick after l->tick whose slot may hold something; 0: the wheel is empty.  The word of
- * the first tick comes last once more, for the slots before it.
+ * The first turn after w->at in whose slot something stands; 0: the wheel is empty.  The word of
+ * the first turn comes last once more, for the slots before it.
  */
 static uint64_t
-next_tick(const struct loop *l)
+next_turn(struct wheel *w)
 {
-	uint64_t first = l->tick + 1;
-	uint64_t bits = l->used[first % SLOTS / 64] & (~UINT64_C(0) << (first % 64));
+	uint64_t first = w->at + 1, base = first - first % 64;
+	uint64_t mask = ~UINT64_C(0) << (first % 64);
 
-	for (uint64_t base = first - first % 64; base < first + SLOTS;) {
-		if (bits)
-			return base + (uint64_t)__builtin_ctzll(bits);
-		base += 64;
-		bits = l->used[base % SLOTS / 64];
+	for (; base < first + SLOTS; base += 64, mask = ~UINT64_C(0)) {
+		uint64_t *word = &w->used[base % SLOTS / 64], bits;
+
+		while ((bits = *word & mask) != 0) {
+			uint64_t turn = base + (uint64_t)__builtin_ctzll(bits);
+
+			if (w->slots[turn % SLOTS])
+				return turn;
+			*word &= ~(UINT64_C(1) << (turn % 64)); /* all of it was stopped */
+		}
 	}
 	return 0;
 }
 
+/* Call what is due in this slot, and find a new place for the rest. */
 static void
-run_slot(struct loop *l, uint64_t tick)
+run_slot(struct loop *l, struct wheel *w, uint64_t turn)
 {
-	struct timer **slot = &l->slots[tick % SLOTS];
+	struct timer **slot = &w->slots[turn % SLOTS];
 	struct timer *due = *slot, *t;
 
+	w->at = turn;
 	*slot = NULL;
-	l->used[tick % SLOTS / 64] &= ~(UINT64_C(1) << (tick % 64));
 	/* A callback may stop or free any timer, also those that still stand in this list. */
 	if (due)
 		due->prev = &due;
@@ -213,28 +238,24 @@ run_slot(struct loop *l, uint64_t tick)
 }
 
 static void
-run_timers(struct loop *l)
+run_wheel(struct loop *l, struct wheel *w, uint64_t until)
 {
-	uint64_t until = l->now / TICK_MS, tick;
+	uint64_t turn;
 
-	while ((tick = next_tick(l)) != 0 && tick <= until) {
-		l->tick = tick;
-		run_slot(l, tick);
-	}
-	if (until > l->tick)
-		l->tick = until;
+	while ((turn = next_turn(w)) != 0 && turn <= until)
+		run_slot(l, w, turn);
+	if (until > w->at)
+		w->at = until;
 }
 
 static int
-wait_ms(const struct loop *l, int max_ms)
+wait_ms(struct loop *l, int max_ms)
 {
-	uint64_t tick = next_tick(l), at, ms;
+	uint64_t near = next_turn(&l->near) * TICK_MS, far = next_turn(&l->far) * FAR_MS;
+	uint64_t at = near && (!far || near < far) ? near : far;
+	uint64_t ms = at > l->now ? at - l->now : 0;
 
-	if (tick == 0)
-		return max_ms;
-	at = tick * TICK_MS;
-	ms = at > l->now ? at - l->now : 0;
-	if (max_ms >= 0 && ms > (uint64_t)max_ms)
+	if (at == 0 || (max_ms >= 0 && ms > (uint64_t)max_ms))
 		return max_ms;
 	return (int)(ms < INT_MAX ? ms : INT_MAX);
 }
@@ -266,6 +287,7 @@ loop_once(struct loop *l, int max_ms)
 			(void)ask(l, w, w->events);
 	}
 	l->fetched = 0;
-	run_timers(l);
+	run_wheel(l, &l->near, l->now / TICK_MS);
+	run_wheel(l, &l->far, l->now / FAR_MS);
 	return 0;
 }

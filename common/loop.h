@@ -5,7 +5,7 @@
  *
  * A watch and a timer are embedded in the object that they belong to; the loop owns neither.
  * Setting a timer later than it stands costs a store (it re-arms itself when it fires early), so
- * a deadline may be moved on every byte.
+ * a deadline may be moved on every byte.  Timers that are far away share their wake-ups.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -24,8 +24,7 @@ struct watch {
 struct timer {
 	void (*fn)(struct timer *t);
 	uint64_t deadline;          /* CLOCK_MONOTONIC, milliseconds; 0: not set */
-	struct timer *next, **prev; /* in a slot of the wheel; prev NULL: in none */
-	uint64_t armed;             /* when the wheel will look at it */
+	struct timer *next, **prev; /* in a slot of a wheel; prev NULL: in none */
 };
 
 /* NULL with errno. */
