@@ -309,10 +309,7 @@ uint32_t conf_route(const struct conf *c, uint32_t frontend, const char *sni);
 /* Call fn for every key that there is: its group ("frontends.tls", "" at the top) and name. */
 void conf_each_key(void (*fn)(const char *group, const char *key, void *arg), void *arg);
 
-/* Words of the file for a value: "imap", "leastconn", "v2-ssl" ... */
+/* The file's word for it: "imap". */
 const char *protocol_name(enum protocol p);
-const char *balance_name(enum balance b);
-const char *send_proxy_name(enum send_proxy s);
-const char *check_type_name(enum check_type t);
 
 #endif

@@ -127,24 +127,6 @@ protocol_name(enum protocol p)
 	return word_name(words_protocol, (int)p);
 }
 
-const char *
-balance_name(enum balance b)
-{
-	return word_name(words_balance, (int)b);
-}
-
-const char *
-send_proxy_name(enum send_proxy s)
-{
-	return word_name(words_send_proxy, (int)s);
-}
-
-const char *
-check_type_name(enum check_type t)
-{
-	return word_name(words_check_type, (int)t);
-}
-
 /* Upper and lower case, `-` and `_` are the same when guessing. */
 static int
 folded(char c)

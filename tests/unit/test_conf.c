@@ -803,9 +803,6 @@ END_TEST
 START_TEST(names_of_values)
 {
 	ck_assert_str_eq(protocol_name(PROTO_SUBMISSION), "submission");
-	ck_assert_str_eq(balance_name(BALANCE_RANDOM), "random");
-	ck_assert_str_eq(send_proxy_name(PROXY_V2_SSL_CN), "v2-ssl-cn");
-	ck_assert_str_eq(check_type_name(CHECK_NONE), "none");
 	ck_assert_str_eq(protocol_name(PROTO_COUNT), "(unknown)");
 }
 END_TEST
