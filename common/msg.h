@@ -47,30 +47,30 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 #define SIG_MAX      1024         /* bytes of a signature: RSA with 8192 bits */
 
 /* clang-format off */
-/*    no  name         from         to           fixed part              items                  most         descriptors */
+/*    no  name         from         to            fixed part              items                  most          descriptors */
 #define MESSAGES(X) \
-	X( 1, HANDOVER,    ROLE_MASTER, ROLE_WORKER, struct msg_empty,       struct msg_handover,   HANDOVER_MAX,   FDS_EACH) \
-	X( 2, TAKEN,       ROLE_WORKER, ROLE_MASTER, struct msg_taken,       struct msg_none,       0,           FDS_NONE) \
-	X( 3, TOUCHED,     ROLE_WORKER, ROLE_MASTER, struct msg_empty,       struct msg_id,         IDS_MAX,     FDS_NONE) \
-	X( 4, SHAKEN,      ROLE_WORKER, ROLE_MASTER, struct msg_empty,       struct msg_id,         IDS_MAX,     FDS_NONE) \
-	X( 5, CLOSED,      ROLE_WORKER, ROLE_MASTER, struct msg_empty,       struct msg_id,         IDS_MAX,     FDS_NONE) \
-	X( 6, READY,       ROLE_CHILD,  ROLE_MASTER, struct msg_ready,       struct msg_none,       0,           FDS_NONE) \
-	X( 7, FAILED,      ROLE_CHILD,  ROLE_MASTER, struct msg_failed,      struct msg_none,       0,           FDS_NONE) \
-	X( 8, RETIRE,      ROLE_MASTER, ROLE_WORKER, struct msg_empty,       struct msg_none,       0,           FDS_NONE) \
-	X( 9, END,         ROLE_MASTER, ROLE_WORKER, struct msg_end,         struct msg_none,       0,           FDS_NONE) \
-	X(10, PING,        ROLE_MASTER, ROLE_CHILD,  struct msg_ping,        struct msg_none,       0,           FDS_NONE) \
-	X(11, PONG,        ROLE_CHILD,  ROLE_MASTER, struct msg_ping,        struct msg_none,       0,           FDS_NONE) \
-	X(12, KEEPER,      ROLE_MASTER, ROLE_SIGNER, struct msg_empty,       struct msg_none,       0,           FDS_ONE)  \
-	X(13, SIGNER,      ROLE_MASTER, ROLE_KEEPER, struct msg_signer,      struct msg_none,       0,           FDS_ONE)  \
-	X(14, SUSPECT,     ROLE_WORKER, ROLE_MASTER, struct msg_server,      struct msg_none,       0,           FDS_NONE) \
-	X(15, CHECK_NOW,   ROLE_MASTER, ROLE_CHECKER,struct msg_server,      struct msg_none,       0,           FDS_NONE) \
-	X(16, ASK_KEY,     ROLE_SIGNER, ROLE_KEEPER, struct msg_ask_key,     struct msg_none,       0,           FDS_NONE) \
-	X(17, KEY,         ROLE_KEEPER, ROLE_SIGNER, struct msg_key,         struct msg_none,       0,           FDS_NONE) \
-	X(18, SIGN,        ROLE_SIGNER, ROLE_KEEPER, struct msg_sign,        struct msg_byte,       TBS_MAX, FDS_NONE) \
-	X(19, SIGNED,      ROLE_KEEPER, ROLE_SIGNER, struct msg_signed,      struct msg_byte,       SIG_MAX, FDS_NONE) \
-	X(20, GRANT,       ROLE_MASTER, ROLE_KEEPER, struct msg_grant,       struct msg_none,       0,           FDS_NONE) \
-	X(21, ASK_TICKETS, ROLE_WORKER, ROLE_KEEPER, struct msg_ask_tickets, struct msg_none,       0,           FDS_NONE) \
-	X(22, TICKETS,     ROLE_KEEPER, ROLE_WORKER, struct msg_tickets,     struct msg_ticket_key, TICKET_KEYS, FDS_NONE)
+	X( 1, HANDOVER,    ROLE_MASTER, ROLE_WORKER,  struct msg_empty,       struct msg_handover,   HANDOVER_MAX, FDS_EACH) \
+	X( 2, TAKEN,       ROLE_WORKER, ROLE_MASTER,  struct msg_taken,       struct msg_none,       0,            FDS_NONE) \
+	X( 3, TOUCHED,     ROLE_WORKER, ROLE_MASTER,  struct msg_empty,       struct msg_id,         IDS_MAX,      FDS_NONE) \
+	X( 4, SHAKEN,      ROLE_WORKER, ROLE_MASTER,  struct msg_empty,       struct msg_id,         IDS_MAX,      FDS_NONE) \
+	X( 5, CLOSED,      ROLE_WORKER, ROLE_MASTER,  struct msg_empty,       struct msg_id,         IDS_MAX,      FDS_NONE) \
+	X( 6, READY,       ROLE_CHILD,  ROLE_MASTER,  struct msg_ready,       struct msg_none,       0,            FDS_NONE) \
+	X( 7, FAILED,      ROLE_CHILD,  ROLE_MASTER,  struct msg_failed,      struct msg_none,       0,            FDS_NONE) \
+	X( 8, RETIRE,      ROLE_MASTER, ROLE_WORKER,  struct msg_empty,       struct msg_none,       0,            FDS_NONE) \
+	X( 9, END,         ROLE_MASTER, ROLE_WORKER,  struct msg_end,         struct msg_none,       0,            FDS_NONE) \
+	X(10, PING,        ROLE_MASTER, ROLE_CHILD,   struct msg_ping,        struct msg_none,       0,            FDS_NONE) \
+	X(11, PONG,        ROLE_CHILD,  ROLE_MASTER,  struct msg_ping,        struct msg_none,       0,            FDS_NONE) \
+	X(12, KEEPER,      ROLE_MASTER, ROLE_SIGNER,  struct msg_empty,       struct msg_none,       0,            FDS_ONE) \
+	X(13, SIGNER,      ROLE_MASTER, ROLE_KEEPER,  struct msg_signer,      struct msg_none,       0,            FDS_ONE) \
+	X(14, SUSPECT,     ROLE_WORKER, ROLE_MASTER,  struct msg_server,      struct msg_none,       0,            FDS_NONE) \
+	X(15, CHECK_NOW,   ROLE_MASTER, ROLE_CHECKER, struct msg_server,      struct msg_none,       0,            FDS_NONE) \
+	X(16, ASK_KEY,     ROLE_SIGNER, ROLE_KEEPER,  struct msg_ask_key,     struct msg_none,       0,            FDS_NONE) \
+	X(17, KEY,         ROLE_KEEPER, ROLE_SIGNER,  struct msg_key,         struct msg_none,       0,            FDS_NONE) \
+	X(18, SIGN,        ROLE_SIGNER, ROLE_KEEPER,  struct msg_sign,        struct msg_byte,       TBS_MAX,      FDS_NONE) \
+	X(19, SIGNED,      ROLE_KEEPER, ROLE_SIGNER,  struct msg_signed,      struct msg_byte,       SIG_MAX,      FDS_NONE) \
+	X(20, GRANT,       ROLE_MASTER, ROLE_KEEPER,  struct msg_grant,       struct msg_none,       0,            FDS_NONE) \
+	X(21, ASK_TICKETS, ROLE_WORKER, ROLE_KEEPER,  struct msg_ask_tickets, struct msg_none,       0,            FDS_NONE) \
+	X(22, TICKETS,     ROLE_KEEPER, ROLE_WORKER,  struct msg_tickets,     struct msg_ticket_key, TICKET_KEYS,  FDS_NONE)
 /* clang-format on */
 
 enum msg_type {
