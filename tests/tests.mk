@@ -276,6 +276,12 @@ hostile-master: $(O)/hostile/master $(addprefix $(O)/mailreeve-,worker checker k
 	@$^
 .PHONY: hostile-master
 
+# What scanners say of both policies: sslscan, nmap and, which takes minutes, testssl.sh.
+scan: all ## TLS as scanners see it; minutes
+	@packaging/install-depends build demo check scan
+	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n 2 integration/test_tls_scan.py integration/scan_testssl.py
+.PHONY: scan
+
 # TLS records against other libraries (group interop of packaging/depends), in a network namespace
 # of its own; STEP=1 tries every record size.
 STEP ?= 97
