@@ -88,6 +88,25 @@ syntax_error(struct reader *r, const config_t *tree, const char *merged)
 	    (int)(len > 80 ? 80 : len), merged, len > 80 ? "…" : "");
 }
 
+/* The line of a setting of the top level, 0 if it is not there. */
+static int
+line_of(const config_t *tree, const char *path)
+{
+	const config_setting_t *s = config_lookup(tree, path);
+
+	return s == NULL ? 0 : (int)config_setting_source_line(s);
+}
+
+/* Of settings that are no groups, but whose values may turn out wrong later. */
+static void
+note_lines(struct conf *c, const config_t *tree)
+{
+	c->user_line = line_of(tree, "user");
+	c->keeper_user_line = line_of(tree, "keeper_user");
+	c->checker_user_line = line_of(tree, "checker_user");
+	c->ticket_seed_line = line_of(tree, "tls.ticket_seed");
+}
+
 /* Everything after the text is in one piece. */
 static void
 read_tree(struct reader *r, const char *merged, char **text_r)
@@ -98,6 +117,7 @@ read_tree(struct reader *r, const char *merged, char **text_r)
 	if (!config_read_string(&tree, merged)) {
 		syntax_error(r, &tree, merged);
 	} else {
+		note_lines(r->conf, &tree);
 		read_group(r, config_root_setting(&tree), SCOPE_TOP, r->top);
 		read_frontends(r);
 		read_backends(r);

@@ -234,7 +234,8 @@ struct conf_control {
 
 struct conf {
 	const char *user, *keeper_user, *checker_user;
-	uint32_t workers; /* 0: one per available CPU */
+	int user_line, keeper_user_line, checker_user_line; /* 0 where not given */
+	uint32_t workers;                                   /* 0: one per available CPU */
 	int sandbox_required;
 	const char *hostname; /* never NULL */
 	const char *state_directory;
@@ -243,7 +244,8 @@ struct conf {
 	struct conf_timeouts timeouts; /* defaults: frontends and backends have their own */
 	struct conf_front_tls tls;     /* the same */
 	const char *ticket_seed;       /* file, or NULL */
-	uint32_t watch;                /* milliseconds */
+	int ticket_seed_line;
+	uint32_t watch; /* milliseconds */
 	struct conf_frontend *frontends;
 	size_t frontend_count;
 	struct conf_listener *listeners;
@@ -259,22 +261,27 @@ struct conf {
 };
 
 /* What is wrong with a file, or worth a warning: "FILE:LINE: message" each. */
+enum problem_kind {
+	PROBLEM_WARNING,
+	PROBLEM_ERROR,
+	PROBLEM_LEFT_OUT, /* an error as well, of one among many that the rest does without */
+};
 struct problem {
-	int is_error; /* else a warning */
+	enum problem_kind kind;
 	char *text;
 };
 struct problems {
 	struct problem *items;
-	size_t count, errors;
+	size_t count, errors; /* errors: PROBLEM_ERROR alone */
 };
 
-void problems_add(struct problems *p, int is_error, const char *file, int line, const char *fmt,
-    ...) __attribute__((format(printf, 5, 6)));
+void problems_add(struct problems *p, enum problem_kind kind, const char *file, int line,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void problems_clear(struct problems *p);
 
 /* The same for a `line` of the conf. */
-void conf_problem(const struct conf *c, struct problems *p, int is_error, int line, const char *fmt,
-    ...) __attribute__((format(printf, 5, 6)));
+void conf_problem(const struct conf *c, struct problems *p, enum problem_kind kind, int line,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* "FILE:LINE" for a `line` of the conf, also in a child, where it is the administrator's own file
  * and line all the same.  Returns buf. */

@@ -177,9 +177,10 @@ find_seed(struct reader *r)
 
 		if (t->ticket_seed == NULL)
 			continue;
-		if (c->ticket_seed == NULL)
+		if (c->ticket_seed == NULL) {
 			c->ticket_seed = t->ticket_seed;
-		else if (strcmp(c->ticket_seed, t->ticket_seed) != 0)
+			c->ticket_seed_line = t->line;
+		} else if (strcmp(c->ticket_seed, t->ticket_seed) != 0)
 			reader_error_at(r, t->line,
 			    "ticket_seed = \"%s\" differs from \"%s\"; one seed serves all "
 			    "frontends",

@@ -54,7 +54,7 @@ struct top {
 
 /* What is wrong, until it can be told in the order of the file. */
 struct note {
-	int is_error;
+	enum problem_kind kind;
 	int line; /* of the merged text */
 	size_t order;
 	const char *text;

@@ -15,20 +15,21 @@
 #include <string.h>
 
 static void
-problems_text(struct problems *p, int is_error, char *text)
+problems_text(struct problems *p, enum problem_kind kind, char *text)
 {
 	struct problem *items = reallocarray(p->items, p->count + 1, sizeof(*items));
 
 	if (items == NULL || text == NULL)
 		fatal("out of memory");
 	p->items = items;
-	p->items[p->count++] = (struct problem){ .is_error = is_error, .text = text };
-	if (is_error)
+	p->items[p->count++] = (struct problem){ .kind = kind, .text = text };
+	if (kind == PROBLEM_ERROR)
 		p->errors++;
 }
 
 void
-problems_add(struct problems *p, int is_error, const char *file, int line, const char *fmt, ...)
+problems_add(
+    struct problems *p, enum problem_kind kind, const char *file, int line, const char *fmt, ...)
 {
 	char *what = NULL, *text = NULL;
 	va_list ap;
@@ -44,7 +45,7 @@ problems_add(struct problems *p, int is_error, const char *file, int line, const
 	if (len < 0)
 		fatal("out of memory");
 	free(what);
-	problems_text(p, is_error, text);
+	problems_text(p, kind, text);
 }
 
 void
@@ -57,7 +58,7 @@ problems_clear(struct problems *p)
 }
 
 static void __attribute__((format(printf, 4, 0)))
-note(struct reader *r, int is_error, int line, const char *fmt, va_list ap)
+note(struct reader *r, enum problem_kind kind, int line, const char *fmt, va_list ap)
 {
 	char *text;
 
@@ -69,13 +70,13 @@ note(struct reader *r, int is_error, int line, const char *fmt, va_list ap)
 			*c = '?';
 	r->notes = arena_grow(r->arena, r->notes, &r->note_room, r->note_count, sizeof(*r->notes));
 	r->notes[r->note_count] = (struct note){
-		.is_error = is_error,
+		.kind = kind,
 		.line = line,
 		.order = r->note_count,
 		.text = arena_strdup(r->arena, text),
 	};
 	r->note_count++;
-	if (is_error)
+	if (kind == PROBLEM_ERROR)
 		r->errors++;
 	free(text);
 }
@@ -86,7 +87,7 @@ reader_error(struct reader *r, const config_setting_t *s, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	note(r, 1, (int)config_setting_source_line(s), fmt, ap);
+	note(r, PROBLEM_ERROR, (int)config_setting_source_line(s), fmt, ap);
 	va_end(ap);
 }
 
@@ -96,7 +97,7 @@ reader_error_at(struct reader *r, int line, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	note(r, 1, line, fmt, ap);
+	note(r, PROBLEM_ERROR, line, fmt, ap);
 	va_end(ap);
 }
 
@@ -106,7 +107,7 @@ reader_warn_at(struct reader *r, int line, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	note(r, 0, line, fmt, ap);
+	note(r, PROBLEM_WARNING, line, fmt, ap);
 	va_end(ap);
 }
 
@@ -138,7 +139,7 @@ reader_tell(struct reader *r, struct problems *p)
 		qsort(r->notes, r->note_count, sizeof(*r->notes), by_line);
 	for (size_t i = 0; i < r->note_count; i++)
 		conf_problem(
-		    r->conf, p, r->notes[i].is_error, r->notes[i].line, "%s", r->notes[i].text);
+		    r->conf, p, r->notes[i].kind, r->notes[i].line, "%s", r->notes[i].text);
 	r->note_count = 0;
 }
 
@@ -153,7 +154,8 @@ reader_line(struct reader *r, int line, int from)
 }
 
 void
-conf_problem(const struct conf *c, struct problems *p, int is_error, int line, const char *fmt, ...)
+conf_problem(const struct conf *c, struct problems *p, enum problem_kind kind, int line,
+    const char *fmt, ...)
 {
 	struct conf_origin o = origin(c, line);
 	va_list ap;
@@ -163,7 +165,7 @@ conf_problem(const struct conf *c, struct problems *p, int is_error, int line, c
 	if (vasprintf(&text, fmt, ap) < 0)
 		fatal("out of memory");
 	va_end(ap);
-	problems_add(p, is_error, o.file, o.line, "%s", text);
+	problems_add(p, kind, o.file, o.line, "%s", text);
 	free(text);
 }
 

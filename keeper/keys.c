@@ -116,31 +116,42 @@ read_pem(const struct piece *p, char *err_r, size_t err_size)
 	return pkey;
 }
 
+/* What the piece has, if it is good. */
+static int
+read_key(const struct piece *p, struct key *key_r, char *err_r, size_t err_size)
+{
+	key_r->pkey = read_pem(p, err_r, err_size);
+	if (key_r->pkey == NULL)
+		return -1;
+	if (!key_kind(key_r->pkey, key_r->kind))
+		snprintf(err_r, err_size,
+		    "%s: a key of the kind %s is not usable; use EC P-256, or RSA with 2048 bits",
+		    p->name, key_r->kind);
+	else if (key_id(key_r->pkey, key_r->id) == -1)
+		snprintf(err_r, err_size, "%s: out of memory for the key", p->name);
+	else
+		return 0;
+	EVP_PKEY_free(key_r->pkey);
+	key_r->pkey = NULL;
+	return -1;
+}
+
 int
 keys_add(struct keys *k, const struct piece *p, char *err_r, size_t err_size)
 {
 	struct key key = { .use = p->owner };
-	key.pkey = read_pem(p, err_r, err_size);
-	if (key.pkey == NULL)
+	int good = read_key(p, &key, err_r, err_size) == 0;
+	if (!good && (p->flags & PIECE_FOUND) == 0)
 		return -1;
-	if (!key_kind(key.pkey, key.kind)) {
-		snprintf(err_r, err_size,
-		    "%s: a key of the kind %s is not usable; use EC P-256, or RSA with 2048 bits",
-		    p->name, key.kind);
-		EVP_PKEY_free(key.pkey);
-		return -1;
-	}
-	struct key *items = NULL;
-	if (key_id(key.pkey, key.id) == 0)
-		items = reallocarray(k->items, k->count + 1, sizeof *items);
+	struct key *items = reallocarray(k->items, k->count + 1, sizeof *items);
 	if (items == NULL) {
 		snprintf(err_r, err_size, "%s: out of memory for the key", p->name);
 		EVP_PKEY_free(key.pkey);
 		return -1;
 	}
 	k->items = items;
-	for (uint32_t i = 0; i < k->count; i++)
-		if (memcmp(items[i].id, key.id, sizeof key.id) == 0)
+	for (uint32_t i = 0; good && i < k->count; i++)
+		if (items[i].pkey != NULL && memcmp(items[i].id, key.id, sizeof key.id) == 0)
 			items[i].use = key.use |= items[i].use;
 	items[k->count++] = key;
 	return 0;
@@ -149,14 +160,14 @@ keys_add(struct keys *k, const struct piece *p, char *err_r, size_t err_size)
 const struct key *
 keys_number(const struct keys *k, uint32_t n)
 {
-	return n < k->count ? &k->items[n] : NULL;
+	return n < k->count && k->items[n].pkey != NULL ? &k->items[n] : NULL;
 }
 
 const struct key *
 keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID])
 {
 	for (uint32_t i = 0; i < k->count; i++)
-		if (memcmp(k->items[i].id, id, MSG_KEY_ID) == 0)
+		if (k->items[i].pkey != NULL && memcmp(k->items[i].id, id, MSG_KEY_ID) == 0)
 			return &k->items[i];
 	return NULL;
 }

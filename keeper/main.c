@@ -47,10 +47,15 @@ read_bundle(const struct child *c, struct keys *keys, struct tickets *tickets)
 		    "keeper: private keys cannot be locked in memory (RLIMIT_MEMLOCK); "
 		    "they may reach swap");
 	for (size_t i = 0; i < bundle_count(b); i++) {
-		struct msg_failed why = { 0 };
-		if (read_piece(bundle_piece(b, i), keys, tickets, &why) == 0)
+		const struct piece *p = bundle_piece(b, i);
+		struct msg_failed why = { 0 }, told = { 0 };
+		if (read_piece(p, keys, tickets, &why) == 0)
 			continue;
-		chan_tell(&c->chan, MSG_FAILED, &why);
+		size_t n = (size_t)snprintf(told.text, sizeof told.text, "%s%s", p->key_name,
+		    p->key_name[0] != '\0' ? ": " : "");
+		if (n < sizeof told.text)
+			snprintf(told.text + n, sizeof told.text - n, "%s", why.text);
+		chan_tell(&c->chan, MSG_FAILED, &told);
 		wrong++;
 	}
 	bundle_close(&b);

@@ -29,6 +29,8 @@
 struct key_file {
 	char *path;
 	uint32_t use; /* enum piece_use, or-ed */
+	int line;     /* who named it first */
+	int found;    /* nobody named it: certificates found in directories alone use it */
 };
 
 struct bundler {
@@ -46,42 +48,43 @@ struct bundler {
 	size_t shared_count;
 	char *buf; /* the one buffer: FILE_MOST */
 	char *out; /* blocks without private keys: FILE_MOST */
+	int line;  /* of the group whose files are read */
 	/* while one `certificates` is looked at */
-	const struct conf_front_tls *front;
 	uint32_t frontend;
 	size_t usable;
 };
 
 static void
-complain(struct bundler *b, int line, const char *why)
+complain(struct bundler *b, const char *why)
 {
-	conf_problem(b->conf, b->p, 1, line, "%s", why);
+	conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line, "%s", why);
 }
 
 static void
 add(struct bundler *b, enum helper who, const struct piece *piece)
 {
 	if (bundle_add(b->writers[who], piece) == -1)
-		problems_add(
-		    b->p, 1, b->conf_path, 0, "no memory for %s: %s", piece->name, strerror(errno));
+		problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0, "no memory for %s: %s",
+		    piece->name, strerror(errno));
 }
 
 /* The number of this file's key in the keeper's bundle. */
 static uint32_t
-key_number(struct bundler *b, const char *path, enum piece_use use)
+key_number(struct bundler *b, const char *path, enum piece_use use, int found)
 {
 	struct key_file *more;
 
 	for (size_t i = 0; i < b->key_count; i++)
 		if (strcmp(b->keys[i].path, path) == 0) {
 			b->keys[i].use |= use;
+			b->keys[i].found &= found;
 			return (uint32_t)i;
 		}
 	more = reallocarray(b->keys, b->key_count + 1, sizeof(*b->keys));
 	if (!more)
 		abort();
 	b->keys = more;
-	b->keys[b->key_count] = (struct key_file){ strdup(path), use };
+	b->keys[b->key_count] = (struct key_file){ strdup(path), use, b->line, found };
 	if (!b->keys[b->key_count].path)
 		abort();
 	return (uint32_t)b->key_count++;
@@ -112,9 +115,9 @@ has_key(struct bundler *b, const char *path, char why_r[FILE_WHY])
 	else if (c.broken)
 		snprintf(why_r, FILE_WHY, "%s: a block begins that has no end", path);
 	else if (c.keys == 1 && (st.st_mode & S_IROTH))
-		problems_add(b->p, 0, b->conf_path, 0,
-		    "%s holds a private key and is readable by everybody (mode %04o)", path,
-		    (unsigned)st.st_mode & 07777);
+		conf_problem(b->conf, b->p, PROBLEM_WARNING, b->line,
+		    "%s holds a private key and is readable by everybody (mode %04o): chmod 0600",
+		    path, (unsigned)st.st_mode & 07777);
 	return c.encrypted > 0 || c.keys > 1 || c.broken ? -1 : (int)c.keys;
 }
 
@@ -157,13 +160,19 @@ add_cert(struct bundler *b, struct piece *piece, enum piece_use use, unsigned he
 	if (len == -1)
 		return -1;
 	piece->key_name = key;
-	piece->key = key_number(b, key, use);
+	piece->key = key_number(b, key, use, piece->flags & PIECE_FOUND);
 	piece->data = b->out;
 	piece->size = (size_t)len;
 	for (int who = 0; who < HELPER_COUNT; who++)
 		if (helpers & 1u << who)
 			add(b, (enum helper)who, piece);
 	return 1;
+}
+
+static int
+is_fullchain(const char *path)
+{
+	return strcmp(strrchr(path, '/') + 1, "fullchain.pem") == 0;
 }
 
 static void
@@ -179,15 +188,17 @@ on_cert(void *context, const char *cert, const char *key, int found)
 	int good = add_cert(b, &piece, USE_SERVER, 1u << HELPER_WORKER, why);
 
 	b->usable += good == 1;
-	if (good == 1 || (good == 0 && found))
+	if (good == 1 || (good == 0 && found && *key == '\0' && !is_fullchain(cert)))
 		return; /* a file of a directory that has nothing to do with a key */
-	if (good == 0)
+	if (good == 0 && *key)
+		snprintf(why, sizeof(why), "%s has no private key", key);
+	else if (good == 0)
 		snprintf(why, sizeof(why), "%s has no private key, and there is no %s beside it",
-		    cert, "file with the same name and .key");
+		    cert, is_fullchain(cert) ? "privkey.pem" : "file with the same name and .key");
 	if (found)
-		conf_problem(b->conf, b->p, 0, b->front->line, "left out: %s", why);
+		conf_problem(b->conf, b->p, PROBLEM_LEFT_OUT, b->line, "%s; left out", why);
 	else
-		complain(b, b->front->line, why);
+		complain(b, why);
 }
 
 /* Which of these helpers do not have that CA or CRL yet; they count as having it from now on. */
@@ -210,8 +221,8 @@ not_yet(struct bundler *b, unsigned helpers, enum piece_kind kind, const char *n
 }
 
 static void
-add_blocks(struct bundler *b, unsigned helpers, enum piece_kind kind, const char *path,
-    const char *name, int line)
+add_blocks(
+    struct bundler *b, unsigned helpers, enum piece_kind kind, const char *path, const char *name)
 {
 	struct piece piece = { .kind = kind, .name = name, .key_name = "", .data = b->out };
 	char why[FILE_WHY];
@@ -222,7 +233,7 @@ add_blocks(struct bundler *b, unsigned helpers, enum piece_kind kind, const char
 		return;
 	len = read_blocks(b, path, kind == PIECE_CRL ? PEM_CRL : PEM_CERT, why);
 	if (len == -1) {
-		complain(b, line, why);
+		complain(b, why);
 		return;
 	}
 	piece.size = (size_t)len;
@@ -239,36 +250,22 @@ add_frontend(struct bundler *b, uint32_t n)
 
 	if (t->mode != TLS_IMPLICIT)
 		return;
-	b->front = t;
+	b->line = t->line;
 	b->frontend = n;
 	for (size_t i = 0; i < t->certificates.count; i++) {
 		size_t errors = b->p->errors;
 
 		b->usable = 0;
 		if (certs_find(t->certificates.items[i], on_cert, b, why) == -1)
-			complain(b, t->line, why);
+			complain(b, why);
 		else if (b->usable == 0 && b->p->errors == errors)
-			conf_problem(b->conf, b->p, 1, t->line,
+			conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
 			    "%s: no certificate with a key in it", t->certificates.items[i]);
 	}
 	if (t->client_ca)
-		add_blocks(b, 1u << HELPER_WORKER, PIECE_CA, t->client_ca, t->client_ca, t->line);
+		add_blocks(b, 1u << HELPER_WORKER, PIECE_CA, t->client_ca, t->client_ca);
 	if (t->client_crl)
-		add_blocks(
-		    b, 1u << HELPER_WORKER, PIECE_CRL, t->client_crl, t->client_crl, t->line);
-}
-
-/* Where distributions keep the certificates of the public CAs. */
-static const char *
-system_ca(void)
-{
-	static const char *const places[] = { "/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem" };
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (file_exists(places[i]))
-			return places[i];
-	return places[0];
+		add_blocks(b, 1u << HELPER_WORKER, PIECE_CRL, t->client_crl, t->client_crl);
 }
 
 static void
@@ -278,11 +275,12 @@ add_back_tls(struct bundler *b, const struct conf_back_tls *t, unsigned helpers)
 
 	if (!t->on)
 		return;
+	b->line = t->line;
 	if (t->verify != VERIFY_NONE)
-		add_blocks(b, helpers, PIECE_CA, t->ca_file ? t->ca_file : system_ca(),
-		    t->ca_file ? t->ca_file : BUNDLE_SYSTEM_CA, t->line);
+		add_blocks(b, helpers, PIECE_CA, t->ca_file ? t->ca_file : file_system_ca(),
+		    t->ca_file ? t->ca_file : BUNDLE_SYSTEM_CA);
 	if (t->crl)
-		add_blocks(b, helpers, PIECE_CRL, t->crl, t->crl, t->line);
+		add_blocks(b, helpers, PIECE_CRL, t->crl, t->crl);
 	if (t->certificate) {
 		struct piece piece = { .kind = PIECE_BACKCERT,
 			.name = t->certificate,
@@ -293,7 +291,7 @@ add_back_tls(struct bundler *b, const struct conf_back_tls *t, unsigned helpers)
 			snprintf(why, sizeof(why), "%s has no private key; set key",
 			    piece.key_name[0] ? piece.key_name : t->certificate);
 		if (good != 1)
-			complain(b, t->line, why);
+			complain(b, why);
 	}
 }
 
@@ -307,7 +305,7 @@ add_text(struct bundler *b, enum piece_kind kind, const char *path)
 	ssize_t n = file_read(path, b->buf, FILE_MOST, &st, why);
 
 	if (n == -1 && file_exists(path))
-		problems_add(b->p, 0, b->conf_path, 0, "%s", why);
+		problems_add(b->p, PROBLEM_WARNING, b->conf_path, 0, "%s", why);
 	b->buf[n > 0 ? n : 0] = '\0';
 	piece.size = n > 0 ? (size_t)n : 0;
 	add(b, HELPER_CHECKER, &piece);
@@ -317,18 +315,21 @@ static void
 add_keys(struct bundler *b)
 {
 	for (size_t i = 0; i < b->key_count; i++) {
+		const struct key_file *k = &b->keys[i];
+		char where[512], why[FILE_WHY];
 		struct piece piece = { .kind = PIECE_KEY,
-			.owner = b->keys[i].use,
-			.name = b->keys[i].path,
-			.key_name = "" };
+			.owner = k->use,
+			.name = k->path,
+			.key_name = conf_where(b->conf, k->line, where, sizeof(where)),
+			.flags = k->found ? PIECE_FOUND : 0 };
 		struct pem_block block;
-		char why[FILE_WHY];
 		struct stat st;
 		size_t at = 0;
-		ssize_t n = file_read(b->keys[i].path, b->buf, KEY_MOST, &st, why);
+		ssize_t n = file_read(k->path, b->buf, KEY_MOST, &st, why);
 
+		b->line = k->line;
 		if (n == -1) {
-			complain(b, 0, why);
+			complain(b, why);
 			continue;
 		}
 		while (pem_next(b->buf, (size_t)n, &at, &block) == 1)
@@ -359,14 +360,21 @@ add_seed(struct bundler *b, const uint8_t *own)
 		add(b, HELPER_KEEPER, &piece);
 		return;
 	}
+	b->line = b->conf->ticket_seed_line;
 	n = file_read(b->conf->ticket_seed, b->buf, SEED_MOST, &st, why);
 	if (n >= 0 && n < 32) {
-		snprintf(why, sizeof(why), "%s: a ticket seed has at least 32 bytes",
-		    b->conf->ticket_seed);
-		complain(b, 0, why);
+		conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
+		    "%s has %zd bytes, a ticket seed needs 32: (umask 077; head -c 32 "
+		    "/dev/urandom >%s)",
+		    b->conf->ticket_seed, n, b->conf->ticket_seed);
 	} else if (n == -1) {
-		complain(b, 0, why);
+		complain(b, why);
 	} else {
+		if (st.st_mode & S_IROTH)
+			conf_problem(b->conf, b->p, PROBLEM_WARNING, b->line,
+			    "%s is readable by everybody (mode %04o), who can then read all "
+			    "sessions: chmod 0600",
+			    b->conf->ticket_seed, (unsigned)st.st_mode & 07777);
 		piece.size = (size_t)n;
 		add(b, HELPER_KEEPER, &piece);
 	}
@@ -416,8 +424,8 @@ seal(struct bundler *b, int *bundles_r)
 	for (int who = 0; who < HELPER_COUNT && b->p->errors == 0; who++) {
 		bundles_r[who] = bundle_seal(b->writers[who]);
 		if (bundles_r[who] == -1)
-			problems_add(b->p, 1, b->conf_path, 0, "no memory for a bundle: %s",
-			    strerror(errno));
+			problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0,
+			    "no memory for a bundle: %s", strerror(errno));
 	}
 	return b->p->errors == 0 ? 0 : -1;
 }
@@ -444,7 +452,8 @@ bundles_make(const struct conf *conf, const char *conf_path, const char *text,
 		fill(&b, text, ticket_seed);
 		result = seal(&b, bundles_r);
 	} else {
-		problems_add(p, 1, conf_path, 0, "no memory for a bundle: %s", strerror(errno));
+		problems_add(
+		    p, PROBLEM_ERROR, conf_path, 0, "no memory for a bundle: %s", strerror(errno));
 	}
 	for (int who = 0; who < HELPER_COUNT; who++)
 		if (b.writers[who])

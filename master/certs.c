@@ -29,6 +29,15 @@ is_at(int dir, const char *name, mode_t type)
 	return fstatat(dir, name, &st, 0) == 0 && (st.st_mode & S_IFMT) == type;
 }
 
+/* Whether there is an entry of that name, be it a link to nothing. */
+static int
+is_there(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* dir/name; a path that is too long comes out cut and will not be found. */
 static const char *
 join(char path_r[PATH_MAX], const char *dir, const char *name)
@@ -107,7 +116,7 @@ search_entry(struct search *s, int fd, const char *path, const char *name, int d
 	if (!key_name(name, other) || !is_at(fd, name, S_IFREG))
 		return;
 	join(cert, path, name);
-	if (is_at(fd, other, S_IFREG))
+	if (is_there(fd, other))
 		s->add(s->context, cert, join(key, path, other), 1);
 	else
 		s->add(s->context, cert, "", 1);
@@ -123,7 +132,8 @@ search_dir(struct search *s, const char *path, int depth)
 
 	if (fd == -1)
 		return -1;
-	if (is_at(fd, "fullchain.pem", S_IFREG) && is_at(fd, "privkey.pem", S_IFREG)) {
+	/* Also where one of them turns out to be a link to nothing: that is worth an error. */
+	if (is_there(fd, "fullchain.pem") && is_there(fd, "privkey.pem")) {
 		s->add(s->context, join(cert, path, "fullchain.pem"),
 		    join(key, path, "privkey.pem"), depth > 0);
 		close(fd);

@@ -257,3 +257,15 @@ file_exists(const char *path)
 
 	return lstat(path, &st) == 0;
 }
+
+const char *
+file_system_ca(void)
+{
+	static const char *const places[] = { "/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem" };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (file_exists(places[i]))
+			return places[i];
+	return places[0];
+}

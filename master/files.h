@@ -30,6 +30,9 @@ file_read(const char *path, char *buf, size_t size, struct stat *st_r, char why_
 /* Whether a file of that name is there, whatever it is. */
 int file_exists(const char *path);
 
+/* Where this distribution keeps the certificates of the public CAs; it may not be there. */
+const char *file_system_ca(void);
+
 /*
  * "/etc/x/key.pem belongs to "acme", mode 0600; the master has no right to override that: chgrp
  * root, chmod 0640": why a file or directory with these attributes cannot be read by us.

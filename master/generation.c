@@ -454,7 +454,7 @@ complain_line(struct generation *g, const char *line, size_t len)
 	g->complaints = more;
 	g->complaints[g->complaint_count] = strdup(clean);
 	g->complaint_count += g->complaints[g->complaint_count] != NULL;
-	reload_say(g->m, 1, clean);
+	reload_say(g->m, PROBLEM_ERROR, clean);
 }
 
 void

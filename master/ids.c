@@ -29,7 +29,7 @@ parse_number(const char *s, uid_t *uid_r)
 }
 
 static void
-find_one(const char *key, const char *user, const char *conf_path, struct problems *p,
+find_one(const struct conf *conf, int line, const char *key, const char *user, struct problems *p,
     struct identity *id_r)
 {
 	const struct passwd *pw = getpwnam(user);
@@ -41,34 +41,39 @@ find_one(const char *key, const char *user, const char *conf_path, struct proble
 	} else if (pw) {
 		*id_r = (struct identity){ pw->pw_uid, pw->pw_gid };
 	} else {
-		problems_add(p, 1, conf_path, 0,
+		conf_problem(conf, p, PROBLEM_ERROR, line,
 		    "%s \"%s\" does not exist; create it: useradd --system --no-create-home "
 		    "--home-dir /nonexistent --shell /usr/sbin/nologin %s",
 		    key, user, user);
 		return;
 	}
 	if (id_r->uid == 0 || id_r->gid == 0)
-		problems_add(p, 1, conf_path, 0,
+		conf_problem(conf, p, PROBLEM_ERROR, line,
 		    "%s \"%s\" is root or in root's group; name another", key, user);
 }
 
 void
-ids_find(const struct conf *conf, int drop, const char *conf_path, struct problems *p,
-    struct identity *ids_r)
+ids_find(const struct conf *conf, int drop, struct problems *p, struct identity *ids_r)
 {
 	static const char *const keys[HELPER_COUNT] = { "user", "checker_user", "keeper_user" };
 	const char *const users[HELPER_COUNT] = { conf->user, conf->checker_user,
 		conf->keeper_user };
+	const int lines[HELPER_COUNT] = { conf->user_line, conf->checker_user_line,
+		conf->keeper_user_line };
+	int line = 0;
 
 	for (int i = 0; i < HELPER_COUNT; i++)
 		if (drop)
-			find_one(keys[i], users[i], conf_path, p, &ids_r[i]);
+			find_one(conf, lines[i], keys[i], users[i], p, &ids_r[i]);
 		else
 			ids_r[i] = (struct identity){ geteuid(), getegid() };
 	if (drop && p->errors == 0 &&
 	    (ids_r[0].uid == ids_r[1].uid || ids_r[0].uid == ids_r[2].uid ||
-		ids_r[1].uid == ids_r[2].uid))
-		problems_add(p, 0, conf_path, 0,
+		ids_r[1].uid == ids_r[2].uid)) {
+		for (int i = 0; i < HELPER_COUNT; i++)
+			line = line == 0 ? lines[i] : line;
+		conf_problem(conf, p, PROBLEM_WARNING, line,
 		    "user, keeper_user and checker_user should be three: processes of one user can "
 		    "disturb each other");
+	}
 }

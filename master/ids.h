@@ -11,7 +11,6 @@
  * The identities of worker, checker and keeper, ids_r[enum helper]: users by name or by number.
  * Not root (drop is 0): our own.  Users that do not exist or may not be used are errors in *p.
  */
-void ids_find(const struct conf *conf, int drop, const char *conf_path, struct problems *p,
-    struct identity *ids_r);
+void ids_find(const struct conf *conf, int drop, struct problems *p, struct identity *ids_r);
 
 #endif

@@ -89,17 +89,17 @@ complain(const struct conf *conf, struct problems *p, const struct conf_listener
 
 	addr_text(&cl->addr, text);
 	if (error == EADDRINUSE && port_holder(cl->addr.port, holder, sizeof(holder)) == 0)
-		conf_problem(
-		    conf, p, 1, cl->line, "cannot listen on %s: in use by %s", text, holder);
+		conf_problem(conf, p, PROBLEM_ERROR, cl->line, "cannot listen on %s: in use by %s",
+		    text, holder);
 	else if (error == EADDRINUSE)
-		conf_problem(conf, p, 1, cl->line, "cannot listen on %s: in use", text);
+		conf_problem(conf, p, PROBLEM_ERROR, cl->line, "cannot listen on %s: in use", text);
 	else if (error == EACCES)
-		conf_problem(conf, p, 1, cl->line,
+		conf_problem(conf, p, PROBLEM_ERROR, cl->line,
 		    "cannot listen on %s: ports below 1024 need root (or CAP_NET_BIND_SERVICE)",
 		    text);
 	else
-		conf_problem(
-		    conf, p, 1, cl->line, "cannot listen on %s: %s", text, strerror(error));
+		conf_problem(conf, p, PROBLEM_ERROR, cl->line, "cannot listen on %s: %s", text,
+		    strerror(error));
 }
 
 static void
@@ -126,8 +126,8 @@ open_listener(
 		return;
 	}
 	if (foreign)
-		conf_problem(conf, p, 0, cl->line, "%s is not an address of this host (yet)",
-		    addr_text(&cl->addr, text));
+		conf_problem(conf, p, PROBLEM_WARNING, cl->line,
+		    "%s is not an address of this host (yet)", addr_text(&cl->addr, text));
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		abort();

@@ -20,14 +20,14 @@
 #define STOP_SPREAD 10000 /* milliseconds, at most, over which connections end at a stop */
 
 void
-reload_say(struct master *m, int is_error, const char *text)
+reload_say(struct master *m, enum problem_kind kind, const char *text)
 {
 	/* mailreeve -t speaks to a person or an editor: FILE:LINE: message, and no more. */
 	if (m->testing)
-		fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", text);
+		fprintf(stderr, "%s%s\n", kind == PROBLEM_WARNING ? "warning: " : "", text);
 	else
-		log_say(is_error ? LOG_ERR : LOG_WARNING, "%s", text);
-	if (is_error && m->reloading && m->reload_error[0] == '\0')
+		log_say(kind == PROBLEM_WARNING ? LOG_WARNING : LOG_ERR, "%s", text);
+	if (kind == PROBLEM_ERROR && m->reloading && m->reload_error[0] == '\0')
 		snprintf(m->reload_error, sizeof(m->reload_error), "%s", text);
 }
 
@@ -35,7 +35,7 @@ static void
 say_all(struct master *m, const struct problems *p)
 {
 	for (size_t i = 0; i < p->count; i++)
-		reload_say(m, p->items[i].is_error, p->items[i].text);
+		reload_say(m, p->items[i].kind, p->items[i].text);
 }
 
 static void watch_files(struct master *m);
@@ -59,7 +59,7 @@ reload_done(struct master *m, const char *why)
 		reload_apply(m);
 	} else {
 		if (m->reload_error[0] == '\0')
-			reload_say(m, 1, why);
+			reload_say(m, PROBLEM_ERROR, why);
 		if (m->current)
 			log_say(LOG_ERR, "not reloaded, the old configuration goes on: %s",
 			    m->reload_error);
@@ -104,7 +104,7 @@ static void
 gather(struct master *m, const struct conf *conf, const char *text, struct problems *p,
     struct identity *ids, int *bundles)
 {
-	ids_find(conf, m->drop, m->conf_path, p, ids);
+	ids_find(conf, m->drop, p, ids);
 	if (!m->testing)
 		listeners_prepare(m, conf, p);
 	(void)bundles_make(conf, m->conf_path, text, m->ticket_seed, p, bundles);
@@ -188,7 +188,7 @@ files_changed(struct master *m, const struct conf *conf, const char *text)
 	if (bundles_make(conf, m->conf_path, text, m->ticket_seed, &p, bundles) == 0)
 		changed = !bundles_same(bundles, m->current->bundles);
 	for (size_t i = p.count; i-- > 0;)
-		if (p.items[i].is_error)
+		if (p.items[i].kind == PROBLEM_ERROR)
 			wrong = p.items[i].text;
 	if (*wrong && strcmp(wrong, m->watch_error) != 0)
 		log_say(LOG_ERR, "%s; what is in use goes on", wrong);

@@ -29,7 +29,7 @@ void reload_done(struct master *m, const char *why);
 void reload_apply(struct master *m);
 
 /* Words for the administrator: an error or a warning of the configuration. */
-void reload_say(struct master *m, int is_error, const char *text);
+void reload_say(struct master *m, enum problem_kind kind, const char *text);
 
 /*
  * Stop: ports are closed, connections go on for ms, then end politely; 0: they end now;

@@ -49,7 +49,8 @@ STACK_OF(X509) * pem_chain(const struct piece *p, char *err_r, size_t err_size)
 	if (good)
 		snprintf(err_r, err_size, "%s: no certificate in it", p->name);
 	else
-		snprintf(err_r, err_size, "%s: certificate %d in it cannot be read", p->name,
+		snprintf(err_r, err_size,
+		    "%s: certificate %d in it cannot be read; write the file anew", p->name,
 		    sk_X509_num(chain) + 1);
 	sk_X509_pop_free(chain, X509_free);
 	return NULL;
@@ -111,8 +112,14 @@ pem_check_key(const struct piece *p, X509 *cert, char *err_r, size_t err_size)
 		return -1;
 	}
 	if (tls_key_ask(p->key, &key) == -1) {
-		snprintf(err_r, err_size, "%s: the keeper does not answer for its key: %s", p->name,
-		    strerror(errno));
+		if (errno == ENOENT)
+			snprintf(err_r, err_size,
+			    "%s: the private key in %s cannot be read, or is of a kind that is not "
+			    "usable; use EC P-256, or RSA with 2048 bits",
+			    p->name, p->key_name);
+		else
+			snprintf(err_r, err_size, "%s: the keeper does not answer for its key: %s",
+			    p->name, strerror(errno));
 		return -1;
 	}
 	if (memcmp(key.id, id, sizeof id) == 0)

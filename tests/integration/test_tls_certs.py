@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """Certificates by the hundred, wrong ones, and sessions that outlive workers, reloads and hosts."""
+import os
 import re
 import shutil
 import ssl
@@ -10,6 +11,7 @@ import pytest
 from lib.clients import connect, context, lines
 from lib.fakes import Fake, greets
 from lib.mailreeve import Mailreeve, check
+from lib.pki import new_key, openssl
 from lib.site import HOSTNAME, PROXY
 
 CONF = """
@@ -45,46 +47,111 @@ def server(site):
     return Fake(site, "10.0.0.11", 143, greets(b"* OK ready\r\n"))
 
 
-def test_two_hundred_and_a_broken_one(site, pki, server):
-    """A parent directory as certbot's live: every certificate serves its name, the broken one is
-    an error line and nothing more."""
+def edit(change):
+    return lambda path: path.write_text(change(path.read_text()))
+
+
+def in_base64(text):
+    """One line of it is no longer what it was."""
+    some = text.splitlines()
+    return "\n".join([*some[:2], "A" * len(some[2]), *some[3:], ""])
+
+
+def forbid(path):
+    path.chmod(0o600)
+    os.chown(path, 12345, 12345)
+
+
+def dangle(path):
+    path.unlink()
+    path.symlink_to("nothing")
+
+
+# What is wrong with one of two hundred: its file, what is done to that, the words for it.
+BROKEN = {
+    100: ("fullchain.pem", edit(in_base64),
+          r"fullchain\.pem: certificate 1 in it cannot be read; write the file anew"),
+    101: ("fullchain.pem", edit(lambda text: text[:300]), r"fullchain\.pem has no certificate"),
+    102: ("fullchain.pem", edit(lambda text: ""), r"fullchain\.pem has no certificate"),
+    103: ("privkey.pem", edit(lambda text: text[:100]),
+          r"privkey\.pem: a block begins that has no end"),
+    104: ("privkey.pem", edit(in_base64),
+          r"fullchain\.pem: the private key in \S*/privkey\.pem cannot be read, or is of a kind"
+          r" that is not usable; use EC P-256, or RSA with 2048 bits"),
+    105: ("privkey.pem", edit(lambda text: text * 2),
+          r"privkey\.pem has 2 private keys, expected one"),
+    106: ("privkey.pem", lambda path: new_key(path, "rsa"),
+          r"privkey\.pem \(RSA 2048\) does not belong to \S*/fullchain\.pem \(EC P-256\)"),
+    107: ("privkey.pem", lambda path: openssl("ec", "-in", path, "-aes128", "-passout", "pass:x",
+                                              "-out", path),
+          r"privkey\.pem: the key is encrypted; write it without a pass phrase, .*"),
+    108: ("privkey.pem", forbid,
+          r'privkey\.pem belongs to "12345", mode 0600; the master has no right to override that: '
+          r"chgrp root, chmod 0640"),
+    109: ("privkey.pem", dangle, r"privkey\.pem: No such file or directory"),
+    110: ("privkey.pem", lambda path: path.unlink(),
+          r"fullchain\.pem has no private key, and there is no privkey\.pem beside it"),
+    111: ("privkey.pem", edit(lambda text: ""), r"privkey\.pem has no private key"),
+}
+
+
+def test_two_hundred_and_some_broken(site, pki, server):
+    """A parent directory as certbot's live: every certificate serves its name, each broken one is
+    an error line with what to do, and nothing more."""
     live = site.path("live")
     live.mkdir()
-    pki.ca.issue("one", "n0.example.org", ["DNS:n0.example.org"], directory=live)
+    (live / "README").write_text("not for Mailreeve\n")
+    pki.ca.issue("host000", "n0.example.org", ["DNS:n0.example.org"], directory=live)
+    (live / "host000.pem").unlink()
     for n in range(1, 200):
         here = live / f"host{n:03}"
         here.mkdir()
         # Keys are dear: all but the names is shared.
-        shutil.copy(live / "one/privkey.pem", here / "privkey.pem")
-    chains = issue_many(pki, live)
-    whole = (live / "host100/fullchain.pem").read_text().splitlines()
-    (live / "host100/fullchain.pem").write_text("\n".join([*whole[:3], "A" * 64, *whole[4:], ""]))
-    (live / "one.pem").unlink()
-    proxy = Mailreeve(site, pki, conf('"$dir/live"'))
-    said = proxy.said("host100")
-    assert said.startswith("<3>") and re.search(
-        r"mailreeve\.conf:3: \S*/live/host100/fullchain\.pem: .*; left out$", said)
-    assert len([line for line in proxy.raw() if "host100" in line]) == 1
-    assert chains == 199
-    for n in (1, 57, 99, 101, 199):
+        shutil.copy(live / "host000/privkey.pem", here / "privkey.pem")
+    issue_many(pki, live)
+    for n, (name, change, _) in BROKEN.items():
+        change(live / f"host{n:03}" / name)
+    text = conf('"$dir/live"')
+    done = check(site, pki, text)
+    assert done.returncode == 0 and "configuration ok" in done.stdout
+    proxy = Mailreeve(site, pki, text)
+    for n, (_, _, why) in BROKEN.items():
+        line = proxy.said(f"host{n:03}")
+        assert line.startswith("<3>") and re.search(
+            rf"mailreeve\.conf:3: \S*/live/host{n:03}/{why}; left out$", line)
+        assert len([line for line in proxy.raw() if f"host{n:03}" in line]) == 1
+        found = [line for line in done.stdout.splitlines() if f"host{n:03}" in line]
+        assert len(found) == 1 and "warning" not in found[0] and found[0].endswith("; left out")
+    assert len([line for line in proxy.raw() if line.startswith("<3>")]) == len(BROKEN)
+    for n in (0, 1, 57, 99, 112, 199):
         assert meet(pki, f"n{n}.example.org")[0] == [f"n{n}.example.org"]
     with pytest.raises(ssl.SSLCertVerificationError):  # it gets the default's
         meet(pki, "n100.example.org")
 
 
+@pytest.mark.parametrize("number", BROKEN)
+def test_named_itself(site, pki, number):
+    """What is only left out of many is a refusal where it was named, with the same words."""
+    name, change, why = BROKEN[number]
+    pki.ca.issue("host", "n.example.org", ["DNS:n.example.org"], directory=site.directory)
+    change(site.path("host") / name)
+    done = check(site, pki, conf('"$dir/host"'))
+    assert done.returncode == 1 and "configuration ok" not in done.stdout
+    if number == 104:  # here the keeper itself says it
+        why = r"privkey\.pem: no private key in it can be read"
+    if number == 110:  # a directory with a certificate and without any key
+        why = r"fullchain\.pem has no private key, and there is no privkey\.pem beside it; left out"
+    assert re.search(rf"checked\.conf:3: \S*/host/{why}$", done.stdout, re.MULTILINE), done.stdout
+
+
 def issue_many(pki, live):
     """fullchain.pem for host001 to host199, by one call of openssl each."""
-    import subprocess  # pylint: disable=import-outside-toplevel
-    count = 0
     for n in range(1, 200):
         here = live / f"host{n:03}"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-new", "-config", pki.ca.config, "-key",
-             here / "privkey.pem", "-CA", pki.ca.certificate, "-CAkey", pki.ca.key, "-subj",
-             f"/CN=n{n}", "-days", "30", "-addext", f"subjectAltName=DNS:n{n}.example.org", "-out",
-             here / "fullchain.pem"], check=True, stderr=subprocess.DEVNULL, timeout=60)
-        count += 1
-    return count
+        openssl("req", "-x509", "-new", "-config", pki.ca.config, "-key", here / "privkey.pem",
+                "-CA", pki.ca.certificate, "-CAkey", pki.ca.key, "-subj", f"/CN=n{n}", "-days",
+                "30", "-addext", f"subjectAltName=DNS:n{n}.example.org", "-out",
+                here / "fullchain.pem")
 
 
 def test_what_the_check_finds(site, pki, server):
@@ -109,6 +176,32 @@ def test_what_the_check_finds(site, pki, server):
         done.stdout, re.MULTILINE)
     done = check(site, pki, conf('"$pki/mail"', more='ciphers = "AES128-SHA";'))
     assert done.returncode == 1 and "RSA key exchange" in done.stdout
+
+
+def test_seeds_and_users_that_are_wrong(site, pki):
+    """With the line that names them and what to do."""
+    site.write("seed", "x" * 31, 0o600)
+    for more, top, line in (('ticket_seed = "$dir/seed";', "", 3),
+                            ("", '\ntls = { policy = "modern";\n ticket_seed = "$dir/seed"; };', 8)):
+        done = check(site, pki, conf('"$pki/mail"', more=more, top=top))
+        assert done.returncode == 1 and re.search(
+            rf"checked\.conf:{line}: \S*/seed has 31 bytes, a ticket seed needs 32: \(umask 077; head "
+            r"-c 32 /dev/urandom >\S*/seed\)$", done.stdout, re.MULTILINE), done.stdout
+    done = check(site, pki, conf('"$pki/mail"', more='ticket_seed = "$dir/none";'))
+    assert done.returncode == 1 and re.search(
+        r"checked\.conf:3: \S*/none: No such file or directory$", done.stdout, re.MULTILINE)
+    site.write("seed", "x" * 32, 0o644)
+    done = check(site, pki, conf('"$pki/mail"', more='ticket_seed = "$dir/seed";'))
+    assert done.returncode == 0 and re.search(
+        r"^warning: \S*checked\.conf:3: \S*/seed is readable by everybody \(mode 0644\), .*: chmod "
+        r"0600$", done.stdout, re.MULTILINE)
+    done = check(site, pki, conf('"$pki/mail"', top='\nuser = "nobody-at-all";\nkeeper_user = "0";\n'
+                                 'checker_user = "64001";'))
+    assert done.returncode == 1
+    assert re.search(r'checked\.conf:7: user "nobody-at-all" does not exist; create it: useradd ',
+                     done.stdout)
+    assert re.search(r'checked\.conf:8: keeper_user "0" is root or in root\'s group; name another$',
+                     done.stdout, re.MULTILINE)
 
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)

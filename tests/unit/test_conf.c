@@ -25,7 +25,7 @@ parsed(const char *text)
 	struct conf *c = conf_parse(text, "f", "/etc/x", &p);
 
 	for (size_t i = 0; i < p.count; i++)
-		if (p.items[i].is_error)
+		if (p.items[i].kind == PROBLEM_ERROR)
 			ck_abort_msg("%s", p.items[i].text);
 	ck_assert_ptr_nonnull(c);
 	problems_clear(&p);

@@ -193,7 +193,7 @@ note(void *context, const char *cert, const char *key, int is_found)
 
 static const struct {
 	const char *name;
-	const char *files; /* to be made, with their directories; blanks between */
+	const char *files; /* to be made, with their directories; blanks between; `@`: a link */
 	const char *path;
 	const char *found; /* certificate+key, `?` where it was found in a directory */
 } searches[] = {
@@ -216,6 +216,9 @@ static const struct {
 	{ "no deeper than one level", "d/e/f/a.pem d/e/f/a.key d/e/b.pem d/e/b.key", "d",
 	    "d/e/b.pem+d/e/b.key?" },
 	{ "an empty directory", "d/", "d", "" },
+	{ "certbot's, with a link to nothing", "x/fullchain.pem x/privkey.pem@ x/cert.pem", "x",
+	    "x/fullchain.pem+x/privkey.pem" },
+	{ "a key that is a link to nothing", "d/a.crt d/a.key@", "d", "d/a.crt+d/a.key?" },
 };
 
 static void
@@ -225,7 +228,8 @@ make_all(const char *files)
 
 	snprintf(command, sizeof(command),
 	    "cd '%s' && for f in %s; do case $f in */) mkdir -p $f;; "
-	    "*) mkdir -p $(dirname $f) && : >$f;; esac; done",
+	    "*@) mkdir -p $(dirname $f) && ln -s nothing ${f%%@};; *) mkdir -p $(dirname $f) && : "
+	    ">$f;; esac; done",
 	    top, files);
 	if (*files)
 		ck_assert_int_eq(system(command), 0);

@@ -329,6 +329,20 @@ START_TEST(keys_that_cannot_be_used)
 	ck_assert_msg(strncmp(err, bad_keys[_i].error, strlen(bad_keys[_i].error)) == 0, "%s: %s",
 	    bad_keys[_i].name, err);
 	ck_assert_uint_eq(k.count, 0);
+
+	/* Found in a directory, it has its number and is no key: none of that id, not even of none. */
+	static const uint8_t zeros[MSG_KEY_ID];
+	struct piece usable = {
+		.kind = PIECE_KEY, .name = "k", .data = pems[P256], .size = strlen(pems[P256])
+	};
+	p.flags = PIECE_FOUND;
+	ck_assert_int_eq(keys_add(&k, &p, err, sizeof err), 0);
+	ck_assert_int_eq(keys_add(&k, &usable, err, sizeof err), 0);
+	ck_assert_uint_eq(k.count, 2);
+	ck_assert_ptr_null(keys_number(&k, 0));
+	ck_assert_ptr_null(keys_find(&k, zeros));
+	ck_assert_str_eq(keys_number(&k, 1)->kind, "EC P-256");
+	keys_free(&k);
 	free(pem);
 }
 END_TEST
