@@ -173,21 +173,26 @@ model-short:
 CHECKS += model-short
 .PHONY: model model-short
 
-# Side by side with the peers of Debian, in one run and a network namespace of its own; BENCH picks
-# peers, tests and rounds.
-BENCH ?= --reps 3
+# Side by side with the peers of Debian, in one run of at most twelve minutes and a network namespace
+# of its own; BENCH picks peers, tests and rounds.
+BENCH ?= --peer table --test table --reps 3 --size 0.5 --quiet 0 --minutes 11 --idle 1000,4000 --fresh
 bench: all $(addprefix $(O)/bench/,load backend relay) ## side by side with HAProxy, hitch, nginx and stunnel
+	@packaging/install-depends bench
 	@BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/bench.py $(BENCH)'
-	@BENCH_BUILD=$(O)/bench tests/bench/bench.py --report
+	@BENCH_BUILD=$(O)/bench tests/bench/table.py
+bench-table: ## the last `make bench` into the README
+	@BENCH_BUILD=$(O)/bench tests/bench/table.py README.md
 $(O)/bench/%: tests/bench/%.c tests/bench/common.h
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
-.PHONY: bench
+.PHONY: bench bench-table
 
-# What N idle TLS connections cost.
+# What N idle TLS connections cost; IDLE="--peer mailreeve,haproxy26 --test idle,tt-idle" asks for more.
 N ?= 50000
-bench-idle: all $(addprefix $(O)/bench/,load backend)
-	@BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/idle.py $(N)'
+bench-idle: all $(addprefix $(O)/bench/,load backend) ## what N idle TLS connections cost
+	@packaging/install-depends bench
+	@BENCH_BUILD=$(O)/bench unshare --net sh -c \
+	  'ip link set lo up && exec timeout 1200 tests/bench/idle.py $(N) $(IDLE)'
 # How cost grows: docs/scale.md and its drawing.
 bench-scale: all $(addprefix $(O)/bench/,load backend)
 	@mkdir -p docs

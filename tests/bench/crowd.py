@@ -2,9 +2,9 @@
 # Copyright (c) 2026 The Mailreeve authors
 """A site with many of something: connections, workers, servers, frontends, certificates.
 
-Used by idle.py and scale.py.  A process may have 20,000 descriptors on some machines, and an
-address 28,000 ports, so clients and backends come as several processes, each pair of them on
-ports of its own."""
+Used by idle.py and scale.py.  A process may have 20,000 descriptors on some machines, and between
+two addresses there are 28,000 ports to connect from, so clients and backends come as several
+processes, each pair of them on ports of its own."""
 import json
 import os
 import resource
@@ -42,13 +42,26 @@ def many_certificates(count):
     return d
 
 
+def open_all(loads, count):
+    """Has each client open connections up to count and leave them idle; they work at once."""
+    for load in loads:
+        load.tell(str(count))
+    for load in loads:
+        said = load.line()              # an error by itself when nothing moves for 30 seconds
+        if said != f"AT {count}":
+            raise RuntimeError("load said " + said)
+    time.sleep(2)
+
+
 class Crowd:
     """Mailreeve between client and backend processes.  What is many is asked for by name; the rest is one."""
     base_port = 23000
 
-    def __init__(self, connections=100, workers=0, servers=1, frontends=1, certificates=1):
+    def __init__(self, connections=100, workers=0, servers=1, frontends=1, certificates=1,
+                 tls_backend=False):
         self.workers = workers or -(-connections // EACH)
         self.parts = max(1, -(-connections // CLIENT))
+        self.share = -(-connections // self.parts)
         self.connections, self.procs, self.loads = connections, [], []
         Crowd.base_port += 3000 if frontends > 100 else 100
         self.ports = [Crowd.base_port + 10 + i for i in range(self.parts)]
@@ -58,20 +71,33 @@ class Crowd:
         os.makedirs(self.dir)
         self.log = open(os.path.join(self.dir, "log"), "w")
         self.conf = os.path.join(self.dir, "conf")
+        self.tls_backend = tls_backend
         with open(self.conf, "w") as f:
             f.write(self.text(servers, frontends, certificates))
         try:
             for port in self.bports:
-                self.start([f"{bench.BUILD}/backend", "-p", str(port), "-x"], port)
+                self.start([f"{bench.BUILD}/backend", "-p", str(port), "-x"] +
+                           (["-t", bench.certificates() + "/ec.pem"] if tls_backend else []), port)
             top = os.path.dirname(bench.BUILD)
             self.proxy = self.start([f"{top}/mailreeve", "-L", top, "-c", self.conf],
                                     self.ports[-1])
+            self.wait_ready()
         except Exception:
             self.stop()
             raise
-        time.sleep(0.5)
-        self.pids = bench.family(self.proxy.pid)
-        self.base = bench.memory(self.pids, (0, 0))["pss"]
+        self.base = bench.memory(self.pids(), (0, 0))["pss"]
+
+    def wait_ready(self):
+        """The ports are there before the workers are."""
+        end = time.monotonic() + 60
+        while " ready\n" not in bench.read(os.path.join(self.dir, "log")):
+            if time.monotonic() > end or self.proxy.poll() is not None:
+                raise RuntimeError("not ready: "
+                                   + bench.read(os.path.join(self.dir, "log"))[-1000:])
+            time.sleep(0.05)
+
+    def pids(self):
+        return bench.family(self.proxy.pid)
 
     def text(self, servers, frontends, certificates):
         pki = bench.certificates()
@@ -87,6 +113,10 @@ class Crowd:
         front = ",\n".join(
             f'{{ name = "{n}"; protocol = "imap"; bind = ({b}); backend = "b"; tls = {{ {tls} }}; }}'
             for n, b in fronts)
+        back = ""
+        if self.tls_backend:
+            back = f'tls = {{ verify = "required"; ca_file = "{pki}/ca.crt"; ' \
+                   'server_name = "localhost"; };'
         server = ",\n".join(
             f'{{ name = "s{i}"; address = "127.0.0.1:{self.bports[i % self.parts]}"; }}'
             for i in range(max(servers, self.parts)))
@@ -96,7 +126,7 @@ class Crowd:
                 f'log = {{ connections = "none"; }};\n'
                 f'frontends = (\n{front}\n);\n'
                 f'backends = ( {{ name = "b"; protocol = "imap"; check = {{ type = "none"; }};\n'
-                f'send_proxy = "v2-ssl"; servers = (\n{server}\n); }} );\n')
+                f'send_proxy = "v2-ssl"; {back} servers = (\n{server}\n); }} );\n')
 
     def start(self, cmd, port):
         p = subprocess.Popen(cmd, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
@@ -107,36 +137,29 @@ class Crowd:
                                + bench.read(os.path.join(self.dir, "log"))[-1000:])
         return p
 
-    def hold(self):
+    def hold(self, connections=None):
         """Opens the connections, each with a greeting and one exchange, and leaves them."""
-        share = -(-self.connections // self.parts)
-        for port in self.ports:
-            load = bench.Load(f"-n {share} idle", port)
-            self.loads.append(load)
-            load.tell(str(share))
-        for load in self.loads:
-            said = load.line()
-            if said != f"AT {share}":
-                raise RuntimeError("load said " + said)
-        time.sleep(2)
+        if not self.loads:
+            self.loads = [bench.Load(f"-n {self.share} idle", p) for p in self.ports]
+        open_all(self.loads, -(-(connections or self.connections) // self.parts))
 
     def memory(self):
-        return bench.memory(self.pids, (0, 0))
+        return bench.memory(self.pids(), (0, 0))
 
     def work(self, args, per):
         """CPU seconds of Mailreeve for this load, divided by per(its answer)."""
-        load = bench.Load(args, self.ports[0])
+        load, pids = bench.Load(args, self.ports[0]), self.pids()
         try:
-            before = bench.cpu_ns(self.pids)
+            before = bench.cpu_ns(pids)
             load.tell("go")
             answer = json.loads(load.line())
             time.sleep(0.25)
-            after = bench.cpu_ns(self.pids)
+            after = bench.cpu_ns(pids)
         finally:
             load.end()
         if answer["fail"]:
             raise RuntimeError(f"{answer['fail']} connections failed")
-        return sum(after[p] - before[p] for p in self.pids) / 1e9 / per(answer)
+        return sum(after[p] - before[p] for p in pids) / 1e9 / per(answer)
 
     def stop(self):
         for load in self.loads:
