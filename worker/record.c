@@ -393,5 +393,5 @@ void
 record_wipe(struct record *r)
 {
 	record_crypt_forget(r);
-	OPENSSL_cleanse(r, sizeof(*r));
+	OPENSSL_cleanse(r, record_size(r));
 }

@@ -6,7 +6,8 @@
  * OpenSSL does every handshake.  When one is complete and nothing is pending, record_take copies
  * what the kernel's TLS would be given (keys, sequence numbers) into a struct record, the SSL
  * object is freed, and from then on this module does the record layer, with libcrypto's AEADs and
- * nothing but public interfaces of OpenSSL.  What it costs is sizeof(struct record) a side.
+ * nothing but public interfaces of OpenSSL.  What it costs is record_size() a side: 144 bytes with
+ * AES-128 in TLS 1.3.
  *
  * Worker only, single-threaded.  record_open works on hostile bytes.  The sections followed are
  * RFC 8446 (TLS 1.3) 4.6, 5 and 6, and RFC 5246 (TLS 1.2) 6 and 7.2; docs/records.md says what could
@@ -23,17 +24,18 @@
 
 enum record_way { RECORD_READ, RECORD_WRITE };
 
-/* What protects one direction. */
-struct record_keys {
-	uint8_t iv[12];     /* TLS 1.2 with GCM uses four bytes of it */
-	uint8_t key[32];    /* AES-128 uses half of it */
-	uint8_t secret[48]; /* TLS 1.3: what the next key is derived from */
-};
+/*
+ * What protects one direction, at most: an iv, a key, and in TLS 1.3 the secret that the next key
+ * is derived from.
+ */
+#define RECORD_KEYS_MOST (12 + 32 + 48)
 
-/* Both directions of one side of one connection.  Nothing outside the module looks inside. */
+/*
+ * Both directions of one side of one connection.  Nothing outside the module looks inside.  It is
+ * kept for as long as the connection lives, so only record_size() bytes of it need be.
+ */
 struct record {
-	uint64_t seq[2]; /* number of the next record, by enum record_way */
-	struct record_keys keys[2];
+	uint64_t seq[2];            /* number of the next record, by enum record_way */
 	uint32_t message;           /* handshake message that has begun: its type, bytes to come */
 	unsigned suite : 2;         /* enum record_suite */
 	unsigned v12 : 1;           /* TLS 1.2, else 1.3 */
@@ -48,8 +50,8 @@ struct record {
 	unsigned owe_update : 1;    /* a KeyUpdate to write */
 	unsigned owe_refusal : 1;   /* a no_renegotiation to write */
 	unsigned asked : 1;         /* the peer was asked for a KeyUpdate and has not sent it yet */
+	uint8_t keys[2 * RECORD_KEYS_MOST]; /* as much of it as the suite needs: record_keys() */
 };
-static_assert(sizeof(struct record) == 208, "what an idle connection costs");
 
 /* Header and the longest ciphertext that is not refused by its header: RFC 8446 section 5.2. */
 #define RECORD_HEAD 5
@@ -93,6 +95,9 @@ int record_watch(SSL *ssl);
  * Returns -1: stay on the object; asking again later is fine.
  */
 int record_take(SSL *ssl, struct record *r_r);
+
+/* How many bytes of *r are in use; a copy of so many, in memory of that size, does as well. */
+size_t record_size(const struct record *r);
 
 enum record_result {
 	RECORD_MORE,    /* not a whole record: need bytes in all, nothing was used */

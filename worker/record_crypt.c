@@ -15,6 +15,7 @@
 #include <openssl/params.h>
 #include <string.h>
 
+#define IV       12
 #define EXPLICIT 8 /* bytes of the nonce that TLS 1.2 sends with GCM, RFC 5288 section 3 */
 
 static const struct suite {
@@ -79,6 +80,29 @@ record_crypt_start(void)
 	return expand && prf ? 0 : -1;
 }
 
+/* Bytes that protect one direction. */
+static size_t
+keys_size(const struct record *r)
+{
+	const struct suite *s = &suites[r->suite];
+
+	return IV + s->key + (r->v12 ? 0 : s->secret);
+}
+
+size_t
+record_size(const struct record *r)
+{
+	return offsetof(struct record, keys) + 2 * keys_size(r);
+}
+
+struct record_keys
+record_keys(struct record *r, enum record_way way)
+{
+	uint8_t *iv = r->keys + (size_t)way * keys_size(r), *key = iv + IV;
+
+	return (struct record_keys){ iv, key, key + suites[r->suite].key, keys_size(r) };
+}
+
 size_t
 record_crypt_secret(const struct record *r)
 {
@@ -110,13 +134,13 @@ text(const char *name, const char *s)
 
 /* HKDF-Expand-Label with an empty context, RFC 8446 section 7.1. */
 static int
-expand_label(const struct record *r, enum record_way way, const char *label, uint8_t *out, size_t n)
+expand_label(struct record *r, enum record_way way, const char *label, uint8_t *out, size_t n)
 {
 	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
 	OSSL_PARAM params[] = {
 		text(OSSL_KDF_PARAM_DIGEST, suites[r->suite].hash),
 		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-		bytes(OSSL_KDF_PARAM_KEY, r->keys[way].secret, suites[r->suite].secret),
+		bytes(OSSL_KDF_PARAM_KEY, record_keys(r, way).secret, suites[r->suite].secret),
 		bytes(OSSL_KDF_PARAM_PREFIX, "tls13 ", 6),
 		bytes(OSSL_KDF_PARAM_LABEL, label, strlen(label)),
 		OSSL_PARAM_construct_end(),
@@ -130,22 +154,22 @@ expand_label(const struct record *r, enum record_way way, const char *label, uin
 int
 record_crypt_keys(struct record *r, enum record_way way)
 {
-	struct record_keys *k = &r->keys[way];
+	struct record_keys k = record_keys(r, way);
 
-	if (expand_label(r, way, "key", k->key, suites[r->suite].key) == -1)
+	if (expand_label(r, way, "key", k.key, suites[r->suite].key) == -1)
 		return -1;
-	return expand_label(r, way, "iv", k->iv, sizeof(k->iv));
+	return expand_label(r, way, "iv", k.iv, IV);
 }
 
 int
 record_crypt_update(struct record *r, enum record_way way)
 {
-	uint8_t next[sizeof(r->keys[way].secret)];
+	uint8_t next[EVP_MAX_MD_SIZE];
 	size_t n = suites[r->suite].secret;
 	int rc = expand_label(r, way, "traffic upd", next, n);
 
 	if (rc == 0) {
-		memcpy(r->keys[way].secret, next, n);
+		memcpy(record_keys(r, way).secret, next, n);
 		r->seq[way] = 0;
 		rc = record_crypt_keys(r, way);
 	}
@@ -158,10 +182,10 @@ record_crypt_keys12(struct record *r, const uint8_t *master, size_t size, const 
 {
 	static const char label[13] = "key expansion"; /* without a NUL */
 	const struct suite *s = &suites[r->suite];
-	struct record_keys *client = &r->keys[r->server ? RECORD_READ : RECORD_WRITE];
-	struct record_keys *server = &r->keys[r->server ? RECORD_WRITE : RECORD_READ];
+	struct record_keys client = record_keys(r, r->server ? RECORD_READ : RECORD_WRITE);
+	struct record_keys server = record_keys(r, r->server ? RECORD_WRITE : RECORD_READ);
 	/* no MAC keys: RFC 5246 section 6.2.3.3 */
-	uint8_t block[2 * (32 + 12)], labelled[sizeof(label) + 64];
+	uint8_t block[2 * (32 + IV)], labelled[sizeof(label) + 64];
 	OSSL_PARAM params[] = {
 		text(OSSL_KDF_PARAM_DIGEST, s->hash),
 		bytes(OSSL_KDF_PARAM_SECRET, master, size),
@@ -175,10 +199,10 @@ record_crypt_keys12(struct record *r, const uint8_t *master, size_t size, const 
 	ok = EVP_KDF_derive(prf, block, 2 * (s->key + s->iv12), params) == 1;
 	EVP_KDF_CTX_reset(prf);
 	if (ok) {
-		memcpy(client->key, block, s->key);
-		memcpy(server->key, block + s->key, s->key);
-		memcpy(client->iv, block + 2 * s->key, s->iv12);
-		memcpy(server->iv, block + 2 * s->key + s->iv12, s->iv12);
+		memcpy(client.key, block, s->key);
+		memcpy(server.key, block + s->key, s->key);
+		memcpy(client.iv, block + 2 * s->key, s->iv12);
+		memcpy(server.iv, block + 2 * s->key + s->iv12, s->iv12);
 	}
 	OPENSSL_cleanse(block, sizeof(block));
 	return ok ? 0 : -1;
@@ -208,11 +232,11 @@ put_seq(uint8_t out[8], uint64_t seq)
  * RFC 5288 section 3 (iv, then what the record says).
  */
 static void
-make_nonce(const struct record *r, enum record_way way, const uint8_t *record, uint8_t nonce[12])
+make_nonce(struct record *r, enum record_way way, const uint8_t *record, uint8_t nonce[IV])
 {
 	uint8_t seq[8];
 
-	memcpy(nonce, r->keys[way].iv, 12);
+	memcpy(nonce, record_keys(r, way).iv, IV);
 	if (explicit_size(r)) {
 		memcpy(nonce + 4, record + RECORD_HEAD, EXPLICIT);
 		return;
@@ -230,8 +254,8 @@ static EVP_CIPHER_CTX *
 begin(struct record *r, enum record_way way, const uint8_t *record, size_t content)
 {
 	struct engine *e = &engines[way][r->suite];
-	const uint8_t *key = r->keys[way].key;
-	uint8_t nonce[12], aad[13];
+	const uint8_t *key = record_keys(r, way).key;
+	uint8_t nonce[IV], aad[13];
 	int n, fresh = !e->valid || CRYPTO_memcmp(e->key, key, suites[r->suite].key) != 0;
 
 	make_nonce(r, way, record, nonce);
@@ -309,14 +333,15 @@ record_crypt_open(struct record *r, uint8_t *record, size_t *len_r)
 }
 
 void
-record_crypt_forget(const struct record *r)
+record_crypt_forget(struct record *r)
 {
 	static const uint8_t zero[32];
 
 	for (int way = 0; way < 2; way++) {
 		struct engine *e = &engines[way][r->suite];
+		const uint8_t *key = record_keys(r, (enum record_way)way).key;
 
-		if (CRYPTO_memcmp(e->key, r->keys[way].key, suites[r->suite].key) != 0)
+		if (CRYPTO_memcmp(e->key, key, suites[r->suite].key) != 0)
 			continue;
 		e->valid = 0;
 		EVP_CipherInit_ex(e->ctx, NULL, NULL, zero, zero, -1);

@@ -17,6 +17,16 @@ enum record_type { TYPE_CHANGE_CIPHER = 20, TYPE_ALERT = 21, TYPE_HANDSHAKE = 22
 /* Fetch the algorithms, once.  0 or -1. */
 int record_crypt_start(void);
 
+/* Where the keys of one direction are, one behind the other. */
+struct record_keys {
+	uint8_t *iv;     /* 12 bytes; TLS 1.2 with GCM uses four of them */
+	uint8_t *key;    /* 16 or 32 */
+	uint8_t *secret; /* record_crypt_secret() bytes; none in TLS 1.2 */
+	size_t size;     /* of all three, from iv on */
+};
+/* Version and suite are known. */
+struct record_keys record_keys(struct record *r, enum record_way way);
+
 /* Bytes of a traffic secret, the size of the suite's hash. */
 size_t record_crypt_secret(const struct record *r);
 
@@ -47,7 +57,7 @@ size_t record_crypt_seal(
 uint8_t *record_crypt_open(struct record *r, uint8_t *record, size_t *len_r);
 
 /* Wipe the keys of r that the shared contexts may still hold. */
-void record_crypt_forget(const struct record *r);
+void record_crypt_forget(struct record *r);
 
 /* record_take before record_init has proven that it may be used. */
 int record_take_unproven(SSL *ssl, struct record *r_r);

@@ -258,7 +258,8 @@ take_keys13(const struct record_watch *w, struct record *r)
 	for (int way = RECORD_READ; way <= RECORD_WRITE; way++) {
 		if (w->secret_size[way] != record_crypt_secret(r))
 			return -1;
-		memcpy(r->keys[way].secret, w->secret[way], w->secret_size[way]);
+		memcpy(record_keys(r, (enum record_way)way).secret, w->secret[way],
+		    w->secret_size[way]);
 		if (record_crypt_keys(r, (enum record_way)way) == -1)
 			return -1;
 	}

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 int
 side_start_tls(struct side *s, SSL *ssl)
@@ -128,6 +129,21 @@ ssl_free(struct side *s)
 	s->ssl = NULL;
 }
 
+/* The same in as little memory as this suite needs; without memory it stays where it is. */
+static struct record *
+tightened(struct record *all)
+{
+	size_t size = record_size(all);
+	struct record *r = malloc(size);
+
+	if (!r)
+		return all;
+	memcpy(r, all, size);
+	OPENSSL_cleanse(all, size);
+	free(all);
+	return r;
+}
+
 void
 side_detach(struct side *s)
 {
@@ -143,5 +159,5 @@ side_detach(struct side *s)
 	}
 	ssl_free(s);
 	s->wants_write = 0;
-	s->record = r;
+	s->record = tightened(r);
 }

@@ -89,7 +89,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 			memset(seed, 0x55, sizeof(seed));
 			for (int way = 0; way < 2; way++) {
 				memset(secret, way == server ? 0x11 : 0x22, sizeof(secret));
-				memcpy(r->keys[way].secret, secret, sizeof(secret));
+				memcpy(record_keys(r, (enum record_way)way).secret, secret,
+				    record_crypt_secret(r));
 				must(r->v12 || record_crypt_keys(r, (enum record_way)way) == 0);
 			}
 			if (r->v12) {
@@ -122,6 +123,14 @@ open_exact(struct world *w, uint8_t *buf, size_t n, struct record_in *in)
 	return r;
 }
 
+static void
+copy_keys(struct world *w)
+{
+	struct record_keys from = record_keys(&w->victim, RECORD_READ);
+
+	memcpy(record_keys(&w->peer, RECORD_WRITE).iv, from.iv, from.size);
+}
+
 /*
  * Deliver one record's bytes in pieces.  data, if not NULL, is what must come out if data does.
  * Returns the last result.
@@ -147,7 +156,7 @@ deliver(struct world *w, const uint8_t *bytes, size_t n, const uint8_t *data, si
 			break;
 	}
 	/* whatever it was, the peer's next record is one that the victim expects */
-	w->peer.keys[RECORD_WRITE] = w->victim.keys[RECORD_READ];
+	copy_keys(w);
 	w->peer.seq[RECORD_WRITE] = w->victim.seq[RECORD_READ];
 	return r;
 }

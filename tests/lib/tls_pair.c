@@ -228,11 +228,14 @@ tls_pair_close(struct tls_pair *p)
 void
 record_mirror(const struct record *r, struct record *mirror_r)
 {
+	size_t size = (record_size(r) - offsetof(struct record, keys)) / 2;
+
 	*mirror_r = *r;
 	for (int way = 0; way < 2; way++) {
 		mirror_r->seq[way] = r->seq[!way];
-		mirror_r->keys[way] = r->keys[!way];
 	}
+	memcpy(mirror_r->keys, r->keys + size, size);
+	memcpy(mirror_r->keys + size, r->keys, size);
 	mirror_r->server = !r->server;
 }
 
@@ -240,7 +243,7 @@ size_t
 record_forge(struct record *peer, uint8_t outer, uint16_t version, const uint8_t *content, size_t n,
     uint8_t *out)
 {
-	const struct record_keys *k = &peer->keys[RECORD_WRITE];
+	const struct record_keys k = record_keys(peer, RECORD_WRITE);
 	const EVP_CIPHER *cipher = peer->suite == SUITE_AES128 ? EVP_aes_128_gcm() :
 	    peer->suite == SUITE_AES256                        ? EVP_aes_256_gcm() :
 								 EVP_chacha20_poly1305();
@@ -257,7 +260,7 @@ record_forge(struct record *peer, uint8_t outer, uint16_t version, const uint8_t
 	out[2] = (uint8_t)version;
 	out[3] = (uint8_t)(body >> 8);
 	out[4] = (uint8_t)body;
-	memcpy(nonce, k->iv, 12);
+	memcpy(nonce, k.iv, 12);
 	for (int i = 0; i < 8; i++)
 		nonce[4 + i] = sent ? seq[i] : nonce[4 + i] ^ seq[i];
 	if (sent)
@@ -266,7 +269,7 @@ record_forge(struct record *peer, uint8_t outer, uint16_t version, const uint8_t
 	memcpy(aad + 8, out, 3);
 	aad[11] = (uint8_t)(n >> 8);
 	aad[12] = (uint8_t)n;
-	ok = c && EVP_EncryptInit_ex(c, cipher, NULL, k->key, nonce) == 1 &&
+	ok = c && EVP_EncryptInit_ex(c, cipher, NULL, k.key, nonce) == 1 &&
 	    (peer->v12 ? EVP_EncryptUpdate(c, NULL, &len, aad, 13) :
 			 EVP_EncryptUpdate(c, NULL, &len, out, 5)) == 1 &&
 	    (n == 0 || EVP_EncryptUpdate(c, out + 5 + sent, &len, content, (int)n) == 1) &&

@@ -60,8 +60,8 @@ rfc8448(struct record *r, int server)
 	memset(r, 0, sizeof(*r));
 	r->server = server;
 	r->suite = SUITE_AES128;
-	from_hex(server ? client_secret : server_secret, r->keys[RECORD_READ].secret);
-	from_hex(server ? server_secret : client_secret, r->keys[RECORD_WRITE].secret);
+	from_hex(server ? client_secret : server_secret, record_keys(r, RECORD_READ).secret);
+	from_hex(server ? server_secret : client_secret, record_keys(r, RECORD_WRITE).secret);
 	ck_assert_int_eq(record_crypt_keys(r, RECORD_READ), 0);
 	ck_assert_int_eq(record_crypt_keys(r, RECORD_WRITE), 0);
 	/* the server's first record was a NewSessionTicket */
@@ -119,13 +119,13 @@ START_TEST(known_answers)
 
 	rfc8448(&r, _i);
 	from_hex(keys[_i][0], want);
-	ck_assert_mem_eq(r.keys[RECORD_WRITE].key, want, 16);
+	ck_assert_mem_eq(record_keys(&r, RECORD_WRITE).key, want, 16);
 	from_hex(keys[_i][1], want);
-	ck_assert_mem_eq(r.keys[RECORD_WRITE].iv, want, 12);
+	ck_assert_mem_eq(record_keys(&r, RECORD_WRITE).iv, want, 12);
 	from_hex(keys[_i][2], want);
-	ck_assert_mem_eq(r.keys[RECORD_READ].key, want, 16);
+	ck_assert_mem_eq(record_keys(&r, RECORD_READ).key, want, 16);
 	from_hex(keys[_i][3], want);
-	ck_assert_mem_eq(r.keys[RECORD_READ].iv, want, 12);
+	ck_assert_mem_eq(record_keys(&r, RECORD_READ).iv, want, 12);
 	opens_data(&r, _i ? client_data : server_data);
 	seals_data(&r, _i ? server_data : client_data);
 	closes(&r, _i ? client_alert : server_alert, _i ? server_alert : client_alert);
@@ -199,6 +199,34 @@ START_TEST(much_in_many_sizes)
 		carry(&p, CLIENT, n, fragments[f]);
 		carry(&p, SERVER, n, fragments[f]);
 	}
+	tls_pair_close(&p);
+}
+END_TEST
+
+/* What an idle connection keeps is as small as its suite allows, and nothing behind it is used. */
+START_TEST(no_more_than_its_size)
+{
+	static const size_t sizes[TLS_SUITES] = { 144, 208, 176, 80, 112, 112 };
+	uint8_t marks[sizeof(struct record)], *end[2];
+	struct tls_pair p;
+
+	memset(marks, 0xa5, sizeof(marks));
+	open_taken(&p, _i * TAKES + TAKE_BOTH);
+	for (int s = 0; s < 2; s++) {
+		ck_assert_uint_eq(record_size(&p.rec[s]), sizes[_i]);
+		end[s] = (uint8_t *)&p.rec[s] + sizes[_i];
+		memset(end[s], 0xa5, sizeof(struct record) - sizes[_i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		carry(&p, CLIENT, 1000, 100);
+		carry(&p, SERVER, 1000, 100);
+		if (_i >= 3)
+			continue;
+		/* TLS 1.3: with new keys as well */
+		tls_pair_inject(&p, SERVER, got, record_keyupdate(&p.rec[CLIENT], 1, got));
+	}
+	for (int s = 0; s < 2; s++)
+		ck_assert_mem_eq(end[s], marks, sizeof(struct record) - sizes[_i]);
 	tls_pair_close(&p);
 }
 END_TEST
@@ -409,16 +437,16 @@ START_TEST(own_update)
 	open_taken(&p, _i * TAKES + TAKE_BOTH);
 	for (int w = 0; w < 2; w++) {
 		p.rec[CLIENT].seq[w] = p.rec[SERVER].seq[w] = near;
-		memcpy(key[w], p.rec[CLIENT].keys[w].key, 32);
+		memcpy(key[w], record_keys(&p.rec[CLIENT], w).key, 32);
 	}
 	/* the client sends alone: it changes its own key, and asks for the other only by need */
 	carry(&p, CLIENT, 2, 1);
 	ck_assert_uint_eq(p.rec[CLIENT].seq[RECORD_WRITE], near + 2);
-	ck_assert_mem_eq(key[RECORD_WRITE], p.rec[CLIENT].keys[RECORD_WRITE].key, 32);
+	ck_assert_mem_eq(key[RECORD_WRITE], record_keys(&p.rec[CLIENT], RECORD_WRITE).key, 32);
 	carry(&p, CLIENT, 5, 1);
 	ck_assert_uint_eq(p.rec[CLIENT].seq[RECORD_WRITE], 5);
-	ck_assert_mem_ne(key[RECORD_WRITE], p.rec[CLIENT].keys[RECORD_WRITE].key, 32);
-	ck_assert_mem_eq(key[RECORD_READ], p.rec[CLIENT].keys[RECORD_READ].key, 32);
+	ck_assert_mem_ne(key[RECORD_WRITE], record_keys(&p.rec[CLIENT], RECORD_WRITE).key, 32);
+	ck_assert_mem_eq(key[RECORD_READ], record_keys(&p.rec[CLIENT], RECORD_READ).key, 32);
 	ck_assert_int_eq(record_pending(&p.rec[SERVER]), 0);
 	/* a peer that never changes its key, as OpenSSL's, is asked to, once */
 	p.rec[CLIENT].seq[RECORD_READ] = p.rec[SERVER].seq[RECORD_WRITE] = near + 1;
@@ -564,6 +592,7 @@ main(void)
 	tcase_add_unchecked_fixture(t, setup, NULL);
 	tcase_add_loop_test(t, known_answers, 0, 2);
 	tcase_add_loop_test(t, every_size, 0, TLS_SUITES * TAKES);
+	tcase_add_loop_test(t, no_more_than_its_size, 0, TLS_SUITES);
 	tcase_add_loop_test(t, much_in_many_sizes, 0, TLS_SUITES * TAKES);
 	tcase_add_loop_test(t, cut_at_every_byte, 0, TLS_SUITES * TAKES);
 	tcase_add_loop_test(t, half_records, 0, TLS_SUITES);

@@ -631,9 +631,9 @@ START_TEST(no_secret_stays)
 	carry(&p, CLIENT, 3000);
 	carry(&p, SERVER, 3000);
 	for (int w = 0; w < 2; w++) {
-		invert(p.rec[SERVER].keys[w].secret, secret[w], 48);
-		invert(p.rec[SERVER].keys[w].key, key[w], 32);
-		invert(p.rec[SERVER].keys[w].iv, iv[w], 12);
+		invert(record_keys(&p.rec[SERVER], w).secret, secret[w], 48);
+		invert(record_keys(&p.rec[SERVER], w).key, key[w], 32);
+		invert(record_keys(&p.rec[SERVER], w).iv, iv[w], 12);
 	}
 	ck_assert_int_ge(find_in_memory(key[0], key_size, "(as it must be) key"), 1);
 	/* the other side is OpenSSL's: its free must leave nothing either */
