@@ -36,6 +36,7 @@ $(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o relay.
 $(O)/unit/test_balance: $(O)/obj/worker/balance.o
 $(O)/unit/test_hello: $(O)/obj/worker/hello.o
 $(O)/unit/test_relay: $(O)/obj/worker/relay.o $(SIDE_OBJECTS)
+$(O)/unit/test_side: $(SIDE_OBJECTS)
 $(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
 
 $(O)/unit/test_conns: $(O)/obj/master/conns.o

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* A side with an object of OpenSSL's, and a peer that sends much and never a byte of data. */
+#include "../../worker/record.h"
+#include "../../worker/record_crypt.h"
+#include "../../worker/side.h"
+
+#include <check.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FLOOD 1000 /* records */
+
+static struct side side;
+static struct record peer; /* its keys, so that it can send what OpenSSL would not */
+static int peer_fd;
+
+static void
+use_certificate(SSL_CTX *ctx)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = X509_new();
+
+	ck_assert(key && cert);
+	X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 36000);
+	X509_set_pubkey(cert, key);
+	ck_assert_int_gt(X509_sign(cert, key, EVP_sha256()), 0);
+	ck_assert_int_eq(SSL_CTX_use_certificate(ctx, cert), 1);
+	ck_assert_int_eq(SSL_CTX_use_PrivateKey(ctx, key), 1);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+static SSL *
+object(const SSL_METHOD *method, int version)
+{
+	SSL_CTX *ctx = SSL_CTX_new(method);
+	SSL *ssl;
+
+	ck_assert_ptr_nonnull(ctx);
+	SSL_CTX_set_min_proto_version(ctx, version);
+	SSL_CTX_set_max_proto_version(ctx, version);
+	SSL_CTX_set_num_tickets(ctx, 0);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256");
+	record_ctx_hooks(ctx);
+	use_certificate(ctx);
+	ssl = SSL_new(ctx);
+	SSL_CTX_free(ctx);
+	ck_assert_int_eq(record_watch(ssl), 0);
+	return ssl;
+}
+
+/* A handshake in this version; then the peer is only its keys. */
+static void
+shake(int version)
+{
+	SSL *client = object(TLS_client_method(), version);
+	SSL *server = object(TLS_server_method(), version);
+	int fds[2], done = 0;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	peer_fd = fds[1];
+	side_init(&side, fds[0], NULL);
+	SSL_set_accept_state(server);
+	ck_assert_int_eq(side_start_tls(&side, server), 0);
+	SSL_set_connect_state(client);
+	ck_assert_int_eq(SSL_set_fd(client, peer_fd), 1);
+	for (int i = 0; i < 8 && done != 3; i++)
+		done = (SSL_do_handshake(client) == 1) | (side_shake(&side) == IO_DONE) << 1;
+	ck_assert_int_eq(done, 3);
+	ck_assert_int_eq(record_take(client, &peer), 0);
+	SSL_free(client);
+}
+
+static size_t
+key_update(uint8_t *out)
+{
+	return record_keyupdate(&peer, 0, out);
+}
+
+/* A ClientHello, as who wants to renegotiate begins. */
+static size_t
+client_hello(uint8_t *out)
+{
+	static const uint8_t head[4] = { 1, 0, 0, 64 };
+
+	return record_crypt_seal(&peer, TYPE_HANDSHAKE, head, sizeof(head), out);
+}
+
+static const struct {
+	const char *name;
+	int version;
+	size_t (*make)(uint8_t *out);
+} floods[] = {
+	{ "KeyUpdates", TLS1_3_VERSION, key_update },
+	{ "renegotiation", TLS1_2_VERSION, client_hello },
+};
+
+static int
+unread(void)
+{
+	int n = 0;
+
+	ck_assert_int_eq(ioctl(side.watch.fd, FIONREAD, &n), 0);
+	return n;
+}
+
+/* Others must get their turn: a read comes back before it has gone through all of it. */
+START_TEST(a_flood_without_data_is_read_in_turns)
+{
+	static uint8_t out[FLOOD * RECORD_SMALL], in[1 << SIDE_WINDOW_MIN];
+	size_t size = 0, n;
+	int turns = 0;
+
+	shake(floods[_i].version);
+	for (int i = 0; i < FLOOD; i++)
+		size += floods[_i].make(out + size);
+	ck_assert_int_eq(send(peer_fd, out, size, 0), (ssize_t)size);
+	for (; unread() > 0 && turns < FLOOD; turns++)
+		ck_assert_int_eq(side_read(&side, in, sizeof(in), &n), IO_WAIT);
+	ck_assert_msg(turns > 4 && turns < FLOOD, "%s: %d turns", floods[_i].name, turns);
+	side_close(&side, NULL);
+	close(peer_fd);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("side");
+	TCase *t = tcase_create("floods");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	if (record_init())
+		return 1;
+	tcase_add_loop_test(
+	    t, a_flood_without_data_is_read_in_turns, 0, sizeof(floods) / sizeof(floods[0]));
+	suite_add_tcase(suite, t);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
