@@ -109,7 +109,7 @@ enum record_result {
 };
 
 struct record_in {
-	size_t used;   /* bytes of the input that are done with */
+	size_t used;   /* bytes of the input that are done with: BROKEN, all of them */
 	size_t need;   /* MORE: how many bytes this record has, header included */
 	uint8_t *data; /* DATA: in the input, never empty */
 	size_t len;

@@ -110,7 +110,7 @@ open_exact(struct world *w, uint8_t *buf, size_t n, struct record_in *in)
 
 	must(in->used <= n);
 	must(r != RECORD_MORE || (in->used == 0 && in->need > n && in->need <= RECORD_MAX));
-	must(r == RECORD_MORE || w->ended || in->used <= RECORD_MAX);
+	must(r == RECORD_MORE || r == RECORD_BROKEN || w->ended || in->used <= RECORD_MAX);
 	if (r == RECORD_DATA)
 		must(in->len > 0 && in->len <= RECORD_PLAIN && in->data >= buf + RECORD_HEAD &&
 		    in->data + in->len <= buf + in->used);
