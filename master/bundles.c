@@ -232,10 +232,13 @@ add_blocks(
 	if (helpers == 0)
 		return;
 	len = read_blocks(b, path, kind == PIECE_CRL ? PEM_CRL : PEM_CERT, why);
-	if (len == -1) {
+	if (len == -1 && strcmp(name, BUNDLE_SYSTEM_CA) == 0)
+		conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
+		    "%s; install ca-certificates, or set ca_file", why);
+	else if (len == -1)
 		complain(b, why);
+	if (len == -1)
 		return;
-	}
 	piece.size = (size_t)len;
 	for (int who = 0; who < HELPER_COUNT; who++)
 		if (helpers & 1u << who)

@@ -84,7 +84,8 @@ def upgrades_under_a_client_in_idle():
     run("apt-get", "install", "-y", NEW)
     version = re.search(r"_([\d.]+)-", NEW)[1]
     until("the new version", lambda: f"Version: {version}" in run("mailreevectl", "show", "info"))
-    assert show("MainPID") == pid and show("ActiveState") == "active" and show("NRestarts") == "0"
+    until("it to serve", lambda: show("ActiveState") == "active")
+    assert show("MainPID") == pid and show("NRestarts") == "0"
     assert CONF.read_text() == text
     login_works()
     client.wakes()

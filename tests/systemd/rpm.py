@@ -34,7 +34,8 @@ def upgrades_under_a_client_in_idle():
     run("rpm", "--nodeps", "-U", NEW)
     version = re.search(r"mailreeve-([\d.]+)-", NEW)[1]
     until("the new version", lambda: f"Version: {version}" in run("mailreevectl", "show", "info"))
-    assert show("MainPID") == pid and show("ActiveState") == "active" and show("NRestarts") == "0"
+    until("it to serve", lambda: show("ActiveState") == "active")
+    assert show("MainPID") == pid and show("NRestarts") == "0"
     assert CONF.read_text() == text
     client.wakes()
     client.bye()
