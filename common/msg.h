@@ -130,9 +130,15 @@ struct msg_failed {
 };
 
 /* End every connection politely, spread over so much time; 0: at once. */
+enum msg_stopping {
+	MSG_END_DRAINED = 0, /* the time to drain is over */
+	MSG_END_STOPS = 1,   /* the service stops */
+	MSG_END_NOW = 2,     /* ... and waits for nobody */
+};
+
 struct msg_end {
 	uint32_t spread_ms;
-	uint32_t stopping; /* 1: the service stops; 0: the time to drain is over */
+	uint32_t stopping; /* enum msg_stopping; one that is not known is as STOPS */
 };
 
 struct msg_ping {

@@ -113,7 +113,7 @@ on_deadline(struct timer *t)
 		generation_each(g, proc_end);
 	} else {
 		log_say(LOG_NOTICE, "generation %u: the time to drain is over", g->id);
-		generation_finish(g, DRAIN_SPREAD, 0);
+		generation_finish(g, DRAIN_SPREAD, MSG_END_DRAINED);
 	}
 }
 

@@ -41,9 +41,9 @@ void generation_retire(struct generation *g);
 
 /*
  * Its time is over: its connections end politely within spread_ms, and a moment later whatever is
- * left is killed.
+ * left is killed.  MSG_END_NOW waits for no peer.
  */
-void generation_finish(struct generation *g, uint32_t spread_ms, int stopping);
+void generation_finish(struct generation *g, uint32_t spread_ms, enum msg_stopping stopping);
 
 /* Call fn for each place of a process in it. */
 void generation_each(struct generation *g, void (*fn)(struct proc *p));

@@ -237,13 +237,13 @@ watch_files(struct master *m)
 /* ---- Stopping ---- */
 
 static void
-finish_all(struct master *m, uint32_t spread)
+finish_all(struct master *m, uint32_t spread, enum msg_stopping stopping)
 {
 	struct generation *g;
 
 	TAILQ_FOREACH(g, &m->generations, link)
 	if (g->state == GEN_OLD)
-		generation_finish(g, spread, 1);
+		generation_finish(g, spread, stopping);
 }
 
 static void
@@ -251,7 +251,14 @@ on_stop_deadline(struct timer *t)
 {
 	struct master *m = CONTAINER(t, struct master, stop_deadline);
 
-	finish_all(m, m->stop_spread);
+	if (m->stop_spread == 0) {
+		m->stopping = STOP_NOW;
+		finish_all(m, 0, MSG_END_NOW);
+		return;
+	}
+	finish_all(m, m->stop_spread, MSG_END_STOPS);
+	timer_set(m->loop, t, m->stop_spread);
+	m->stop_spread = 0;
 }
 
 void
@@ -274,11 +281,14 @@ stop_begin(struct master *m, enum stopping how, uint32_t ms)
 		if (g)
 			generation_retire(g);
 	}
-	m->stopping = how;
+	if (m->stopping != STOP_NOW)
+		m->stopping = how;
 	/* The last part of the time is for ending politely, one connection after the other. */
 	m->stop_deadline.fn = on_stop_deadline;
-	if (how == STOP_NOW || ms == 0) {
-		finish_all(m, 0);
+	if (m->stopping == STOP_NOW || ms == 0) {
+		m->stopping = STOP_NOW;
+		timer_stop(&m->stop_deadline);
+		finish_all(m, 0, MSG_END_NOW);
 	} else if (ms == STOP_NO_END) {
 		timer_stop(&m->stop_deadline);
 	} else if (m->stop_deadline.deadline == 0) { /* a second TERM changes nothing */

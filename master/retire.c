@@ -9,7 +9,7 @@
 
 /* Milliseconds that children have after END's time is over: peers are given three seconds to close. */
 #define KILL_AFTER     4000
-#define KILL_AFTER_NOW 500 /* ... when all is to stop at once */
+#define KILL_AFTER_NOW 2000 /* ... when all is to stop at once, and peers are given none */
 
 static void
 retire_worker(struct proc *p)
@@ -42,14 +42,14 @@ generation_retire(struct generation *g)
 }
 
 void
-generation_finish(struct generation *g, uint32_t spread_ms, int stopping)
+generation_finish(struct generation *g, uint32_t spread_ms, enum msg_stopping stopping)
 {
-	struct msg_end end = { .spread_ms = spread_ms, .stopping = (uint32_t)stopping };
+	struct msg_end end = { .spread_ms = spread_ms, .stopping = stopping };
 
 	g->ended = 1;
 	for (uint32_t i = 0; i < g->worker_count; i++)
 		if (g->workers[i].p.state & (PROC_SERVING | PROC_RETIRING))
 			proc_tell(&g->workers[i].p, MSG_END, &end);
 	timer_set(g->m->loop, &g->deadline,
-	    spread_ms + (g->m->stopping == STOP_NOW ? KILL_AFTER_NOW : KILL_AFTER));
+	    spread_ms + (stopping == MSG_END_NOW ? KILL_AFTER_NOW : KILL_AFTER));
 }

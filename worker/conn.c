@@ -27,6 +27,7 @@
 
 /* How long last bytes and the peer's own end are waited for. */
 #define DRAIN_MS 3000
+#define HURRY_MS 250 /* the same when the service stops at once */
 
 #define TO(s) (1u << CONN_##s)
 
@@ -348,7 +349,7 @@ entered(struct conn *c)
 		conn_deadline(c, conn_frontend(c)->timeouts.idle);
 		break;
 	case CONN_DRAIN:
-		conn_deadline(c, DRAIN_MS);
+		conn_deadline(c, c->worker->hurried ? HURRY_MS : DRAIN_MS);
 		break;
 	default:
 		break;
@@ -421,6 +422,13 @@ conn_end(struct conn *c, enum conn_end end)
 	conn_reason(c, end, NULL);
 	c->leaving = 1;
 	conn_run(c);
+}
+
+void
+conn_hurry(struct conn *c)
+{
+	if (c->state == CONN_DRAIN || c->state == CONN_REFUSE)
+		conn_deadline(c, HURRY_MS);
 }
 
 static void

@@ -63,9 +63,14 @@ on_end(struct worker *w, struct msg *m)
 	const struct msg_end *end = m->fixed;
 
 	w->retired = 1;
-	w->end_reason = end->stopping ? END_STOP : END_DRAIN;
+	w->end_reason = end->stopping == MSG_END_DRAINED ? END_DRAIN : END_STOP;
 	w->end_at = loop_now(w->loop) + end->spread_ms;
 	w->staying = w->conn_count;
+	if (end->stopping == MSG_END_NOW) {
+		w->hurried = 1;
+		for (struct conn *c = w->conns; c; c = c->next)
+			conn_hurry(c);
+	}
 	w->ending.fn = end_next;
 	end_next(&w->ending);
 }

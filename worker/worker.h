@@ -40,6 +40,7 @@ struct worker {
 	uint64_t staying;    /* connections that have not been told yet */
 	enum conn_end end_reason;
 	int retired; /* ends with its last connection */
+	int hurried; /* and waits for nobody */
 	struct relay relay;
 };
 

@@ -251,10 +251,14 @@ def test_stop_ends_connections_within_its_time(site, pki):
     for sock in socks:
         assert lines(sock) == []
     assert 1 < time.monotonic() - start < 10
+    # None of them closes its own side, and nobody waits for that once the time is over.
     wait_until(lambda: proxy.process.poll() is not None, "the end")
     assert proxy.process.returncode == 0
     proxy.baseline = None  # its end is no accident
-    proxy.ended(end="stop")
+    over = [fields for fields in proxy.lines() if fields.get("end") == "stop"]
+    assert len(over) == len(socks)
+    # Two seconds, and not the three more that a peer has at any other time.
+    assert all(int(fields["ms_total"]) < 4500 for fields in over), over
 
 
 def test_stop_without_end_waits_for_the_last(site, pki):
@@ -284,4 +288,5 @@ def test_stop_at_once(site, pki, number):
     assert time.monotonic() - start < 3
     assert proxy.process.returncode == 0
     proxy.baseline = None
+    assert proxy.ended(end="stop")["while"] == "relay"
     assert not list(site.directory.glob("root.*"))
