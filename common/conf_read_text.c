@@ -217,8 +217,8 @@ key_texts(struct reader *r, const struct key *k, config_setting_t *s, void *fiel
 		if (text == NULL)
 			continue;
 		if (strlen(text) < (size_t)k->min || strlen(text) > (size_t)k->max)
-			value_wrong(r, e, "has not %lld to %lld bytes", (long long)k->min,
-			    (long long)k->max);
+			value_wrong(r, e, "has %zu bytes; it may have %lld to %lld", strlen(text),
+			    (long long)k->min, (long long)k->max);
 		else
 			texts->items[texts->count++] = arena_strdup(r->arena, text);
 	}

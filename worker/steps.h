@@ -17,7 +17,7 @@ struct setup {
 	struct proxy_client client; /* what the PROXY header says; texts live here or in tls_ctx */
 	struct tried tried;
 	struct hello *hello; /* the ClientHello that was read for passing it on */
-	char sni[256], alpn[16], cn[257];
+	char sni[256], alpn[256], cn[257];
 	uint64_t pick_began; /* loop_now when the first server was looked for; 0: not yet */
 	uint64_t attempt_began;
 	char why[200]; /* of the last attempt that failed */

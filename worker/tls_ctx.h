@@ -51,7 +51,7 @@ struct tls_facts {
 	const char *key_alg; /* of it: "EC256", "RSA2048"; lives with tls_ctx */
 	const char *sig_alg; /* of it: "ecdsa-with-SHA256"; lives with tls_ctx */
 	const char *sni;     /* as sent, NULL if none or if a NUL is in it; lives with ssl */
-	char alpn[16];       /* "" if none */
+	char alpn[256];      /* "" if none */
 	int resumed;
 	int cert_sent; /* the client showed a certificate, in this session */
 	int cert_now;  /* in this very handshake */

@@ -14,6 +14,7 @@
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 #define FRONTEND "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\n"
+#define X60      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define BACKEND  "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n"
 
 enum place { WHOLE, TOP, FRONT, TLS, BACK, SERVER, PLACES };
@@ -355,7 +356,8 @@ static const struct row {
 	  "f:1: routes: 5 is no group; write { sni = \"…\"; backend = \"…\"; }" },
 	{ FRONT, "tls = { certificates = \"/c\"; }; routes = { sni = \"a\"; backend = \"x\"; };",
 	  "f:1: frontend \"f\": no backend \"x\"" },
-	{ TLS, "certificates = \"/c\"; alpn = \"\";", "f:1: alpn = \"\" has not 1 to 255 bytes" },
+	{ TLS, "certificates = \"/c\"; alpn = [ \"imap\", \"" X60 X60 X60 X60 X60 "\" ];", "f:1: alpn = \"" X60 "…\" has 300 bytes; it may have 1 to 255" },
+	{ TLS, "certificates = \"/c\"; alpn = \"\";", "f:1: alpn = \"\" has 0 bytes; it may have 1 to 255" },
 	{ BACK, "tls = { key = \"/k\"; };", "f:1: key = \"/k\" needs certificate, the file of its certificate" },
 	{ BACK, "check = { type = \"expect\"; };", "f:1: type = \"expect\" needs expect, a text to wait for" },
 	{ BACK, "check = { expect = \"x\"; };", "f:1: send and expect stand with type = \"expect\" only" },

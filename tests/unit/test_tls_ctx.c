@@ -407,6 +407,10 @@ START_TEST(who_a_client_is)
 }
 END_TEST
 
+/* The longest name that ALPN has room for (RFC 7301 section 3.1). */
+#define X51  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X255 X51 X51 X51 X51 X51
+
 /* clang-format off */
 static const struct {
 	const char *name, *tls;
@@ -419,6 +423,8 @@ static const struct {
 	{ "another's",       "", "\10http/1.1", NULL },
 	{ "nearly ours",     "", "\5imaps", NULL },
 	{ "own list",        "alpn = [ \"x\", \"y\" ];", "\1y\1x", "x" },
+	{ "sixteen bytes",   "alpn = \"abcdefghijklmnop\";", "\20abcdefghijklmnop", "abcdefghijklmnop" },
+	{ "255 bytes",       "alpn = \"" X255 "\";", "\377" X255, X255 },
 	{ "switched off",    "alpn = [];", "\10http/1.1", "" },
 };
 /* clang-format on */
