@@ -321,28 +321,13 @@ conn_free(struct conn *c)
 	free(c);
 }
 
-/* Sni, alpn and cn for the log line at the end; most connections have none or one. */
-static char *
-make_notes(const struct setup *s)
-{
-	size_t sni = strlen(s->sni) + 1, alpn = strlen(s->alpn) + 1, cn = strlen(s->cn) + 1;
-	char *notes;
-
-	if (sni + alpn + cn == 3 || (notes = malloc(sni + alpn + cn)) == NULL)
-		return NULL;
-	memcpy(notes, s->sni, sni);
-	memcpy(notes + sni, s->alpn, alpn);
-	memcpy(notes + sni + alpn, s->cn, cn);
-	return notes;
-}
-
 /* What entering a state brings with it. */
 static void
 entered(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_RELAY:
-		c->notes = make_notes(c->setup);
+		c->notes = conn_log_notes(c->setup);
 		free(c->setup->hello);
 		free(c->setup);
 		c->setup = NULL;

@@ -98,8 +98,8 @@ struct conn {
 	uint64_t began_ms;                            /* loop_now at hand-over */
 	uint64_t bytes_in, bytes_out;                 /* client to server, server to client */
 	const char *tls_version, *cipher, *cert_name; /* static, or the tls_ctx's */
-	char *notes; /* sni, alpn, cn, each with its NUL; NULL if all are empty */
-	char *why;   /* words for the log; NULL: the end says it all */
+	char *notes;                                  /* conn_log_notes */
+	char *why; /* words for the log; NULL: the end says it all */
 };
 
 /* What the struct itself may hold at most, beside the kernel's socket memory. */

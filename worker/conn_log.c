@@ -10,6 +10,7 @@
 #include "worker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The client's address, or with log.client = "prefix" its network only. */
@@ -54,52 +55,82 @@ conn_log_start(const struct conn *c)
 	log_end(&l);
 }
 
-/* Sni, alpn and cn, wherever they are at this moment. */
+/* Texts that the line at the end has, in the order in which the notes keep them. */
+enum note { NOTE_SNI, NOTE_ALPN, NOTE_CN, NOTE_SERVER, NOTES };
+
 static void
-find_notes(const struct conn *c, const char **sni_r, const char **alpn_r, const char **cn_r)
+note_texts(const struct setup *s, const char *texts_r[NOTES])
 {
-	*sni_r = *alpn_r = *cn_r = "";
+	texts_r[NOTE_SNI] = s->sni;
+	texts_r[NOTE_ALPN] = s->alpn;
+	texts_r[NOTE_CN] = s->cn;
+	texts_r[NOTE_SERVER] = s->server;
+}
+
+char *
+conn_log_notes(const struct setup *s)
+{
+	const char *texts[NOTES];
+	size_t size = 0;
+	char *notes, *at;
+
+	note_texts(s, texts);
+	for (size_t i = 0; i < NOTES; i++)
+		size += strlen(texts[i]) + 1;
+	if (size == NOTES || (notes = malloc(size)) == NULL)
+		return NULL;
+	at = notes;
+	for (size_t i = 0; i < NOTES; i++)
+		at = stpcpy(at, texts[i]) + 1;
+	return notes;
+}
+
+/* One of them, wherever it is at this moment. */
+static const char *
+note_of(const struct conn *c, enum note n)
+{
+	const char *at = c->notes, *texts[NOTES];
+
 	if (c->setup) {
-		*sni_r = c->setup->sni;
-		*alpn_r = c->setup->alpn;
-		*cn_r = c->setup->cn;
-	} else if (c->notes) {
-		*sni_r = c->notes;
-		*alpn_r = *sni_r + strlen(*sni_r) + 1;
-		*cn_r = *alpn_r + strlen(*alpn_r) + 1;
+		note_texts(c->setup, texts);
+		return texts[n];
 	}
+	for (; at && n > 0; n--)
+		at += strlen(at) + 1;
+	return at ? at : "";
 }
 
 static void
 log_tls(struct log_line *l, const struct conn *c)
 {
-	const char *sni, *alpn, *cn;
 	char verify[16];
 
-	find_notes(c, &sni, &alpn, &cn);
 	(void)snprintf(verify, sizeof(verify), "%u", c->verify);
 	log_text(l, "tls", c->tls_version);
 	log_text(l, "cipher", c->cipher);
-	log_text(l, "sni", sni);
+	log_text(l, "sni", note_of(c, NOTE_SNI));
 	log_text(l, "cert", c->cert_name);
 	log_number(l, "resumed", c->resumed);
-	log_text(l, "alpn", alpn);
+	log_text(l, "alpn", note_of(c, NOTE_ALPN));
 	log_text(l, "verify", c->cert_sent ? verify : NULL);
-	log_text(l, "cn", cn);
+	log_text(l, "cn", note_of(c, NOTE_CN));
 }
 
 void
 conn_log_end(const struct conn *c)
 {
 	const struct conf *conf = c->worker->conf;
+	const char *server = note_of(c, NOTE_SERVER);
 	struct log_line l;
 
 	if (conf->log.connections == LOG_CONN_NONE)
 		return;
+	if (!*server)
+		server = c->tries ? conf->servers[c->server_index].name : NULL;
 	log_begin(&l, LOG_INFO);
 	log_who(&l, c);
 	log_text(&l, "backend", conn_backend(c)->name);
-	log_text(&l, "server", c->tries ? conf->servers[c->server_index].name : NULL);
+	log_text(&l, "server", server);
 	log_number(&l, "out_port", c->out_port);
 	log_number(&l, "tries", c->tries);
 	log_tls(&l, c);

@@ -54,7 +54,8 @@ attempt_failed(struct conn *c, const char *why)
 {
 	struct setup *s = c->setup;
 
-	(void)snprintf(s->why, sizeof(s->why), "%s: %s", server_of(c)->name, why);
+	(void)snprintf(
+	    s->why, sizeof(s->why), "%s: %s", s->server[0] ? s->server : server_of(c)->name, why);
 	if (s->tried.count < sizeof(s->tried.slots) / sizeof(s->tried.slots[0]))
 		s->tried.slots[s->tried.count++] = c->slot;
 	(void)atomic_fetch_add_explicit(&tally_of(c)->failed, 1, memory_order_relaxed);
@@ -148,6 +149,19 @@ begin_connect(struct conn *c, const struct addr *a)
 	return CONN_CONNECT;
 }
 
+/* One of a name's addresses goes by that as well, as everywhere where the master names it. */
+static void
+name_server(struct conn *c, const struct addr *a)
+{
+	const struct conf_server *server = server_of(c);
+	char text[ADDR_TEXT], *out = c->setup->server;
+
+	out[0] = '\0';
+	if (server->slots > 1)
+		(void)snprintf(
+		    out, sizeof(c->setup->server), "%s-%s", server->name, addr_ip_text(a, text));
+}
+
 enum conn_state
 step_pick(struct conn *c)
 {
@@ -181,6 +195,7 @@ step_pick(struct conn *c)
 	c->server_index = choice.server;
 	(void)atomic_fetch_add_explicit(&tally_of(c)->active, 1, memory_order_relaxed);
 	s->attempt_began = now;
+	name_server(c, &choice.addr);
 	conn_deadline(c, b->connect);
 	return begin_connect(c, &choice.addr);
 }

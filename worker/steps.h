@@ -18,6 +18,7 @@ struct setup {
 	struct tried tried;
 	struct hello *hello; /* the ClientHello that was read for passing it on */
 	char sni[256], alpn[256], cn[257];
+	char server[160];    /* "NAME-ADDRESS" of one of many (resolve = "all"), else "" */
 	uint64_t pick_began; /* loop_now when the first server was looked for; 0: not yet */
 	uint64_t attempt_began;
 	char why[200]; /* of the last attempt that failed */
@@ -57,5 +58,7 @@ enum conn_state expire_attempt(struct conn *c);
 /* The lines of the log: at the start with connections = "both", and at the end. */
 void conn_log_start(const struct conn *c);
 void conn_log_end(const struct conn *c);
+/* What the one at the end needs of the setup, as conn.notes keeps it: malloc's, or NULL. */
+char *conn_log_notes(const struct setup *s);
 
 #endif

@@ -18,7 +18,7 @@ from lib.fakes import Fake, echoes, greets, server_context
 from lib.logins import plain_login
 from lib.mailreeve import Mailreeve
 from lib.postfix import Postfix
-from lib.site import PROXY, SERVERS, wait_until
+from lib.site import PROXY, SERVERS, SERVERS6, wait_until
 
 LONG = bool(os.environ.get("CHECKS_LONG"))
 SECONDS = 60 if LONG else 10
@@ -143,6 +143,39 @@ backends = ( { name = "back"; protocol = "pop3"; servers = ( { name = "s"; addre
     proxy.said(r'server=back/s dns=failed name=pop3.example.org why="DNS: Timeout')
     assert greeting() == [b"+OK s1\r\n"]
     assert not [line for line in proxy.raw() if "state=down" in line]
+
+
+def test_all_addresses(site, pki, resolv):
+    """resolve = "all": the log's server= and why= say which of a name's servers it was, as the
+    lines about their states do."""
+    name = "pop3.example.org"
+    FakeDns(site, "10.0.0.20", {name: [SERVERS[0], SERVERS6[0]]})
+    servers = {address: Fake(site, address, 1110, greets(b"+OK\r\n"))
+               for address in (SERVERS[0], SERVERS6[0])}
+    proxy = Mailreeve(site, pki, """
+frontends = ( { name = "front"; bind = "192.0.2.10:110"; backend = "back"; } );
+backends = ( { name = "back"; protocol = "pop3"; balance = "roundrobin"; check = { type = "none"; };
+               servers = ( { name = "s"; address = "%s:1110"; resolve = "all"; } ); } );
+""" % name)
+    for address in servers:
+        proxy.said(rf"server=back/s-{address} address=")
+
+    def visit():
+        with connect(PROXY, 110) as sock:
+            return lines(sock)
+    for _ in range(4):
+        visit()
+    proxy.said("end=client-closed", 4)
+    names = {address: f"s-{address}" for address in servers}
+    assert sorted(line["server"] for line in proxy.lines() if "end" in line) == \
+        sorted([*names.values()] * 2)
+    for address, server in servers.items():
+        assert len(server.headers) == 2, address
+        server.listen_no_more()
+    visit()
+    line = proxy.ended(end="connect-failed")
+    assert line["server"] in names.values()
+    assert line["why"] == f"{line['server']}: Connection refused"
 
 
 def test_certificate_that_expires(site, pki):

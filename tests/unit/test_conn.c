@@ -120,6 +120,12 @@ conn_log_start(const struct conn *c)
 	(void)c;
 }
 
+char *
+conn_log_notes(const struct setup *s)
+{
+	return s->sni[0] ? strdup(s->sni) : NULL;
+}
+
 void
 conn_log_end(const struct conn *c)
 {
