@@ -267,7 +267,8 @@ expire_drain(struct conn *c)
 static int
 drain_side(struct conn *c, struct side *s)
 {
-	ssize_t n;
+	struct relay *relay = &c->worker->relay;
+	ssize_t n = 0;
 
 	if (s->watch.fd == -1)
 		return 1;
@@ -282,11 +283,11 @@ drain_side(struct conn *c, struct side *s)
 	}
 	/* Closing with unread bytes would send a reset, which can overtake what we wrote last.
 	 * Without TLS nothing can follow the peer's end. */
-	n = s->ended && !side_has_tls(s) ? 0 : 1;
-	while (n > 0)
-		n = recv(s->watch.fd, c->worker->relay.scratch, sizeof(c->worker->relay.scratch),
-		    MSG_DONTWAIT);
-	if (n == -1 && errno == EAGAIN)
+	if (!s->ended || side_has_tls(s))
+		n = recv(s->watch.fd, relay->scratch, sizeof(relay->scratch), MSG_DONTWAIT);
+	if (n > 0) /* a peer that does not stop must not keep others waiting */
+		worker_again(c->worker, c);
+	if (n > 0 || (n == -1 && errno == EAGAIN))
 		return 0;
 	/* An end that stays unclosed would be told again in every pass of the loop. */
 	side_close(s, c->worker->loop);

@@ -578,6 +578,25 @@ START_TEST(told_to_leave)
 }
 END_TEST
 
+/* A server that goes on sending when all is over is thrown away in turns, not at once. */
+START_TEST(talks_on)
+{
+	char buf[4096] = { 0 };
+	int server;
+
+	begin();
+	server = wait_accept(up);
+	ck_assert_uint_eq(read_bytes(server, buf, 28), 28);
+	ck_assert_int_gt(send(server, buf, sizeof(buf), 0), 0);
+	conn_end(adopted, END_STOP);
+	ck_assert(adopted && adopted->again);
+	close(client);
+	close(server);
+	conn_run(adopted);
+	run_until_closed();
+}
+END_TEST
+
 /* A ClientHello passes unchanged behind the PROXY header; what is none reaches no server. */
 START_TEST(passthrough)
 {
@@ -665,6 +684,7 @@ main(void)
 	tcase_add_loop_test(t, reset, 0, 2);
 	tcase_add_test(t, slow_reader);
 	tcase_add_loop_test(t, told_to_leave, 0, sizeof(leavings) / sizeof(leavings[0]));
+	tcase_add_test(t, talks_on);
 	tcase_add_test(t, passthrough);
 	tcase_add_test(t, not_tls);
 	tcase_add_test(t, silent_client);
