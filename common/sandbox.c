@@ -132,12 +132,26 @@ finish(scmp_filter_ctx f, int rc)
 	return -1;
 }
 
+/* Whether the kernel has filters that kill. */
+static int
+has_filters(void)
+{
+	uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
+
 int
 sandbox_permit(const struct sandbox_call *calls, size_t count)
 {
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx f;
 	int rc;
 
+	if (!has_filters()) {
+		errno = ENOSYS;
+		return -1;
+	}
+	f = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!f) {
 		errno = ENOMEM;
 		return -1;
@@ -273,12 +287,11 @@ uint32_t
 sandbox_offered(void)
 {
 	uint32_t layers = LAYER_NO_NEW_PRIVS;
-	uint32_t action = SECCOMP_RET_KILL_PROCESS;
 	int abi = sandbox_landlock_abi();
 
 	if (geteuid() == 0)
 		layers |= LAYER_CHROOT | LAYER_UID;
-	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
+	if (has_filters())
 		layers |= LAYER_SECCOMP;
 	if (abi > 0)
 		layers |= LAYER_LANDLOCK_FS;

@@ -72,7 +72,7 @@ $(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
 
 # Real Dovecot, Postfix and clients around the programs, in namespaces of their own.  A process per
 # core and one more: the tests mostly wait.
-integration: all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture) ## Mailreeve between real clients and real servers
+integration: all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture old_kernel) ## Mailreeve between real clients and real servers
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
 
 # The long forms, each of which can be run by itself; a part added elsewhere says LONGER += it.
@@ -100,6 +100,11 @@ headers-long: $(O)/lib/proxy_driver
 $(O)/lib/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
+
+# Runs programs on a kernel that seems to lack something.
+$(O)/lib/old_kernel: $(O)/obj/tests/lib/old_kernel.o
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lseccomp
 
 # A whole mail site on loopback, until it is interrupted.
 demo: ## a whole mail site on loopback, to log in to

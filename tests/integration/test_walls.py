@@ -6,6 +6,8 @@ import pathlib
 import re
 import subprocess
 
+import pytest
+
 from lib.clients import connect
 from lib.fakes import Fake, greets
 from lib.mailreeve import BUILD, Mailreeve, configuration
@@ -16,6 +18,7 @@ $sandbox
 frontends = ( { name = "front"; bind = "192.0.2.10:$port"; backend = "back"; } );
 backends = ( { name = "back"; protocol = "imap"; servers = "10.0.0.11:143"; } );
 """
+LAYERS = "chroot uid no_new_privs seccomp landlock-fs landlock-net landlock-scope".split()
 USERS = {"mailreeve-worker": 64001, "mailreeve-keeper": 64002, "mailreeve-checker": 64003}
 NOBODY = 65534
 # KILL, SETGID, SETUID, NET_BIND_SERVICE, SYS_CHROOT
@@ -121,12 +124,11 @@ def test_descriptors_are_known(site, pki):
 def test_it_says_so(site, pki):
     fake(site)
     proxy = Mailreeve(site, pki, conf())
-    layers = "chroot uid no_new_privs seccomp landlock-fs landlock-net landlock-scope".split()
     offered = subprocess.run([BUILD / "mailreeve", "-V", "-L", BUILD], check=True, text=True,
                              stdout=subprocess.PIPE, timeout=20).stdout
     here = re.search(r"^sandbox layers here: (.*) \(Landlock version \d+\)$", offered,
                      re.MULTILINE).group(1)
-    assert set(here.split()) <= set(layers)
+    assert set(here.split()) <= set(LAYERS)
     info = proxy.info()
     assert info["Sandbox_master"] == "no_new_privs seccomp"
     assert info["Capabilities_master"] == "net_bind_service setuid setgid sys_chroot kill"
@@ -166,6 +168,41 @@ def test_required_is_refused_without_root(site, pki):
     assert done.returncode == 1, done.stdout
     assert re.search(r'sandbox = "required", but here is no chroot uid: not started as root',
                      done.stdout), done.stdout
+
+
+# What is missing when the kernel lacks it.
+OLD = {"landlock": LAYERS[4:], "seccomp": ["seccomp"]}
+
+
+@pytest.mark.parametrize("missing", OLD)
+def test_on_an_old_kernel(site, pki, missing):
+    """What the kernel lacks is said; everything else stands, and it serves."""
+    fake(site)
+    old_kernel = (BUILD / "lib/old_kernel", missing)
+    said = subprocess.run([*old_kernel, BUILD / "mailreeve", "-V", "-L", BUILD], check=True,
+                          text=True, stdout=subprocess.PIPE, timeout=20).stdout
+    here = re.search("^sandbox layers here: (.*) \\(", said, re.MULTILINE).group(1).split()
+    assert re.search(f"^not available here: .*{' '.join(OLD[missing])}", said, re.MULTILINE)
+    assert here == [layer for layer in here if layer not in OLD[missing]]
+    proxy = Mailreeve(site, pki, conf(), through=old_kernel)
+    greeted()
+    info = proxy.info()
+    for name in "worker", "keeper", "checker":
+        assert info[f"Sandbox_{name}"].split() == here
+        proxy.said(rf"around the {name} there is no (\S+ )*{' '.join(OLD[missing])}")
+    assert info["Sandbox_master"] == ("no_new_privs" if missing == "seccomp" else
+                                      "no_new_privs seccomp")
+
+
+@pytest.mark.parametrize("missing", OLD)
+def test_required_is_refused_on_an_old_kernel(site, pki, missing):
+    path = site.write("required.conf", configuration(
+        site, pki, conf(sandbox='sandbox = "required";')))
+    done = subprocess.run([BUILD / "lib/old_kernel", missing, BUILD / "mailreeve", "-c", path,
+                           "-L", BUILD], timeout=30, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 1, done.stdout
+    assert re.search(f'sandbox = "required", but here is no {OLD[missing][0]}', done.stdout)
 
 
 def test_bind_address_behind_the_walls(site, pki):

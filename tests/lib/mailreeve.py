@@ -13,6 +13,9 @@ import subprocess
 from .site import HOSTNAME, wait_until
 
 BUILD = pathlib.Path(os.environ.get("MAILREEVE_BUILD", "build"))
+# Of a program with AddressSanitizer the size says nothing: it keeps what was freed.
+SANITIZED = (BUILD / "mailreeve").exists() and \
+    b"__asan_init" in (BUILD / "mailreeve").read_bytes()
 
 # What a configuration gets unless it says something else itself.
 DEFAULTS = {
@@ -44,17 +47,18 @@ def check(site, pki, text, name="checked.conf", defaults=True):
 
 
 class Mailreeve:
-    """A running instance.  Each one checks at its end that nothing is left of it."""
+    """A running instance.  Each one checks at its end that nothing is left of it.
+    through: the words before the command, of a program that runs it."""
 
     def __init__(self, site, pki, text, log=None, wait=True, helpers=BUILD,
-                 program=BUILD / "mailreeve", **more):
+                 program=BUILD / "mailreeve", through=(), **more):
         self.site, self.pki = site, pki
         self.config = site.write("mailreeve.conf", configuration(site, pki, text))
         self.control_socket = site.path("control.sock")
         self.log = log or site.log_file("mailreeve")
         with open(self.log, "a", encoding="utf-8") as stderr:
             self.process = site.spawn(
-                [program, "-c", self.config, "-L", helpers], stderr, **more)
+                [*through, program, "-c", self.config, "-L", helpers], stderr, **more)
         self.stopped = False
         self.baseline = None
         self.roots = set()  # the empty directories that its children live in
