@@ -8,8 +8,9 @@
  * Checked in every reachable state:
  *   - no connection is looked at by two workers;
  *   - a connection that nobody has looked at, and whose client lives, is in somebody's hands.
- * What the design gives up, and the model therefore excuses: what only a dying master held, and a
- * connection that lost a second worker before it was looked at (it might be the poison).
+ * What the design gives up, and the model therefore excuses: what only a dying master held.  (The
+ * thirty seconds after which it gives up a connection that worker after worker dies with are more
+ * than any run of this model.)
  *
  * IGNORE_MARK, NO_DUPLICATE and EXIT_EARLY each break one rule; the checker must then object.
  */
@@ -30,7 +31,7 @@ chan from_worker[WORKERS] = [ROOM] of { mtype, byte };
 bool backlog[CONNS]; /* connected, not accepted */
 bool client_gone[CONNS];
 bool mark[CONNS];    /* TCP_NODELAY: somebody has looked at bytes */
-byte lookers[CONNS]; /* how many workers did */
+bool looked[CONNS];  /* somebody has, and nobody may again */
 bool over[CONNS];    /* closed by a worker or, for good reason, by the master */
 bool excused[CONNS];
 
@@ -39,7 +40,9 @@ bool master_dead;
 bool in_master[CONNS]; /* accepted, not yet handed over */
 bool duplicate[CONNS];
 byte owner[CONNS] = NOBODY;
+#ifdef IGNORE_MARK
 bool again[CONNS]; /* handed over a second time */
+#endif
 bool serving[WORKERS]; /* READY, and not told to retire */
 bool reloaded;
 
@@ -66,8 +69,10 @@ end:
 	atomic { (LOST(0) || LOST(1)) -> assert(false) }
 }
 
+/* The second comes after the first: they are alike, so the other order would show nothing new. */
 proctype Client(byte c)
 {
+	(c == 0 || came[0]);
 	atomic { came[c] = true; backlog[c] = true }
 	if
 	:: client_gone[c] = true
@@ -86,7 +91,7 @@ inline hand_over(w, c)
 	to_worker[w] ! HANDOVER, c
 }
 
-/* Worker w is gone: what it had not looked at goes to another one, once. */
+/* Worker w is gone: what it had not looked at goes to another one. */
 inline bury(w)
 {
 	noticed[w] = true;
@@ -103,22 +108,22 @@ inline bury(w)
 		:: owner[c] != w -> skip
 		:: owner[c] == w && !duplicate[c] -> owner[c] = NOBODY; over[c] = true
 #ifdef IGNORE_MARK
-		:: owner[c] == w && duplicate[c] && !again[c] ->
+		:: owner[c] == w && duplicate[c] ->
+			again[c] = true;
 #else
 		:: owner[c] == w && duplicate[c] && mark[c] ->
 			duplicate[c] = false; owner[c] = NOBODY; over[c] = true
-		:: owner[c] == w && duplicate[c] && !mark[c] && !again[c] ->
+		:: owner[c] == w && duplicate[c] && !mark[c] ->
 #endif
-			again[c] = true; duplicate[c] = false; owner[c] = NOBODY; in_master[c] = true
-		:: owner[c] == w && duplicate[c] && again[c] ->
-			duplicate[c] = false; owner[c] = NOBODY; over[c] = true; excused[c] = true
+			duplicate[c] = false; owner[c] = NOBODY; in_master[c] = true
 		fi
 	}
+	c = 0
 }
 
 active proctype Master()
 {
-	byte c, w;
+	byte c; /* 0 between steps, so that it makes no more states */
 
 	serving[0] = true;
 	do
@@ -127,14 +132,14 @@ active proctype Master()
 		backlog[0] && (serving[0] || serving[1]) -> backlog[0] = false; in_master[0] = true }
 	:: atomic {
 		backlog[1] && (serving[0] || serving[1]) -> backlog[1] = false; in_master[1] = true }
-	:: atomic { in_master[0] && serving[0] && nfull(to_worker[0]) -> c = 0; hand_over(0, c) }
-	:: atomic { in_master[0] && serving[1] && nfull(to_worker[1]) -> c = 0; hand_over(1, c) }
-	:: atomic { in_master[1] && serving[0] && nfull(to_worker[0]) -> c = 1; hand_over(0, c) }
-	:: atomic { in_master[1] && serving[1] && nfull(to_worker[1]) -> c = 1; hand_over(1, c) }
-	:: atomic { from_worker[0] ? TOUCHED, c -> duplicate[c] = false }
-	:: atomic { from_worker[1] ? TOUCHED, c -> duplicate[c] = false }
-	:: atomic { from_worker[0] ? CLOSED, c -> duplicate[c] = false; owner[c] = NOBODY }
-	:: atomic { from_worker[1] ? CLOSED, c -> duplicate[c] = false; owner[c] = NOBODY }
+	:: atomic { in_master[0] && serving[0] && nfull(to_worker[0]) -> hand_over(0, 0) }
+	:: atomic { in_master[0] && serving[1] && nfull(to_worker[1]) -> hand_over(1, 0) }
+	:: atomic { in_master[1] && serving[0] && nfull(to_worker[0]) -> hand_over(0, 1) }
+	:: atomic { in_master[1] && serving[1] && nfull(to_worker[1]) -> hand_over(1, 1) }
+	:: atomic { from_worker[0] ? TOUCHED, c -> duplicate[c] = false; c = 0 }
+	:: atomic { from_worker[1] ? TOUCHED, c -> duplicate[c] = false; c = 0 }
+	:: atomic { from_worker[0] ? CLOSED, c -> duplicate[c] = false; owner[c] = NOBODY; c = 0 }
+	:: atomic { from_worker[1] ? CLOSED, c -> duplicate[c] = false; owner[c] = NOBODY; c = 0 }
 	/* reload: the new generation is ready before the old one is told to retire */
 	:: atomic { !reloaded && !worker_dead[1] && nfull(to_worker[0]) ->
 		reloaded = true;
@@ -144,8 +149,8 @@ active proctype Master()
 		:: !worker_dead[0] -> to_worker[0] ! RETIRE, 0
 		:: else
 		fi }
-	:: atomic { worker_dead[0] && !noticed[0] -> w = 0; bury(0) }
-	:: atomic { worker_dead[1] && !noticed[1] -> w = 1; bury(1) }
+	:: atomic { worker_dead[0] && !noticed[0] -> bury(0) }
+	:: atomic { worker_dead[1] && !noticed[1] -> bury(1) }
 	/* a replacement is spawned: a fresh process in the same slot */
 	:: atomic { worker_dead[0] && noticed[0] && !reloaded ->
 		worker_dead[0] = false; noticed[0] = false; serving[0] = true }
@@ -161,9 +166,16 @@ active proctype Master()
 			fi;
 			in_master[c] = false
 		}
+		c = 0;
 		/* The backlog outlives it: systemd keeps the listeners. */
 		break }
 	od
+}
+
+inline look(n)
+{
+	assert(!looked[n]);
+	looked[n] = true
 }
 
 active [WORKERS] proctype Worker()
@@ -172,17 +184,14 @@ active [WORKERS] proctype Worker()
 
 	do
 	:: atomic { !worker_dead[w] && to_worker[w] ? [HANDOVER, _] ->
-		to_worker[w] ? HANDOVER, c; HAS(w, c) = true }
+		to_worker[w] ? HANDOVER, c; HAS(w, c) = true; c = 0 }
 	:: atomic { !worker_dead[w] && to_worker[w] ? [RETIRE, _] ->
 		to_worker[w] ? RETIRE, _; retired[w] = true }
 	/* the first look: the mark is on the socket before it */
-	:: atomic { !worker_dead[w] && HAS(w, 0) && !mark[0] -> c = 0; mark[c] = true;
-		lookers[c]++; assert(lookers[c] == 1) }
-	:: atomic { !worker_dead[w] && HAS(w, 1) && !mark[1] -> c = 1; mark[c] = true;
-		lookers[c]++; assert(lookers[c] == 1) }
+	:: atomic { !worker_dead[w] && HAS(w, 0) && !mark[0] -> mark[0] = true; look(0) }
+	:: atomic { !worker_dead[w] && HAS(w, 1) && !mark[1] -> mark[1] = true; look(1) }
 #ifdef IGNORE_MARK
-	:: atomic { !worker_dead[w] && HAS(w, 0) && mark[0] && again[0] ->
-		lookers[0]++; assert(lookers[0] == 1) }
+	:: atomic { !worker_dead[w] && HAS(w, 0) && mark[0] && again[0] -> look(0) }
 #endif
 	/* TOUCHED may come late: the mark speaks for it */
 	:: atomic { !worker_dead[w] && HAS(w, 0) && mark[0] && nfull(from_worker[w]) &&
@@ -209,6 +218,7 @@ active [WORKERS] proctype Worker()
 			fi;
 			HAS(w, c) = false
 		}
+		c = 0;
 		do
 		:: to_worker[w] ? _, _
 		:: empty(to_worker[w]) -> break
