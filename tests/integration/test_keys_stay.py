@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
-"""Private keys are in the keeper's memory and nobody else's.
+"""Private keys, and the seed of the ticket keys, are in the keeper's memory and nobody else's.
 
 The search looks for what a key is when it is in use (the secret numbers, in either order of
 bytes) and for the text of its file.  It must find them in the keeper, which shows that it can."""
 import pathlib
+import random
 import re
 import ssl
 import subprocess
@@ -12,11 +13,13 @@ import subprocess
 from lib.clients import connect, context
 from lib.dovecot import Dovecot
 from lib.mailreeve import Mailreeve
-from lib.site import PROXY
+from lib.site import HOSTNAME, PROXY, wait_until
 
 CONF = """
+hostname = "%s.example.org";
 frontends = ( { name = "front"; bind = "192.0.2.10:993"; backend = "back";
-    tls = { certificates = [ "$pki/mail", "$pki/mail-rsa.pem" ]; }; } );
+    tls = { certificates = [ "$pki/mail", "$pki/mail-rsa.pem" ];
+        ticket_seed = "$dir/seed"; }; } );
 backends = ( { name = "back"; protocol = "imap";
     servers = ( { name = "one"; address = "10.0.0.11:993"; } );
     tls = { ca_file = "$pki/ca.pem"; server_name = "dovecot.example.org";
@@ -24,6 +27,9 @@ backends = ( { name = "back"; protocol = "imap";
     check = { interval = "100ms"; };
 } );
 """
+# A sanitizer's notes of which bytes are valid: terabytes, and nothing of what the bytes are.
+SHADOW = 1 << 36
+SEED = random.Random(1).randbytes(48)
 OTHERS = ("mailreeve", "mailreeve-worker", "mailreeve-checker")
 
 
@@ -53,6 +59,8 @@ def memory_of(pid):
             if "r" not in rights or name in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
                 continue
             start, end = (int(part, 16) for part in span.split("-"))
+            if end - start > SHADOW:
+                continue
             memory.seek(start)
             try:
                 data = memory.read(end - start)
@@ -66,21 +74,38 @@ def search(pid, secrets):
                    for key, secret in secrets.items() if secret in data})
 
 
-def test_only_the_keeper_has_keys(site, pki):
-    Dovecot(site, pki, ssl="required")
-    proxy = Mailreeve(site, pki, CONF)
+def handshakes(pki):
+    """Signatures of both keys, full handshakes and resumed ones."""
     for kind in ("ECDSA", "RSA") * 10:
         tls = context(pki)
         tls.set_ciphers(f"ECDHE-{kind}-AES128-GCM-SHA256")
         tls.maximum_version = ssl.TLSVersion.TLSv1_2
         with connect(PROXY, 993, tls) as sock:
             assert sock.recv(100).startswith(b"* OK")
+            session = sock.session
+        with tls.wrap_socket(connect(PROXY, 993), server_hostname=HOSTNAME, session=session) as sock:
+            assert sock.recv(100).startswith(b"* OK")
+            assert sock.session_reused
+
+
+def test_only_the_keeper_has_keys(site, pki):
+    Dovecot(site, pki, ssl="required")
+    site.path("seed").write_bytes(SEED)
+    site.path("seed").chmod(0o600)
+    proxy = Mailreeve(site, pki, CONF % "one")
+    handshakes(pki)
+    # Whatever reading them again leaves behind counts as well.
+    proxy.rewrite(CONF % "two")
+    assert proxy.control("reload") == "reloaded: generation 2\n"
+    handshakes(pki)
+    wait_until(lambda: sum(map(len, proxy.processes().values())) == 5, "the old generation to end")
     processes = proxy.processes()
     assert set(processes) == {*OTHERS, "mailreeve-keeper"}
-    for name in ("mail", "mail-rsa", "proxy"):
-        secrets = secrets_of(pki.key(name))
-        assert len(secrets) >= 4
-        (keeper,) = processes["mailreeve-keeper"]
+    all_secrets = {name: secrets_of(pki.key(name)) for name in ("mail", "mail-rsa", "proxy")}
+    assert all(len(secrets) >= 4 for secrets in all_secrets.values())
+    all_secrets["seed"] = {"in memory": SEED[:24], "end in memory": SEED[-24:]}
+    (keeper,) = processes["mailreeve-keeper"]
+    for name, secrets in all_secrets.items():
         assert any("in memory" in hit for hit in search(keeper, secrets)), name
         for other in OTHERS:
             for pid in processes[other]:
