@@ -12,7 +12,7 @@ import pytest
 
 from lib.clients import connect, context, lines
 from lib.fakes import Fake
-from lib.mailreeve import BUILD, Mailreeve
+from lib.mailreeve import BUILD, SANITIZED, Mailreeve
 from lib.site import PROXY, listening, wait_until
 from lib.traffic import ECHO, Traffic, echo
 
@@ -61,7 +61,7 @@ def test_reload_under_load(site, pki):
     memory_now, descriptors_now = master_size(proxy)
     print(f"memory {memory} -> {memory_now} kB, descriptors {descriptors} -> {descriptors_now}")
     assert descriptors_now <= descriptors
-    assert memory_now < memory * 1.2
+    assert SANITIZED or memory_now < memory * 1.2
     assert len(proxy.processes()["mailreeve-worker"]) == 2
 
 
@@ -82,7 +82,7 @@ def test_reading_the_file_again_leaves_the_master_as_small(site, pki):
         proxy.rewrite(conf(f"h{number}.example.org"))
         assert proxy.control("reload").startswith("reloaded: ")
     after, _ = master_size(proxy)
-    assert after < before + 1000, f"{before} -> {after} kB"
+    assert SANITIZED or after < before + 1000, f"{before} -> {after} kB"
 
 
 @pytest.mark.parametrize("breakage", ["syntax", "certificate", "key", "port"])
