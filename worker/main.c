@@ -78,6 +78,9 @@ set_up_balance(struct worker *w)
 		if (!b->tallies[i])
 			child_failed(&w->child, "cannot map a tally: %s", strerror(errno));
 	}
+	/* All is mapped; the descriptors are for connections, however many workers there are. */
+	(void)close_range(FD_BUNDLE, FD_BOARD, 0);
+	(void)close_range(FD_TALLY, FD_TALLY + b->tally_count - 1, 0);
 	w->tally = b->tallies[w->child.slot];
 }
 

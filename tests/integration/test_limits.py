@@ -61,6 +61,14 @@ def test_without_descriptors_it_waits_and_recovers(site, pki):
     assert "killed" not in proxy.log.read_text()
 
 
+def test_own_descriptors_of_many_workers(site, pki):
+    """What master/rlimit counts for a worker itself holds however many there are."""
+    proxy = Mailreeve(site, pki, CONF.replace("workers = 2", "workers = 24"))
+    held = [len(os.listdir(f"/proc/{pid}/fd")) for pid in proxy.processes()["mailreeve-worker"]]
+    print(held)
+    assert len(held) == 24 and max(held) <= 48
+
+
 def test_master_without_descriptors_does_not_spin(site, pki):
     """... nor does it when the limit is lowered under it."""
     Fake(site, "10.0.0.11", 1143, echo)
