@@ -3,6 +3,8 @@
 #
 # How the tests are built and run; included by the Makefile.
 
+COMMA := ,
+
 # The parts of `make check`, in this order; a part added elsewhere in this file says CHECKS += it.
 CHECKS := all unit headers layers sizes lint integration
 
@@ -33,6 +35,9 @@ $(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
 $(O)/unit/test_json: UNIT_LIBS := -ljansson
 
 $(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o relay.o refuse.o hello.o) $(SIDE_OBJECTS)
+# Everything that a connection allocates, and the test's own allocator before the real one.
+$(O)/unit/test_idle: $(addprefix $(O)/obj/worker/,conn.o conn_log.o arrive.o reach.o relay.o refuse.o hello.o worker.o to_master.o) $(SIDE_OBJECTS)
+$(O)/unit/test_idle: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc free)
 $(O)/unit/test_balance: $(O)/obj/worker/balance.o
 $(O)/unit/test_hello: $(O)/obj/worker/hello.o
 $(O)/unit/test_relay: $(O)/obj/worker/relay.o $(SIDE_OBJECTS)

@@ -106,12 +106,12 @@ note_facts(struct conn *c)
 	(void)snprintf(s->sni, sizeof(s->sni), "%s", f.sni ? f.sni : "");
 	(void)snprintf(s->alpn, sizeof(s->alpn), "%s", f.alpn);
 	(void)snprintf(s->cn, sizeof(s->cn), "%s", f.cn);
-	c->tls_version = f.version;
-	c->cipher = f.cipher;
-	c->cert_name = f.cert_name;
-	c->resumed = f.resumed != 0;
-	c->cert_sent = f.cert_sent != 0;
-	c->verify = f.verify;
+	s->notes.tls_version = f.version;
+	s->notes.cipher = f.cipher;
+	s->notes.cert_name = f.cert_name;
+	s->notes.resumed = f.resumed != 0;
+	s->notes.cert_sent = f.cert_sent != 0;
+	s->notes.verify = f.verify;
 	s->client.tls = 1;
 	s->client.tls_version = f.version;
 	s->client.cipher = f.cipher;
@@ -132,7 +132,7 @@ count_handshake(const struct conn *c, int ok)
 
 	(void)atomic_fetch_add_explicit(
 	    ok ? &t->handshakes : &t->tls_errors, 1, memory_order_relaxed);
-	if (ok && c->resumed)
+	if (ok && c->notes->resumed)
 		(void)atomic_fetch_add_explicit(&t->resumed, 1, memory_order_relaxed);
 }
 
@@ -171,7 +171,7 @@ step_handshake(struct conn *c)
 		return CONN_HANDSHAKE;
 	if (io != IO_DONE)
 		return handshake_failed(c, io);
-	c->ms_tls = (uint32_t)(loop_now(c->worker->loop) - c->began_ms);
+	c->notes->ms_tls = (uint32_t)(loop_now(c->worker->loop) - c->notes->began_ms);
 	note_facts(c);
 	count_handshake(c, 1);
 	c->backend = conf_route(conf, conn_frontend_index(c), c->setup->sni);

@@ -304,6 +304,16 @@ step_drain(struct conn *c)
 
 /* ---- running ---- */
 
+/* The beginning is over; its notes go with it. */
+static void
+end_setup(struct conn *c)
+{
+	free(c->setup->hello);
+	free(c->setup);
+	c->setup = NULL;
+	c->notes = NULL;
+}
+
 static void
 conn_free(struct conn *c)
 {
@@ -315,8 +325,8 @@ conn_free(struct conn *c)
 	timer_stop(&c->timer);
 	to_master_closed(&w->report, c->id);
 	worker_forget(w, c);
-	free(c->setup ? c->setup->hello : NULL);
-	free(c->setup);
+	if (c->setup)
+		end_setup(c);
 	free(c->notes);
 	free(c->why);
 	free(c);
@@ -326,12 +336,13 @@ conn_free(struct conn *c)
 static void
 entered(struct conn *c)
 {
+	struct notes *notes;
+
 	switch (c->state) {
 	case CONN_RELAY:
-		c->notes = conn_log_notes(c->setup);
-		free(c->setup->hello);
-		free(c->setup);
-		c->setup = NULL;
+		notes = conn_log_keep(c);
+		end_setup(c);
+		c->notes = notes;
 		conn_deadline(c, conn_frontend(c)->timeouts.idle);
 		break;
 	case CONN_DRAIN:
@@ -456,18 +467,20 @@ conn_begin(struct worker *w, const struct msg_handover *h, int fd)
 	}
 	c->id = h->id;
 	c->worker = w;
-	c->peer = h->peer;
-	c->local = h->local;
 	c->listener = h->listener;
-	c->accepted_ms = h->accepted_ms;
-	c->began_ms = loop_now(w->loop);
 	c->backend = conn_frontend(c)->backend;
 	c->slot = CONN_NO_SERVER;
-	c->verify = 1;
 	c->timer.fn = on_timer;
 	side_init(&c->client, fd, on_client);
 	c->client.shared = 1;
 	side_init(&c->server, -1, on_server);
+	c->notes = &c->setup->notes;
+	c->setup->notes = (struct notes){
+		.peer = h->peer,
+		.local = h->local,
+		.began_ms = loop_now(w->loop),
+		.verify = 1,
+	};
 	c->setup->client = (struct proxy_client){
 		.peer = h->peer,
 		.local = h->local,

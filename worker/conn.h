@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * One proxied connection.  An idle one holds this struct, the keys of its TLS records (record.h,
- * one for each side with TLS) and the names that its log line will tell: what only the beginning
- * needs is in struct setup, which is freed when the relaying starts.
+ * One proxied connection: what relaying needs, and nothing else.  What only the beginning needs is
+ * in struct setup, which is freed when the relaying starts; what the log line at the end will tell
+ * of the beginning is in struct notes, which is kept if there will be such a line (steps.h).
  */
 #ifndef CONN_H
 #define CONN_H
@@ -15,8 +15,18 @@
 
 #include <stdint.h>
 
+/*
+ * What an idle connection costs in bytes of the worker's memory, with TLS 1.3 and AES-128, on a
+ * 64-bit machine, all that malloc itself adds included; test_idle.c counts it.  The master's
+ * record of it comes to that (master/conns.h), and of the kernel's about 10 kB for two sockets.
+ */
+#define CONN_IDLE_BYTES     448 /* TLS to plain */
+#define CONN_IDLE_BYTES_TLS 612 /* TLS on both sides */
+#define CONN_IDLE_BYTES_LOG 144 /* more, with a line in the log at its end */
+
 struct worker;
 struct setup;
+struct notes;
 
 /* clang-format off */
 /* In the order in which a connection lives through them; the text is the log's while=. */
@@ -74,37 +84,23 @@ struct conn {
 	uint64_t id;
 	struct worker *worker;
 	struct side client, server;
-	struct timer timer;        /* the one deadline of the present state */
-	struct conn *next, **prev; /* all connections of the worker */
-	struct conn *again_next;   /* those with more to do than one pass allows */
-	struct setup *setup;       /* NULL from RELAY on */
-	struct addr peer, local;
-	uint32_t listener;     /* index in conf->listeners */
-	uint32_t backend;      /* index in conf->backends, by SNI perhaps */
-	uint32_t slot;         /* on the board, or CONN_NO_SERVER */
-	uint32_t server_index; /* in conf->servers; valid with slot */
-	uint16_t out_port;     /* of our own socket towards the server */
-	uint8_t tries;
-	uint8_t state;          /* enum conn_state */
-	uint8_t end, end_state; /* enum conn_end, and the state in which that was said */
-	uint8_t expired;        /* the timer has fired */
-	uint8_t leaving;        /* somebody else wants it to end: conn_end */
-	uint8_t again;          /* in the list of those with more to do */
-	uint8_t first_eof;      /* 1: the client, 2: the server ended its direction first */
-	uint8_t resumed, cert_sent;
-	uint32_t verify;
-	uint32_t ms_tls, ms_connect;
-	uint64_t accepted_ms;                         /* CLOCK_REALTIME */
-	uint64_t began_ms;                            /* loop_now at hand-over */
-	uint64_t bytes_in, bytes_out;                 /* client to server, server to client */
-	const char *tls_version, *cipher, *cert_name; /* static, or the tls_ctx's */
-	char *notes;                                  /* conn_log_notes */
-	char *why; /* words for the log; NULL: the end says it all */
+	struct timer timer;           /* the one deadline of the present state */
+	struct conn *next, **prev;    /* all connections of the worker */
+	struct conn *again_next;      /* those with more to do than one pass allows */
+	struct setup *setup;          /* NULL from RELAY on */
+	struct notes *notes;          /* the setup's until then; NULL: there will be no line */
+	char *why;                    /* words for the log; NULL: the end says it all */
+	uint64_t bytes_in, bytes_out; /* client to server, server to client */
+	uint32_t listener;            /* index in conf->listeners */
+	uint32_t backend;             /* index in conf->backends, by SNI perhaps */
+	uint32_t slot;                /* on the board, or CONN_NO_SERVER */
+	uint8_t state;                /* enum conn_state */
+	uint8_t end, end_state;       /* enum conn_end, and the state in which that was said */
+	uint8_t expired;              /* the timer has fired */
+	uint8_t leaving;              /* somebody else wants it to end: conn_end */
+	uint8_t again;                /* in the list of those with more to do */
+	uint8_t first_eof;            /* 1: the client, 2: the server ended its direction first */
 };
-
-/* What the struct itself may hold at most, beside the kernel's socket memory. */
-#define CONN_IDLE_BYTES 512
-static_assert(sizeof(struct conn) <= CONN_IDLE_BYTES, "an idle connection is small");
 
 /*
  * Begin with a connection that was handed over; fd becomes its own.  Returns -1 when there is no

@@ -18,7 +18,7 @@ static void
 log_client(struct log_line *l, const struct conn *c)
 {
 	char text[ADDR_TEXT], network[ADDR_TEXT + 8];
-	struct addr a = c->peer;
+	struct addr a = c->notes->peer;
 	size_t keep = a.family == ADDR_V4 ? 3 : 6;
 
 	if (c->worker->conf->log.client == LOG_CLIENT_FULL) {
@@ -39,7 +39,7 @@ log_who(struct log_line *l, const struct conn *c)
 	log_text(l, "frontend", conn_frontend(c)->name);
 	log_client(l, c);
 	log_text(l, "via", NULL);
-	log_text(l, "local", addr_text(&c->local, text));
+	log_text(l, "local", addr_text(&c->notes->local, text));
 }
 
 void
@@ -55,7 +55,7 @@ conn_log_start(const struct conn *c)
 	log_end(&l);
 }
 
-/* Texts that the line at the end has, in the order in which the notes keep them. */
+/* Texts that the line at the end has, in the order in which they stand behind the notes. */
 enum note { NOTE_SNI, NOTE_ALPN, NOTE_CN, NOTE_SERVER, NOTES };
 
 static void
@@ -67,19 +67,23 @@ note_texts(const struct setup *s, const char *texts_r[NOTES])
 	texts_r[NOTE_SERVER] = s->server;
 }
 
-char *
-conn_log_notes(const struct setup *s)
+struct notes *
+conn_log_keep(const struct conn *c)
 {
 	const char *texts[NOTES];
+	struct notes *notes;
 	size_t size = 0;
-	char *notes, *at;
+	char *at;
 
-	note_texts(s, texts);
+	if (c->worker->conf->log.connections == LOG_CONN_NONE)
+		return NULL;
+	note_texts(c->setup, texts);
 	for (size_t i = 0; i < NOTES; i++)
 		size += strlen(texts[i]) + 1;
-	if (size == NOTES || (notes = malloc(size)) == NULL)
+	if ((notes = malloc(sizeof(*notes) + size)) == NULL)
 		return NULL;
-	at = notes;
+	*notes = c->setup->notes;
+	at = (char *)(notes + 1);
 	for (size_t i = 0; i < NOTES; i++)
 		at = stpcpy(at, texts[i]) + 1;
 	return notes;
@@ -89,30 +93,31 @@ conn_log_notes(const struct setup *s)
 static const char *
 note_of(const struct conn *c, enum note n)
 {
-	const char *at = c->notes, *texts[NOTES];
+	const char *at = (const char *)(c->notes + 1), *texts[NOTES];
 
 	if (c->setup) {
 		note_texts(c->setup, texts);
 		return texts[n];
 	}
-	for (; at && n > 0; n--)
+	for (; n > 0; n--)
 		at += strlen(at) + 1;
-	return at ? at : "";
+	return at;
 }
 
 static void
 log_tls(struct log_line *l, const struct conn *c)
 {
+	const struct notes *n = c->notes;
 	char verify[16];
 
-	(void)snprintf(verify, sizeof(verify), "%u", c->verify);
-	log_text(l, "tls", c->tls_version);
-	log_text(l, "cipher", c->cipher);
+	(void)snprintf(verify, sizeof(verify), "%u", n->verify);
+	log_text(l, "tls", n->tls_version);
+	log_text(l, "cipher", n->cipher);
 	log_text(l, "sni", note_of(c, NOTE_SNI));
-	log_text(l, "cert", c->cert_name);
-	log_number(l, "resumed", c->resumed);
+	log_text(l, "cert", n->cert_name);
+	log_number(l, "resumed", n->resumed);
 	log_text(l, "alpn", note_of(c, NOTE_ALPN));
-	log_text(l, "verify", c->cert_sent ? verify : NULL);
+	log_text(l, "verify", n->cert_sent ? verify : NULL);
 	log_text(l, "cn", note_of(c, NOTE_CN));
 }
 
@@ -120,25 +125,27 @@ void
 conn_log_end(const struct conn *c)
 {
 	const struct conf *conf = c->worker->conf;
-	const char *server = note_of(c, NOTE_SERVER);
+	const struct notes *n = c->notes;
+	const char *server;
 	struct log_line l;
 
-	if (conf->log.connections == LOG_CONN_NONE)
+	if (conf->log.connections == LOG_CONN_NONE || !n)
 		return;
+	server = note_of(c, NOTE_SERVER);
 	if (!*server)
-		server = c->tries ? conf->servers[c->server_index].name : NULL;
+		server = n->tries ? conf->servers[n->server].name : NULL;
 	log_begin(&l, LOG_INFO);
 	log_who(&l, c);
 	log_text(&l, "backend", conn_backend(c)->name);
 	log_text(&l, "server", server);
-	log_number(&l, "out_port", c->out_port);
-	log_number(&l, "tries", c->tries);
+	log_number(&l, "out_port", n->out_port);
+	log_number(&l, "tries", n->tries);
 	log_tls(&l, c);
 	log_number(&l, "in", c->bytes_in);
 	log_number(&l, "out", c->bytes_out);
-	log_number(&l, "ms_tls", c->ms_tls);
-	log_number(&l, "ms_connect", c->ms_connect);
-	log_number(&l, "ms_total", loop_now(c->worker->loop) - c->began_ms);
+	log_number(&l, "ms_tls", n->ms_tls);
+	log_number(&l, "ms_connect", n->ms_connect);
+	log_number(&l, "ms_total", loop_now(c->worker->loop) - n->began_ms);
 	log_text(&l, "end", conn_end_text(c->end));
 	log_text(&l, "while", conn_state_text(c->end_state));
 	log_quoted(&l, "why", c->why ? c->why : "");

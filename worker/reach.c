@@ -35,7 +35,7 @@ tally_of(const struct conn *c)
 static const struct conf_server *
 server_of(const struct conn *c)
 {
-	return &c->worker->conf->servers[c->server_index];
+	return &c->worker->conf->servers[c->notes->server];
 }
 
 void
@@ -85,7 +85,7 @@ no_server(struct conn *c, enum conn_end end)
 					       "no server is up";
 	(void)atomic_fetch_add_explicit(
 	    &c->worker->tally->frontends[frontend].refused, 1, memory_order_relaxed);
-	if (c->tries && end == END_NO_SERVER)
+	if (c->notes->tries && end == END_NO_SERVER)
 		end = END_CONNECT_FAILED;
 	conn_reason(c, end, why);
 	if (end == END_CONNECT_FAILED)
@@ -172,10 +172,11 @@ step_pick(struct conn *c)
 
 	if (!s->pick_began)
 		s->pick_began = now;
-	if (c->tries > b->retries)
+	if (s->notes.tries > b->retries)
 		return no_server(c, END_CONNECT_FAILED);
 	c->worker->balancer.now = now;
-	switch (balance_pick(&c->worker->balancer, c->backend, &c->peer, &s->tried, &choice)) {
+	switch (
+	    balance_pick(&c->worker->balancer, c->backend, &s->notes.peer, &s->tried, &choice)) {
 	case PICK_SERVER:
 		break;
 	case PICK_CHECKING:
@@ -190,9 +191,9 @@ step_pick(struct conn *c)
 	case PICK_NONE:
 		return no_server(c, END_NO_SERVER);
 	}
-	c->tries++;
+	s->notes.tries++;
+	s->notes.server = choice.server;
 	c->slot = choice.slot;
-	c->server_index = choice.server;
 	(void)atomic_fetch_add_explicit(&tally_of(c)->active, 1, memory_order_relaxed);
 	s->attempt_began = now;
 	name_server(c, &choice.addr);
@@ -219,7 +220,7 @@ step_connect(struct conn *c)
 	if (c->worker->conf->log.connections != LOG_CONN_NONE &&
 	    getsockname(c->server.watch.fd, (struct sockaddr *)&ss, &len) == 0) {
 		addr_from_sockaddr((struct sockaddr *)&ss, &own);
-		c->out_port = own.port;
+		c->notes->out_port = own.port;
 	}
 	return CONN_HEADER;
 }
@@ -228,7 +229,7 @@ step_connect(struct conn *c)
 static enum conn_state
 reached(struct conn *c)
 {
-	c->ms_connect = (uint32_t)(loop_now(c->worker->loop) - c->setup->attempt_began);
+	c->notes->ms_connect = (uint32_t)(loop_now(c->worker->loop) - c->setup->attempt_began);
 	(void)atomic_fetch_add_explicit(&tally_of(c)->total, 1, memory_order_relaxed);
 	return CONN_RELAY;
 }
@@ -277,7 +278,7 @@ step_server_tls(struct conn *c)
 	SSL *ssl;
 
 	if (!c->server.ssl) {
-		ssl = tls_server_new(c->worker->tls, c->server_index);
+		ssl = tls_server_new(c->worker->tls, c->notes->server);
 		if (!ssl || side_start_tls(&c->server, ssl) == -1)
 			return attempt_failed(c, "no memory for TLS");
 		SSL_set_connect_state(ssl);

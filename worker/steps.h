@@ -12,8 +12,22 @@
 #include "conn.h"
 #include "hello.h"
 
+/* What the log line at the end tells of the beginning.  A copy that stays has its texts behind it. */
+struct notes {
+	struct addr peer, local;
+	uint64_t began_ms;                            /* loop_now at hand-over */
+	const char *tls_version, *cipher, *cert_name; /* static, or the tls_ctx's */
+	uint32_t ms_tls, ms_connect;
+	uint32_t server; /* index in conf->servers; valid with tries */
+	uint32_t verify;
+	uint16_t out_port; /* of our own socket towards the server */
+	uint8_t tries;     /* servers */
+	uint8_t resumed, cert_sent;
+};
+
 /* What only the beginning of a connection needs; freed on entering RELAY. */
 struct setup {
+	struct notes notes;
 	struct proxy_client client; /* what the PROXY header says; texts live here or in tls_ctx */
 	struct tried tried;
 	struct hello *hello; /* the ClientHello that was read for passing it on */
@@ -55,10 +69,14 @@ enum conn_state step_server_tls(struct conn *c);
 /* The attempt took too long. */
 enum conn_state expire_attempt(struct conn *c);
 
+/*
+ * The relaying starts: what the line at the end will need of the setup, on the heap.  NULL if there
+ * will be no line, or no memory for it.
+ */
+struct notes *conn_log_keep(const struct conn *c);
+
 /* The lines of the log: at the start with connections = "both", and at the end. */
 void conn_log_start(const struct conn *c);
 void conn_log_end(const struct conn *c);
-/* What the one at the end needs of the setup, as conn.notes keeps it: malloc's, or NULL. */
-char *conn_log_notes(const struct setup *s);
 
 #endif

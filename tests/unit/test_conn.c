@@ -114,16 +114,20 @@ worker_again(struct worker *worker, struct conn *c)
 	c->again = 1;
 }
 
+struct notes *
+conn_log_keep(const struct conn *c)
+{
+	struct notes *n = malloc(sizeof(*n) + sizeof(c->setup->sni));
+
+	*n = c->setup->notes;
+	memcpy(n + 1, c->setup->sni, sizeof(c->setup->sni));
+	return n;
+}
+
 void
 conn_log_start(const struct conn *c)
 {
 	(void)c;
-}
-
-char *
-conn_log_notes(const struct setup *s)
-{
-	return s->sni[0] ? strdup(s->sni) : NULL;
 }
 
 void
@@ -328,7 +332,7 @@ START_TEST(another_server)
 	begin();
 	server = wait_accept(up);
 	ck_assert_uint_eq(read_bytes(server, buf, 28), 28);
-	ck_assert_uint_eq(adopted->tries, 3);
+	ck_assert_uint_eq(adopted->notes->tries, 3);
 	ck_assert_uint_eq(suspects, 2);
 	close(client);
 	close(server);
@@ -356,7 +360,7 @@ START_TEST(server_answers_late)
 	for (int i = 0; i < 20; i++)
 		ck_assert_int_eq(loop_once(w->loop, 5), 0);
 	ck_assert_int_eq(adopted->state, CONN_CONNECT);
-	ck_assert_uint_eq(adopted->tries, 1);
+	ck_assert_uint_eq(adopted->notes->tries, 1);
 	close(wait_accept(up));
 	close(waiting);
 	server = wait_accept(up);
@@ -621,7 +625,7 @@ START_TEST(passthrough)
 	ck_assert_uint_eq(read_bytes(server, buf, 28 + (size_t)n), 28 + (size_t)n);
 	ck_assert_mem_eq(buf + 28, hello, n);
 	ck_assert_uint_eq(adopted->bytes_in, n);
-	ck_assert_str_eq(adopted->notes, "mail.example.org");
+	ck_assert_str_eq((const char *)(adopted->notes + 1), "mail.example.org");
 	close(client);
 	close(server);
 	run_until_closed();

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,6 +15,27 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* As many as the table has places, and one more, which doubles it. */
+START_TEST(costs_what_the_header_says)
+{
+	const size_t many = 16384 + (size_t)_i;
+	struct worker worker = { 0 };
+	struct mallinfo2 before;
+	struct conns c;
+
+	conns_init(&c, 64);
+	TAILQ_INIT(&worker.conns);
+	before = mallinfo2();
+	for (size_t id = 1; id <= many; id++)
+		conns_give(&c, conns_add(&c, id, -1), &worker);
+	ck_assert_uint_eq(worker.conn_count, many);
+	/* what malloc has mapped apart is the table */
+	ck_assert_uint_le(
+	    mallinfo2().uordblks - before.uordblks + mallinfo2().hblkhd - before.hblkhd,
+	    many * CONNS_IDLE_BYTES + 8192);
+}
+END_TEST
 
 /* An accepted connection over loopback. */
 static void
@@ -309,6 +331,7 @@ main(void)
 	    sockets_case, untouched, 0, (int)(sizeof(sockets) / sizeof(sockets[0])));
 	tcase_add_test(sockets_case, no_socket_is_not_untouched);
 	tcase_add_checked_fixture(table, setup, NULL);
+	tcase_add_loop_test(table, costs_what_the_header_says, 0, 2);
 	tcase_add_test(table, finds_every_record);
 	tcase_add_test(table, finds_nothing_in_an_empty_table);
 	tcase_add_test(table, oldest_descriptor_goes_first);
