@@ -20,7 +20,7 @@ UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 # The parts of the worker that its tests need in several combinations.
 RECORD_OBJECTS := $(addprefix $(O)/obj/worker/,record.o record_crypt.o record_take.o record_selftest.o)
-SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_record.o) $(RECORD_OBJECTS)
+SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_bio.o side_record.o) $(RECORD_OBJECTS)
 
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)

@@ -23,6 +23,11 @@ ssize_t side_recv(struct side *s, void *buf, size_t size);
  */
 enum io side_queue_raw(struct side *s, const uint8_t *bytes, size_t n);
 
+/* side_bio.c: the object reads from and writes to this socket, which stays ours.  -1: no memory. */
+int bio_attach(SSL *ssl, int fd);
+/* Before each call that reads: it may do so again. */
+void bio_turn(void);
+
 /* side_ssl.c: with an object of OpenSSL's. */
 enum io ssl_read(struct side *s, uint8_t *buf, size_t size, size_t *n_r);
 /* *n_r says how much went, also when the answer is WAIT. */

@@ -10,36 +10,12 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
-#include <string.h>
-
-/*
- * As long as what comes is no data (KeyUpdates, tickets, wishes to renegotiate), OpenSSL reads on by
- * itself, and a peer that sends nothing else would have this process to itself.  So in each call it
- * gets so many reads of the socket, two a record; then it hears that there is no more for now.
- */
-#define READS_MOST 128
-
-static int reads_left;
-
-static long
-on_bio(BIO *b, int oper, const char *data, size_t size, int argi, long argl, int ret, size_t *n_r)
-{
-	(void)data, (void)size, (void)argi, (void)argl, (void)n_r;
-	if (oper != BIO_CB_READ || reads_left-- > 0)
-		return ret;
-	BIO_clear_retry_flags(b);
-	BIO_set_retry_read(b);
-	return -1;
-}
 
 int
 side_start_tls(struct side *s, SSL *ssl)
 {
 	s->ssl = ssl;
-	if (SSL_set_fd(ssl, s->watch.fd) != 1)
-		return -1;
-	BIO_set_callback_ex(SSL_get_rbio(ssl), on_bio);
-	return 0;
+	return bio_attach(ssl, s->watch.fd);
 }
 
 /* What a return value of SSL_read, SSL_write or a handshake means. */
@@ -77,7 +53,7 @@ side_shake(struct side *s)
 	ERR_clear_error();
 	errno = 0;
 	s->wants_write = 0;
-	reads_left = READS_MOST;
+	bio_turn();
 	ret = SSL_do_handshake(s->ssl);
 	return ret == 1 ? IO_DONE : tls_error(s, ret);
 }
@@ -89,7 +65,7 @@ ssl_read(struct side *s, uint8_t *buf, size_t size, size_t *n_r)
 	enum io io;
 
 	s->wants_write = 0;
-	reads_left = READS_MOST;
+	bio_turn();
 	for (;;) {
 		ERR_clear_error();
 		errno = 0;
@@ -114,7 +90,7 @@ ssl_put(struct side *s, const uint8_t *data, size_t size, size_t *n_r)
 {
 	size_t n;
 
-	reads_left = READS_MOST;
+	bio_turn();
 	for (*n_r = 0; *n_r < size; *n_r += n) {
 		size_t chunk = size - *n_r < RECORD_PLAIN ? size - *n_r : RECORD_PLAIN;
 

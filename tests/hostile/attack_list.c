@@ -104,6 +104,7 @@ struct raw_attack raw_attacks[] = {
 	{ "prlimit64 on the sibling", SYS_prlimit64, { SIBLING, RLIMIT_NOFILE, P(&nofile) } },
 	{ "prlimit64 on the master", SYS_prlimit64, { MASTER, RLIMIT_NOFILE, P(&nofile) } },
 	{ "sched_setaffinity of the sibling", SYS_sched_setaffinity, { SIBLING, sizeof(cpus), P(&cpus) } },
+	{ "sched_setaffinity of the master", SYS_sched_setaffinity, { MASTER, sizeof(cpus), P(&cpus) } },
 	{ "sched_setscheduler", SYS_sched_setscheduler, { SIBLING, SCHED_IDLE, P(buf) } },
 	{ "setpriority of all of a uid", SYS_setpriority, { PRIO_USER, 0, 19 } },
 	{ "kcmp", SYS_kcmp, { SIBLING, MASTER, 0 } },
@@ -329,10 +330,10 @@ const char *const everybody[] = {
 	"rt_sigprocmask", "rt_sigreturn", "writev", NULL
 };
 static const char *const of_worker[] = {
-	"connect", "getsockname", "poll", "read", "recvfrom", "write", NULL
+	"connect", "getsockname", "poll", "read", "recvfrom", NULL
 };
 static const char *const of_binder[] = {
-	"bind", "connect", "getsockname", "poll", "read", "recvfrom", "write", NULL
+	"bind", "connect", "getsockname", "poll", "read", "recvfrom", NULL
 };
 static const char *const of_checker[] = {
 	"connect", "getpeername", "getsockname", "poll", "read", "recvfrom", "write", NULL

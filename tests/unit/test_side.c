@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* A side with an object of OpenSSL's, and a peer that sends much and never a byte of data. */
+/* A side with an object of OpenSSL's: peers that send much and no data, sockets that wait. */
 #include "../../worker/record.h"
 #include "../../worker/record_crypt.h"
 #include "../../worker/side.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <sys/ioctl.h>
@@ -45,6 +46,7 @@ object(const SSL_METHOD *method, int version)
 	SSL_CTX_set_min_proto_version(ctx, version);
 	SSL_CTX_set_max_proto_version(ctx, version);
 	SSL_CTX_set_num_tickets(ctx, 0);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256");
 	record_ctx_hooks(ctx);
@@ -55,16 +57,17 @@ object(const SSL_METHOD *method, int version)
 	return ssl;
 }
 
-/* A handshake in this version; then the peer is only its keys. */
+/* A handshake in this version on a socket with these flags; then the peer is only its keys. */
 static void
-shake(int version)
+shake(int version, int flags)
 {
 	SSL *client = object(TLS_client_method(), version);
 	SSL *server = object(TLS_server_method(), version);
 	int fds[2], done = 0;
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | flags, 0, fds), 0);
 	peer_fd = fds[1];
+	ck_assert_int_eq(fcntl(peer_fd, F_SETFL, O_NONBLOCK), 0);
 	side_init(&side, fds[0], NULL);
 	SSL_set_accept_state(server);
 	ck_assert_int_eq(side_start_tls(&side, server), 0);
@@ -117,7 +120,7 @@ START_TEST(a_flood_without_data_is_read_in_turns)
 	size_t size = 0, n;
 	int turns = 0;
 
-	shake(floods[_i].version);
+	shake(floods[_i].version, SOCK_NONBLOCK);
 	for (int i = 0; i < FLOOD; i++)
 		size += floods[_i].make(out + size);
 	ck_assert_int_eq(send(peer_fd, out, size, 0), (ssize_t)size);
@@ -129,11 +132,49 @@ START_TEST(a_flood_without_data_is_read_in_turns)
 }
 END_TEST
 
+/* Whoever hands it over, or holds a duplicate: a socket that waits makes nobody wait. */
+START_TEST(a_waiting_socket_makes_nobody_wait)
+{
+	static uint8_t bytes[RECORD_PLAIN];
+	size_t n, sent = 0;
+	enum io io;
+
+	shake(TLS1_3_VERSION, 0);
+	ck_assert_int_eq(fcntl(side.watch.fd, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_eq(side_read(&side, bytes, sizeof(bytes), &n), IO_WAIT);
+	do
+		io = side_write(&side, bytes, sizeof(bytes));
+	while (io == IO_DONE && ++sent < 10000);
+	ck_assert_int_eq(io, IO_WAIT);
+	ck_assert_int_eq(side_flush(&side), IO_WAIT);
+	side_close(&side, NULL);
+	close(peer_fd);
+}
+END_TEST
+
+/* The end of the stream without a close_notify, and a peer that is gone when it is written to. */
+START_TEST(ends_are_told)
+{
+	static uint8_t bytes[RECORD_PLAIN];
+	size_t n;
+
+	shake(TLS1_3_VERSION, SOCK_NONBLOCK);
+	ck_assert_int_eq(shutdown(peer_fd, SHUT_WR), 0);
+	ck_assert_int_eq(side_read(&side, bytes, sizeof(bytes), &n), IO_CUT);
+	side_close(&side, NULL);
+	close(peer_fd);
+	shake(TLS1_3_VERSION, SOCK_NONBLOCK);
+	close(peer_fd);
+	ck_assert_int_eq(side_write(&side, bytes, sizeof(bytes)), IO_RESET);
+	side_close(&side, NULL);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("side");
-	TCase *t = tcase_create("floods");
+	TCase *t = tcase_create("side");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
@@ -141,6 +182,8 @@ main(void)
 		return 1;
 	tcase_add_loop_test(
 	    t, a_flood_without_data_is_read_in_turns, 0, sizeof(floods) / sizeof(floods[0]));
+	tcase_add_test(t, a_waiting_socket_makes_nobody_wait);
+	tcase_add_test(t, ends_are_told);
 	suite_add_tcase(suite, t);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
