@@ -254,7 +254,8 @@ accept_event(struct watch *watch, uint32_t events)
 void
 accept_rest(struct listener *l)
 {
-	while (accept_one(l) == 1)
+	/* No more than can have waited: somebody may connect as quickly as we accept. */
+	for (int n = 0; n < BACKLOG && accept_one(l) == 1; n++)
 		;
 	give_parked(l->m);
 }

@@ -12,6 +12,9 @@
 /* Connections a worker may have been handed and not taken yet. */
 #define WORKER_CREDIT 64
 
+/* Connections that wait at a listener, at the most. */
+#define BACKLOG 4096
+
 /* The listener's event. */
 void accept_event(struct watch *w, uint32_t events);
 

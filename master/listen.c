@@ -16,8 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
-
 static struct listener *
 find(struct master *m, const struct addr *a)
 {
@@ -174,6 +172,7 @@ close_listener(struct master *m, struct listener *l)
 	watch_set(m->loop, &l->watch, 0);
 	TAILQ_REMOVE(&m->listeners, l, link);
 	if (l->given) {
+		l->is_new = l->is_kept = 0;
 		TAILQ_INSERT_TAIL(&m->given, l, link);
 		return;
 	}

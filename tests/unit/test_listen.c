@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* Ports over reloads, and what waits at one that is closed. */
+#include "../../master/accept.h"
+#include "../../master/holder.h"
+#include "../../master/listen.h"
+#include "../../master/store.h"
+
+#include <check.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct master m;
+static struct conf_listener port;
+static struct conf with = { .name = "a.conf", .listeners = &port, .listener_count = 1 }, without;
+static struct problems problems;
+
+/* ---- neighbours: there is no service manager, and nobody else's port ---- */
+
+void
+store_listener(struct master *master, const struct listener *l)
+{
+	(void)master, (void)l;
+}
+
+void
+store_forget_listener(struct master *master, const struct listener *l)
+{
+	(void)master, (void)l;
+}
+
+int
+port_holder(uint16_t number, char *buf_r, size_t size)
+{
+	(void)number, (void)buf_r, (void)size;
+	return -1;
+}
+
+uint64_t
+real_ms(void)
+{
+	return 1;
+}
+
+/* A listening socket, as a socket unit gives it. */
+static struct listener *
+given(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct listener *l = calloc(1, sizeof(*l));
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	addr_from_sockaddr((struct sockaddr *)&sin, &l->addr);
+	l->m = &m;
+	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
+	l->given = 1;
+	port.addr = l->addr;
+	return l;
+}
+
+static void
+setup(void)
+{
+	TAILQ_INIT(&m.generations);
+	TAILQ_INIT(&m.listeners);
+	TAILQ_INIT(&m.given);
+	conns_init(&m.conns, 8);
+	ck_assert_ptr_nonnull(m.loop = loop_new());
+}
+
+/* What the configuration has left and takes back is polled when its generation serves. */
+START_TEST(given_back_and_taken_again)
+{
+	struct listener *l = given();
+
+	TAILQ_INSERT_TAIL(&m.given, l, link);
+	for (int i = 0; i < 2; i++) {
+		listeners_prepare(&m, &with, &problems);
+		ck_assert_ptr_eq(TAILQ_FIRST(&m.listeners), l);
+		ck_assert(!l->is_kept);
+		listeners_commit(&m, &with);
+		ck_assert(l->is_kept);
+		listeners_commit(&m, &without);
+		ck_assert_ptr_eq(TAILQ_FIRST(&m.given), l);
+	}
+	ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+/* Whoever else holds the socket can shut it down: then accept fails for ever. */
+START_TEST(a_dead_socket_is_left)
+{
+	struct listener *l = given();
+
+	ck_assert_int_eq(shutdown(l->watch.fd, SHUT_RD), 0);
+	accept_rest(l);
+	ck_assert_uint_eq(m.conns.count, 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("listen");
+	TCase *t = tcase_create("ports");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_add_test(t, given_back_and_taken_again);
+	tcase_add_test(t, a_dead_socket_is_left);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
