@@ -58,8 +58,7 @@ read_conf(struct checker *self)
 		child_failed(&self->child, "checker: %s",
 		    problems.count > 0 ? problems.items[0].text : "bad configuration");
 	problems_clear(&problems);
-	log_open(FD_LOG, self->conf->log.level, self->conf->log.format == LOG_JSON,
-	    !self->child.journal);
+	child_log(&self->child, self->conf->log.level, self->conf->log.format == LOG_JSON);
 }
 
 /* As many descriptors as we may have, less those that are no checks. */
@@ -82,7 +81,7 @@ static void
 prepare(struct checker *self)
 {
 	struct child *child = &self->child;
-	char err[4096];
+	static char err[65536]; /* a line for everything that is wrong */
 
 	read_conf(self);
 	self->board = board_map(FD_BOARD, self->conf->slot_count);

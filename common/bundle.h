@@ -33,10 +33,9 @@ struct piece {
 	enum piece_kind kind;
 	uint32_t owner; /* PIECE_CERT: index of the frontend; PIECE_KEY: enum piece_use */
 	uint32_t key;   /* certificates: their PIECE_KEY in the keeper's bundle: the n-th, from 0 */
-	uint32_t flags; /* PIECE_CERT and PIECE_KEY: PIECE_FOUND */
+	uint32_t flags; /* PIECE_CERT: PIECE_FOUND */
 	const char *name; /* the file it came from, as messages should call it; NUL-terminated */
-	const char *key_name; /* certificates: the file of the key; PIECE_KEY: who names it,
-				 "FILE:LINE" of the configuration; "" for the others */
+	const char *key_name; /* certificates: the file of the key; "" for the others */
 	const void *data;
 	size_t size; /* data[size] is a NUL, so that text may be read as a string */
 };

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TELL_WAIT 10000 /* milliseconds for a master that is slow to read why we cannot start */
 
 #ifdef __SANITIZE_ADDRESS__
 /* The environment is empty, and the leak checker cannot work behind a filter. */
@@ -257,6 +260,15 @@ child_lock(struct child *c, const struct child_doors *doors)
 }
 
 void
+child_log(const struct child *c, int level, int json)
+{
+	if (c->testing)
+		log_open(FD_LOG, LOG_WARNING, 0, 0);
+	else
+		log_open(FD_LOG, level, json, !c->journal);
+}
+
+void
 child_ready(const struct child *c)
 {
 	const struct msg_ready ready = { .version = MSG_VERSION, .layers = c->layers };
@@ -265,24 +277,40 @@ child_ready(const struct child *c)
 		fatal("cannot tell the master that we serve: %s", strerror(errno));
 }
 
+/* One line for the master, who reads; what does not fit a message is cut, visibly. */
+static void
+tell_failed(const struct child *c, const char *line)
+{
+	struct msg_failed failed = { 0 };
+	size_t room = sizeof(failed.text) - 1;
+
+	if (strlen(line) > room)
+		snprintf(failed.text, sizeof(failed.text), "%.*s...", (int)room - 3, line);
+	else
+		memcpy(failed.text, line, strlen(line));
+	while (chan_tell(&c->chan, MSG_FAILED, &failed) == -1) {
+		struct pollfd p = { .fd = c->chan.fd, .events = POLLOUT };
+
+		if (errno == EAGAIN && poll(&p, 1, TELL_WAIT) == 1)
+			continue;
+		log_say(LOG_ERR, "%s", line);
+		return;
+	}
+}
+
 void
 child_failed(const struct child *c, const char *fmt, ...)
 {
-	char text[8 * sizeof(struct msg_failed)];
-	char *line, *rest = text;
+	char *text, *line, *rest;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (vasprintf(&text, fmt, ap) == -1)
+		fatal("out of memory");
 	va_end(ap);
-	while ((line = strsep(&rest, "\n"))) {
-		struct msg_failed failed = { 0 };
-
-		if (*line == '\0')
-			continue;
-		snprintf(failed.text, sizeof(failed.text), "%s", line);
-		if (chan_tell(&c->chan, MSG_FAILED, &failed) == -1)
-			log_say(LOG_ERR, "%s", line);
-	}
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			tell_failed(c, line);
 	_exit(1);
 }

@@ -82,6 +82,12 @@ struct child_doors {
 void child_lock(struct child *c, const struct child_doors *doors);
 
 /*
+ * Open the log as the configuration has it.  For `mailreeve -t` it is warnings and errors in text
+ * whatever the configuration says: the master prints them among its own.
+ */
+void child_log(const struct child *c, int level, int json);
+
+/*
  * Tell the master that we serve, and which layers stand; or why we cannot, one message for each
  * line of the text, and end the process with status 1.
  */

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PLAIN_WARNING "warning:"
+
 static_assert(LOG_LINE_MAX <= PIPE_BUF, "a pipe takes a line whole or not at all");
 
 /* Kept free in every line for what says that it was cut, and for its end. */
@@ -29,6 +31,7 @@ static_assert(LOG_LINE_MAX <= PIPE_BUF, "a pipe takes a line whole or not at all
 /* The process's log; until log_open, what a child can say before it knows anything. */
 static struct {
 	int fd, level, json, with_time;
+	int plain;     /* words alone, for a person */
 	int is_socket; /* the journal's: shared, so O_NONBLOCK is asked for with every line */
 	int torn;      /* a line was written in part: the next one begins with a newline */
 	uint64_t lost;
@@ -46,8 +49,17 @@ log_open(int fd, int level, int json, int with_time)
 	out.level = level;
 	out.json = json;
 	out.with_time = with_time;
+	out.plain = 0;
 	/* The first call looks for the zone's file, which no filter permits later. */
 	(void)gmtime_r(&t, &tm);
+}
+
+void
+log_plain(int fd)
+{
+	log_open(fd, LOG_WARNING, 0, 0);
+	out.is_socket = 0; /* all of it, however slowly it is read */
+	out.plain = 1;
 }
 
 uint64_t
@@ -167,6 +179,10 @@ log_begin(struct log_line *l, int level)
 	l->len = 0;
 	l->cut = 0;
 	l->level = level;
+	if (out.plain) {
+		put_text(l, level == LOG_WARNING ? PLAIN_WARNING : "");
+		return;
+	}
 	put(l, prefix, 3);
 	if (out.json) {
 		put_text(l, "{\"time\":\"");
@@ -377,16 +393,22 @@ log_clean(const void *in, size_t n, char *out_r, size_t size)
 void
 log_raw(const char *line, size_t len)
 {
+	/* A line that is none of ours: the last words of a library or a sanitizer. */
+	int ours = len >= 3 && line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>';
+	int level = ours ? line[1] - '0' : LOG_ERR;
 	char buf[LOG_LINE_MAX];
 	size_t n = 0;
 
-	if (len < 3 || line[0] != '<' || line[1] < '0' || line[1] > '7' || line[2] != '>') {
-		/* No line of ours: the last words of a library or a sanitizer. */
-		static const char error[3] = { '<', '3', '>' };
-
-		memcpy(buf, error, sizeof(error));
-		n = sizeof(error);
+	if (ours) {
+		line += 3;
+		len -= 3;
 	}
+	if (out.plain && level > out.level)
+		return;
+	if (!out.plain)
+		n = (size_t)sprintf(buf, "<%d>", level);
+	else if (level == LOG_WARNING)
+		n = (size_t)sprintf(buf, PLAIN_WARNING " ");
 	for (size_t i = 0; i < len && n < sizeof(buf) - 1; i++)
 		buf[n++] = is_plain((unsigned char)line[i]) ? line[i] : '?';
 	buf[n++] = '\n';

@@ -25,6 +25,12 @@
  */
 void log_open(int fd, int level, int json, int with_time);
 
+/*
+ * The same for `mailreeve -t`, which speaks to a person or an editor: only errors, as they are, and
+ * warnings behind that word, without priority and time.  fd may block.
+ */
+void log_plain(int fd);
+
 /* How many lines were lost so far. */
 uint64_t log_lost(void);
 
@@ -68,7 +74,8 @@ const char *log_clean(const void *in, size_t n, char *out_r, size_t size);
 
 /*
  * The master, for its children's lines: write a line, given without its newline.  Its bytes are
- * not trusted: what is not printable ASCII becomes `?`.  A line without a priority gets <3>.
+ * not trusted: what is not printable ASCII becomes `?`.  A line without a priority gets <3>.  After
+ * log_plain, what is no error or warning is left out.
  */
 void log_raw(const char *line, size_t len);
 

@@ -181,10 +181,18 @@ struct msg_ask_key {
 	uint32_t serial;
 };
 
+enum msg_known {
+	KEY_NONE, /* there is no such number */
+	KEY_GOOD,
+	KEY_UNREADABLE, /* no key can be read in that file */
+	KEY_ENCRYPTED,  /* ... without a password */
+	KEY_UNUSABLE,   /* TLS can do nothing with that kind */
+};
+
 struct msg_key {
 	uint8_t id[MSG_KEY_ID];
 	char kind[24];  /* "EC P-256", "RSA 2048", "Ed25519": for the error text; NUL-terminated */
-	uint32_t known; /* 0: there is no such number */
+	uint32_t known; /* enum msg_known */
 	uint32_t serial;
 };
 static_assert(sizeof(struct msg_key) == 64, "padding");

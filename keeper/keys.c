@@ -98,7 +98,7 @@ key_id(const EVP_PKEY *pkey, uint8_t id_r[MSG_KEY_ID])
 }
 
 static EVP_PKEY *
-read_pem(const struct piece *p, char *err_r, size_t err_size)
+read_pem(const struct piece *p, enum msg_known *known_r)
 {
 	int asked = 0;
 	BIO *bio = p->size <= INT_MAX ? BIO_new_mem_buf(p->data, (int)p->size) : NULL;
@@ -106,61 +106,39 @@ read_pem(const struct piece *p, char *err_r, size_t err_size)
 	    bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked) : NULL;
 	BIO_free(bio);
 	ERR_clear_error();
-	if (pkey == NULL && asked)
-		snprintf(err_r, err_size,
-		    "%s: the private key is encrypted; write it without a password "
-		    "(openssl pkey -in OLD -out NEW) and let only root read it",
-		    p->name);
-	else if (pkey == NULL)
-		snprintf(err_r, err_size, "%s: no private key in it can be read", p->name);
+	*known_r = pkey != NULL ? KEY_GOOD : asked ? KEY_ENCRYPTED : KEY_UNREADABLE;
 	return pkey;
 }
 
-/* What the piece has, if it is good. */
-static int
-read_key(const struct piece *p, struct key *key_r, char *err_r, size_t err_size)
-{
-	key_r->pkey = read_pem(p, err_r, err_size);
-	if (key_r->pkey == NULL)
-		return -1;
-	if (!key_kind(key_r->pkey, key_r->kind))
-		snprintf(err_r, err_size,
-		    "%s: a key of the kind %s is not usable; use EC P-256, or RSA with 2048 bits",
-		    p->name, key_r->kind);
-	else if (key_id(key_r->pkey, key_r->id) == -1)
-		snprintf(err_r, err_size, "%s: out of memory for the key", p->name);
-	else
-		return 0;
-	EVP_PKEY_free(key_r->pkey);
-	key_r->pkey = NULL;
-	return -1;
-}
-
-int
-keys_add(struct keys *k, const struct piece *p, char *err_r, size_t err_size)
+enum msg_known
+keys_add(struct keys *k, const struct piece *p)
 {
 	struct key key = { .use = p->owner };
-	int good = read_key(p, &key, err_r, err_size) == 0;
-	if (!good && (p->flags & PIECE_FOUND) == 0)
-		return -1;
-	struct key *items = reallocarray(k->items, k->count + 1, sizeof *items);
-	if (items == NULL) {
-		snprintf(err_r, err_size, "%s: out of memory for the key", p->name);
+	key.pkey = read_pem(p, &key.known);
+	if (key.pkey != NULL && !key_kind(key.pkey, key.kind)) {
+		key.known = KEY_UNUSABLE;
 		EVP_PKEY_free(key.pkey);
-		return -1;
+		key.pkey = NULL;
+	}
+	struct key *items = NULL;
+	if (key.pkey == NULL || key_id(key.pkey, key.id) == 0)
+		items = reallocarray(k->items, k->count + 1, sizeof *items);
+	if (items == NULL) {
+		EVP_PKEY_free(key.pkey);
+		return KEY_NONE;
 	}
 	k->items = items;
-	for (uint32_t i = 0; good && i < k->count; i++)
-		if (items[i].pkey != NULL && memcmp(items[i].id, key.id, sizeof key.id) == 0)
+	for (uint32_t i = 0; key.pkey != NULL && i < k->count; i++)
+		if (memcmp(items[i].id, key.id, sizeof key.id) == 0)
 			items[i].use = key.use |= items[i].use;
 	items[k->count++] = key;
-	return 0;
+	return key.known;
 }
 
 const struct key *
 keys_number(const struct keys *k, uint32_t n)
 {
-	return n < k->count && k->items[n].pkey != NULL ? &k->items[n] : NULL;
+	return n < k->count ? &k->items[n] : NULL;
 }
 
 const struct key *

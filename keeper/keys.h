@@ -15,7 +15,8 @@ struct key {
 	uint8_t id[MSG_KEY_ID]; /* SHA-256 of the SubjectPublicKeyInfo */
 	char kind[24];          /* "EC P-256", "RSA 2048", "Ed25519" */
 	uint32_t use;           /* enum piece_use, or-ed */
-	EVP_PKEY *pkey;         /* NULL: only its number is taken */
+	enum msg_known known;
+	EVP_PKEY *pkey; /* NULL: only the place of one that is not KEY_GOOD */
 };
 
 struct keys {
@@ -32,12 +33,12 @@ int keys_lock_memory(size_t count);
 /*
  * Read one PIECE_KEY: an unencrypted PEM of a kind that TLS can use (RSA of 2048 to 8192 bits, EC
  * on P-256, P-384 or P-521, Ed25519).  A key that is there already gets the uses of both.
- * Returns 0, or -1 with words for the administrator, which name the file, in err_r; one that was
- * found in a directory (PIECE_FOUND) and is not good keeps its number and is no key.
+ * Returns KEY_GOOD; why it is not, and it keeps its number all the same: whoever has the
+ * certificate tells the administrator; or KEY_NONE when there is no memory.
  */
-int keys_add(struct keys *k, const struct piece *p, char *err_r, size_t err_size);
+enum msg_known keys_add(struct keys *k, const struct piece *p);
 
-/* The n-th key of the bundle, from 0, or NULL if there is none or it is not good. */
+/* The n-th key of the bundle, from 0, or NULL. */
 const struct key *keys_number(const struct keys *k, uint32_t n);
 
 /* The key of that name, or NULL. */

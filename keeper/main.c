@@ -25,14 +25,19 @@ static int
 read_piece(
     const struct piece *p, struct keys *keys, struct tickets *tickets, struct msg_failed *why)
 {
-	if (p->kind == PIECE_KEY)
-		return keys_add(keys, p, why->text, sizeof why->text);
+	if (p->kind == PIECE_KEY && keys_add(keys, p) == KEY_NONE) {
+		snprintf(why->text, sizeof why->text, "%s: out of memory for the key", p->name);
+		return -1;
+	}
 	if (p->kind == PIECE_SEED && tickets->seed == NULL)
 		return tickets_open(tickets, p, why->text, sizeof why->text);
 	return 0;
 }
 
-/* Read every secret; what is wrong with any of them goes to the master, then we end. */
+/*
+ * Read every secret.  Of a key that cannot be used, worker or checker tells, when it asks for the
+ * key of its certificate; what else is wrong goes to the master from here, and we end.
+ */
 static void
 read_bundle(const struct child *c, struct keys *keys, struct tickets *tickets)
 {
@@ -47,15 +52,10 @@ read_bundle(const struct child *c, struct keys *keys, struct tickets *tickets)
 		    "keeper: private keys cannot be locked in memory (RLIMIT_MEMLOCK); "
 		    "they may reach swap");
 	for (size_t i = 0; i < bundle_count(b); i++) {
-		const struct piece *p = bundle_piece(b, i);
-		struct msg_failed why = { 0 }, told = { 0 };
-		if (read_piece(p, keys, tickets, &why) == 0)
+		struct msg_failed why = { 0 };
+		if (read_piece(bundle_piece(b, i), keys, tickets, &why) == 0)
 			continue;
-		size_t n = (size_t)snprintf(told.text, sizeof told.text, "%s%s", p->key_name,
-		    p->key_name[0] != '\0' ? ": " : "");
-		if (n < sizeof told.text)
-			snprintf(told.text + n, sizeof told.text - n, "%s", why.text);
-		chan_tell(&c->chan, MSG_FAILED, &told);
+		chan_tell(&c->chan, MSG_FAILED, &why);
 		wrong++;
 	}
 	bundle_close(&b);
@@ -73,7 +73,7 @@ main(int argc, char **argv)
 	struct serve serve;
 
 	child_start(argc, argv, ROLE_KEEPER, &c);
-	log_open(FD_LOG, LOG_INFO, 0, !c.journal);
+	child_log(&c, LOG_INFO, 0);
 	/* No file is read: neither openssl.cnf nor a provider's module. */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		child_failed(&c, "keeper: libcrypto does not start");

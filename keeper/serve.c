@@ -133,7 +133,7 @@ answer_key(struct signer *g, const struct msg *m)
 	if (key != NULL) {
 		memcpy(answer.id, key->id, sizeof answer.id);
 		memcpy(answer.kind, key->kind, sizeof answer.kind);
-		answer.known = 1;
+		answer.known = (uint32_t)key->known;
 	}
 	return chan_tell(&g->chan, MSG_KEY, &answer);
 }

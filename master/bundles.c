@@ -30,7 +30,6 @@ struct key_file {
 	char *path;
 	uint32_t use; /* enum piece_use, or-ed */
 	int line;     /* who named it first */
-	int found;    /* nobody named it: certificates found in directories alone use it */
 };
 
 struct bundler {
@@ -70,21 +69,20 @@ add(struct bundler *b, enum helper who, const struct piece *piece)
 
 /* The number of this file's key in the keeper's bundle. */
 static uint32_t
-key_number(struct bundler *b, const char *path, enum piece_use use, int found)
+key_number(struct bundler *b, const char *path, enum piece_use use)
 {
 	struct key_file *more;
 
 	for (size_t i = 0; i < b->key_count; i++)
 		if (strcmp(b->keys[i].path, path) == 0) {
 			b->keys[i].use |= use;
-			b->keys[i].found &= found;
 			return (uint32_t)i;
 		}
 	more = reallocarray(b->keys, b->key_count + 1, sizeof(*b->keys));
 	if (!more)
 		abort();
 	b->keys = more;
-	b->keys[b->key_count] = (struct key_file){ strdup(path), use, b->line, found };
+	b->keys[b->key_count] = (struct key_file){ strdup(path), use, b->line };
 	if (!b->keys[b->key_count].path)
 		abort();
 	return (uint32_t)b->key_count++;
@@ -160,7 +158,7 @@ add_cert(struct bundler *b, struct piece *piece, enum piece_use use, unsigned he
 	if (len == -1)
 		return -1;
 	piece->key_name = key;
-	piece->key = key_number(b, key, use, piece->flags & PIECE_FOUND);
+	piece->key = key_number(b, key, use);
 	piece->data = b->out;
 	piece->size = (size_t)len;
 	for (int who = 0; who < HELPER_COUNT; who++)
@@ -319,12 +317,10 @@ add_keys(struct bundler *b)
 {
 	for (size_t i = 0; i < b->key_count; i++) {
 		const struct key_file *k = &b->keys[i];
-		char where[512], why[FILE_WHY];
-		struct piece piece = { .kind = PIECE_KEY,
-			.owner = k->use,
-			.name = k->path,
-			.key_name = conf_where(b->conf, k->line, where, sizeof(where)),
-			.flags = k->found ? PIECE_FOUND : 0 };
+		char why[FILE_WHY];
+		struct piece piece = {
+			.kind = PIECE_KEY, .owner = k->use, .name = k->path, .key_name = ""
+		};
 		struct pem_block block;
 		struct stat st;
 		size_t at = 0;

@@ -33,7 +33,7 @@ set_up(struct worker *w)
 	struct problems problems = { 0 };
 	const struct piece *text;
 	const char *why_not;
-	char why[2048];
+	static char why[65536]; /* a line for everything that is wrong */
 
 	if ((w->bundle = bundle_open(FD_BUNDLE)) == NULL ||
 	    (text = bundle_find(w->bundle, PIECE_CONF, NULL)) == NULL)
@@ -42,7 +42,7 @@ set_up(struct worker *w)
 		child_failed(&w->child, "%s",
 		    problems.count ? problems.items[0].text : "the configuration is not one");
 	problems_clear(&problems);
-	log_open(FD_LOG, w->conf->log.level, w->conf->log.format == LOG_JSON, !w->child.journal);
+	child_log(&w->child, w->conf->log.level, w->conf->log.format == LOG_JSON);
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		child_failed(&w->child, "OpenSSL cannot be set up");
 	why_not = record_init();

@@ -15,7 +15,8 @@
 void ask_init(const struct chan *keeper);
 
 /*
- * What is key n of the keeper's bundle?  Returns 0, or -1 with errno: ENOENT there is none,
+ * What is key n of the keeper's bundle?  Returns 0, also for one that is not KEY_GOOD, or -1 with
+ * errno: ENOENT there is none,
  * ETIMEDOUT, EPIPE no keeper, EPROTO it does not keep to the protocol.
  */
 int ask_key(uint32_t n, struct msg_key *key_r);

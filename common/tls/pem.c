@@ -100,6 +100,31 @@ pem_store(const struct piece *ca, const struct piece *crl, char *err_r, size_t e
 	return NULL;
 }
 
+/* Whether the keeper could do something with the key of this certificate. */
+static int
+is_good(const struct piece *p, const struct msg_key *key, char *err_r, size_t err_size)
+{
+	switch (key->known) {
+	case KEY_GOOD:
+		return 1;
+	case KEY_ENCRYPTED:
+		snprintf(err_r, err_size,
+		    "%s: the private key is encrypted; write it without a password "
+		    "(openssl pkey -in OLD -out NEW) and let only root read it",
+		    p->key_name);
+		break;
+	case KEY_UNUSABLE:
+		snprintf(err_r, err_size,
+		    "%s: a key of the kind %s is not usable; use EC P-256, or RSA with 2048 bits",
+		    p->key_name, key->kind);
+		break;
+	default:
+		snprintf(err_r, err_size,
+		    "%s: no private key in it can be read; write the file anew", p->key_name);
+	}
+	return 0;
+}
+
 int
 pem_check_key(const struct piece *p, X509 *cert, char *err_r, size_t err_size)
 {
@@ -112,16 +137,12 @@ pem_check_key(const struct piece *p, X509 *cert, char *err_r, size_t err_size)
 		return -1;
 	}
 	if (tls_key_ask(p->key, &key) == -1) {
-		if (errno == ENOENT)
-			snprintf(err_r, err_size,
-			    "%s: the private key in %s cannot be read, or is of a kind that is not "
-			    "usable; use EC P-256, or RSA with 2048 bits",
-			    p->name, p->key_name);
-		else
-			snprintf(err_r, err_size, "%s: the keeper does not answer for its key: %s",
-			    p->name, strerror(errno));
+		snprintf(err_r, err_size, "%s: the keeper does not answer for its key: %s", p->name,
+		    strerror(errno));
 		return -1;
 	}
+	if (!is_good(p, &key, err_r, err_size))
+		return -1;
 	if (memcmp(key.id, id, sizeof id) == 0)
 		return 0;
 	tls_key_kind(X509_get0_pubkey(cert), kind, sizeof kind);

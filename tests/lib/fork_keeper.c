@@ -15,13 +15,13 @@
 static void
 read_key(struct keys *k, EVP_PKEY *key)
 {
-	char *pem = certs_key_pem(key, NULL), err[256];
+	char *pem = certs_key_pem(key, NULL);
 	struct piece p = { .kind = PIECE_KEY,
 		.owner = USE_SERVER | USE_CLIENT,
 		.name = "key.pem",
 		.data = pem,
 		.size = strlen(pem) };
-	if (keys_add(k, &p, err, sizeof err) == -1)
+	if (keys_add(k, &p) != KEY_GOOD)
 		_exit(2);
 	free(pem);
 }

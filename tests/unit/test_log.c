@@ -242,6 +242,41 @@ START_TEST(raw)
 }
 END_TEST
 
+/* After log_plain: errors as they are, warnings behind that word, nothing else. */
+static const struct {
+	const char *in, *want;
+} plain_lines[] = {
+	{ "<3>f:5: wrong", "f:5: wrong\n" },
+	{ "<4>f:6: strange", "warning: f:6: strange\n" },
+	{ "<5>a notice", "" },
+	{ "<6>conn=1", "" },
+	{ "assertion failed", "assertion failed\n" },
+	{ "<3>a\nb", "a?b\n" },
+};
+
+START_TEST(plain)
+{
+	log_plain(ends[1]);
+	log_raw(plain_lines[_i].in, strlen(plain_lines[_i].in));
+	ck_assert_str_eq(written(), plain_lines[_i].want);
+}
+END_TEST
+
+START_TEST(plain_words_of_our_own)
+{
+	log_plain(ends[1]);
+	log_say(LOG_WARNING, "f:6: %s", "strange");
+	ck_assert_str_eq(written(), "warning: f:6: strange\n");
+	log_say(LOG_ERR, "f:5: wrong");
+	ck_assert_str_eq(written(), "f:5: wrong\n");
+	log_say(LOG_NOTICE, "a notice");
+	ck_assert_str_eq(written(), "");
+	log_open(ends[1], LOG_INFO, 0, 0);
+	log_say(LOG_NOTICE, "a notice");
+	ck_assert_str_eq(written(), "<5>a notice\n");
+}
+END_TEST
+
 START_TEST(raw_is_bounded)
 {
 	static char big[2 * LOG_LINE_MAX];
@@ -308,6 +343,8 @@ main(void)
 	tcase_add_test(t, nobody_reads);
 	tcase_add_test(t, half_a_line);
 	tcase_add_loop_test(t, raw, 0, sizeof(lines) / sizeof(lines[0]));
+	tcase_add_loop_test(t, plain, 0, sizeof(plain_lines) / sizeof(plain_lines[0]));
+	tcase_add_test(t, plain_words_of_our_own);
 	tcase_add_test(t, raw_is_bounded);
 	tcase_add_loop_test(t, escape, 0, sizeof(escapes) / sizeof(escapes[0]));
 	tcase_add_exit_test(t, fatal_says_and_ends, 1);

@@ -278,13 +278,13 @@ main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	pkey = certs_key("EC P-256");
-	char *pem = certs_key_pem(pkey, NULL), err[200];
+	char *pem = certs_key_pem(pkey, NULL);
 	struct piece p = { .kind = PIECE_KEY,
 		.owner = USE_SERVER | USE_CLIENT,
 		.name = "k",
 		.data = pem,
 		.size = strlen(pem) };
-	if (keys_add(&keys, &p, err, sizeof err) == -1)
+	if (keys_add(&keys, &p) != KEY_GOOD)
 		return 2;
 	free(pem);
 	EVP_PKEY_free(pkey);

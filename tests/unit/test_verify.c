@@ -250,7 +250,7 @@ static const struct {
 	{ "another's key",    { .verify = VERIFY_NONE, .certificate = "wrong.pem" }, "client.key (RSA 2048) does not belong to wrong.pem (EC P-256)" },
 	{ "another's, inside", { .verify = VERIFY_NONE, .certificate = "both.pem" },
 	  "both.pem: its private key (EC P-256) does not belong to its first certificate (RSA 2048)" },
-	{ "key not there",    { .verify = VERIFY_NONE, .certificate = "keyless.pem" }, "keyless.pem: the private key in keyless.key cannot be read, or is of a kind that is not usable" },
+	{ "key not there",    { .verify = VERIFY_NONE, .certificate = "keyless.pem" }, "keyless.pem: the keeper does not answer for its key: No such file or directory" },
 };
 /* clang-format on */
 
