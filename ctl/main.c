@@ -68,6 +68,27 @@ complain(int json, const char *why)
 	free(text);
 }
 
+/* All that the master says against it; in JSON one text, the lines parted by newlines. */
+static void
+refused(int json, const struct answer *a)
+{
+	size_t size = 1;
+	char *text, *at;
+
+	for (size_t i = 0; i < a->count; i++)
+		size += strlen(a->lines[i]) + 1;
+	at = text = malloc(size);
+	if (!text) {
+		complain(json, a->lines[0]);
+		return;
+	}
+	for (size_t i = 0; i < a->count; i++)
+		at += sprintf(
+		    at, "%s%s", i ? "\n" : "", a->lines[i] + (i ? 0 : strlen(CONTROL_ERROR)));
+	complain(json, text);
+	free(text);
+}
+
 /* Print a whole answer and return the exit code that it means. */
 static int
 deliver(int command, int json, const struct answer *a)
@@ -77,9 +98,7 @@ deliver(int command, int json, const struct answer *a)
 	int verdict = 0;
 
 	if (strncmp(first, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0) {
-		complain(json, first + strlen(CONTROL_ERROR));
-		for (size_t i = 1; !json && i < a->count; i++)
-			fprintf(stderr, "%s\n", a->lines[i]);
+		refused(json, a);
 		return EXIT_REFUSED;
 	}
 	if (shape == SHAPE_STATUS) {

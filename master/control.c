@@ -32,7 +32,7 @@ struct client {
 	struct watch watch;
 	struct timer timer;
 	int reads_only; /* came over the monitor socket */
-	int waits;      /* for a reload */
+	uint64_t waits; /* for the end of this reload; 0: for none */
 	char line[CONTROL_LINE];
 	size_t len;
 	char *answer; /* open_memstream's */
@@ -103,7 +103,7 @@ run(struct client *c, FILE *f)
 		show_help(f, c->reads_only);
 		break;
 	case CONTROL_RELOAD:
-		c->waits = 1;
+		c->waits = m->reloads + 1;
 		break;
 	case CONTROL_SHOW_INFO:
 		show_info(m, f);
@@ -159,9 +159,11 @@ fill_reload(struct client *c, FILE *f)
 {
 	const struct master *m = c->control->m;
 
-	if (m->reload_error[0])
-		fprintf(f, "%s%s\n", CONTROL_ERROR, m->reload_error);
-	else
+	for (size_t i = 0; i < m->errors.count; i++)
+		fprintf(f, "%s%s\n", i == 0 ? CONTROL_ERROR : "", m->errors.lines[i]);
+	if (m->errors.more > 0)
+		fprintf(f, "and %zu more; mailreeve -t prints all\n", m->errors.more);
+	if (m->errors.count == 0)
 		fprintf(f, "reloaded: generation %u\n", m->current ? m->current->id : 0);
 }
 
@@ -174,7 +176,7 @@ control_reload_done(struct master *m)
 		return;
 	for (c = TAILQ_FIRST(&m->control->clients); c; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (!c->waits)
+		if (c->waits == 0 || c->waits > m->reloads)
 			continue;
 		c->waits = 0;
 		timer_set(m->loop, &c->timer, CLIENT_TIME);

@@ -35,6 +35,7 @@ from_failed(struct proc *p, const struct msg *m)
 
 	if (memchr(failed->text, '\0', sizeof(failed->text)) == NULL)
 		return "sent a text without an end";
+	p->complained = 1;
 	generation_complain(p->gen, failed->text);
 	return NULL;
 }

@@ -28,8 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DRAIN_SPREAD    5000 /* milliseconds over which connections end when draining is over */
-#define COMPLAINTS_MOST 64
+#define DRAIN_SPREAD 5000 /* milliseconds over which connections end when draining is over */
 
 void
 generation_each(struct generation *g, void (*fn)(struct proc *p))
@@ -220,9 +219,7 @@ generation_free(struct generation **gp)
 	free(g->servers);
 	conf_free(&g->conf);
 	free(g->text);
-	for (size_t i = 0; i < g->complaint_count; i++)
-		free(g->complaints[i]);
-	free(g->complaints);
+	errors_clear(&g->complaints);
 	free(g);
 	*gp = NULL;
 }
@@ -297,13 +294,12 @@ void
 generation_fail(struct generation *g)
 {
 	struct master *m = g->m;
-	const char *why = g->complaint_count ? g->complaints[0] : "a child could not be started";
 
 	timer_stop(&g->deadline);
 	listeners_rollback(m);
 	m->building = NULL;
 	g->state = GEN_FAILED;
-	reload_done(m, why);
+	reload_done(m, "a child could not be started");
 	generation_each(g, proc_end);
 	if (!any_alive(g))
 		generation_free(&g);
@@ -436,35 +432,16 @@ generation_child_died(struct generation *g, struct proc *p)
 
 /* ---- Words ---- */
 
-static void
-complain_line(struct generation *g, const char *line, size_t len)
-{
-	char clean[1024];
-	char **more;
-
-	log_clean(line, len, clean, sizeof(clean));
-	for (size_t i = 0; i < g->complaint_count; i++)
-		if (strcmp(g->complaints[i], clean) == 0)
-			return; /* every worker says the same */
-	if (g->complaint_count >= COMPLAINTS_MOST)
-		return;
-	more = reallocarray(g->complaints, g->complaint_count + 1, sizeof(*more));
-	if (!more)
-		return;
-	g->complaints = more;
-	g->complaints[g->complaint_count] = strdup(clean);
-	g->complaint_count += g->complaints[g->complaint_count] != NULL;
-	reload_say(g->m, PROBLEM_ERROR, clean);
-}
-
 void
 generation_complain(struct generation *g, const char *text)
 {
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 
-		if (len > 0)
-			complain_line(g, text, len);
+		/* Every worker says the same; the log has it once. */
+		if (len > 0 && errors_add(&g->complaints, text, len) == 1)
+			reload_say(
+			    g->m, PROBLEM_ERROR, g->complaints.lines[g->complaints.count - 1]);
 		text += len + (text[len] == '\n');
 	}
 }

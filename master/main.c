@@ -269,8 +269,12 @@ main(int argc, char **argv)
 			(void)open("/dev/null", O_RDWR);
 	options_read(argc, argv, &m);
 	m.log_fd = logs_stderr(&m.journal);
-	log_open(m.log_fd, LOG_INFO, 0, !m.journal);
 	saved = saved_take();
+	m.plain = m.testing && saved == -1;
+	if (m.plain)
+		log_plain(STDERR_FILENO);
+	else
+		log_open(m.log_fd, LOG_INFO, 0, !m.journal);
 	init(&m);
 	notify_open(&m);
 	store_take(&m);

@@ -147,27 +147,47 @@ say_status(struct master *m)
 {
 	struct notify *n = m->notify;
 	struct server_count c = { 0 };
-	char text[256];
+	char text[sizeof(n->status)], brief[160];
+	char *missing = NULL, up[64], lack[64] = "";
 
-	if (m->current)
+	if (m->current) {
 		c = servers_count(m->current, UINT32_MAX);
-	if (m->reload_error[0])
-		snprintf(text, sizeof(text), "STATUS=%u of %u servers up; not reloaded: %.160s",
-		    c.serving, c.all, m->reload_error);
+		missing = servers_missing(m->current);
+	}
+	snprintf(up, sizeof(up), "STATUS=%u of %u servers up", c.serving, c.all);
+	if (missing)
+		snprintf(lack, sizeof(lack), "; no server for %.40s%s", missing,
+		    strlen(missing) > 40 ? "..." : "");
+	free(missing);
+	if (m->errors.count && !m->stopping)
+		snprintf(text, sizeof(text), "%s%s; not reloaded: %s", up, lack,
+		    errors_brief(&m->errors, brief, sizeof(brief)));
 	else
-		snprintf(text, sizeof(text), "STATUS=%u of %u servers up, %zu connections%s",
-		    c.serving, c.all, m->conns.count, m->stopping ? ", stopping" : "");
+		snprintf(text, sizeof(text), "%s, %zu connections%s%s", up, m->conns.count,
+		    m->stopping ? ", stopping" : "", lack);
 	if (strcmp(text, n->status) == 0)
 		return;
 	memcpy(n->status, text, sizeof(text));
 	notify_send(m, text, -1);
 }
 
-/* The loop turns, or we would not be here; and the one child that all others need answers. */
+/*
+ * The loop turns, or we would not be here; and of each kind there is a child that serves.  One that
+ * does not answer is ended by procs_tick, and serves no more.
+ */
 static int
 is_alive(const struct master *m)
 {
-	return m->stopping || (m->current && m->current->keeper.state == PROC_SERVING);
+	const struct generation *g = m->current;
+
+	if (m->stopping)
+		return 1;
+	if (!g || g->keeper.state != PROC_SERVING || g->checker.state != PROC_SERVING)
+		return 0;
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (g->workers[i].p.state == PROC_SERVING)
+			return 1;
+	return 0;
 }
 
 void

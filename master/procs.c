@@ -172,6 +172,17 @@ drain(struct proc *p)
 		    LOG_ERR, "%s %u (pid %d) %s", role_name(p->role), p->slot, (int)p->pid, reason);
 }
 
+/* An end that needs no words, or has had them. */
+static int
+is_expected(const struct proc *p, const siginfo_t *si, enum proc_state was)
+{
+	if (si->si_code != CLD_EXITED)
+		return 0;
+	if (si->si_status == 0)
+		return was == PROC_RETIRING || p->m->testing;
+	return p->complained;
+}
+
 static void
 on_death(struct watch *w, uint32_t events)
 {
@@ -186,9 +197,7 @@ on_death(struct watch *w, uint32_t events)
 	drain(p);
 	was = p->state;
 	describe(&si, how, sizeof(how));
-	if (p->restless &&
-	    !(si.si_code == CLD_EXITED && si.si_status == 0 &&
-		(was == PROC_RETIRING || p->m->testing)))
+	if (p->restless && !is_expected(p, &si, was))
 		log_say(
 		    LOG_ERR, "%s %u (pid %d) %s", role_name(p->role), p->slot, (int)p->pid, how);
 	close_proc(p);
@@ -436,7 +445,7 @@ proc_start(struct proc *p)
 	p->state = PROC_STARTING;
 	p->born = loop_now(p->m->loop);
 	p->restless = 1;
-	p->was_ready = 0;
+	p->was_ready = p->complained = 0;
 	if (p->role == ROLE_WORKER) {
 		struct worker *w = CONTAINER(p, struct worker, p);
 

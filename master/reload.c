@@ -22,13 +22,13 @@
 void
 reload_say(struct master *m, enum problem_kind kind, const char *text)
 {
-	/* mailreeve -t speaks to a person or an editor: FILE:LINE: message, and no more. */
-	if (m->testing)
+	/* A person or an editor gets it as it is, and all of it, however slowly it is read. */
+	if (m->plain)
 		fprintf(stderr, "%s%s\n", kind == PROBLEM_WARNING ? "warning: " : "", text);
 	else
 		log_say(kind == PROBLEM_WARNING ? LOG_WARNING : LOG_ERR, "%s", text);
-	if (kind == PROBLEM_ERROR && m->reloading && m->reload_error[0] == '\0')
-		snprintf(m->reload_error, sizeof(m->reload_error), "%s", text);
+	if (kind == PROBLEM_ERROR && m->reloading)
+		(void)errors_add(&m->errors, text, strlen(text));
 }
 
 static void
@@ -50,25 +50,45 @@ reload_apply(struct master *m)
 	watch_files(m);
 }
 
+/* Whoever asks for a reload, or waits for one, when the service stops. */
+static void
+reload_refuse(struct master *m)
+{
+	static const char why[] = "stopping";
+
+	errors_clear(&m->errors);
+	(void)errors_add(&m->errors, why, strlen(why));
+}
+
+static void
+fail(struct master *m, const char *why)
+{
+	char brief[LOG_LINE_MAX / 4];
+
+	if (m->errors.count == 0)
+		reload_say(m, PROBLEM_ERROR, why);
+	errors_brief(&m->errors, brief, sizeof(brief));
+	if (m->current) {
+		log_say(LOG_ERR, "not reloaded, the old configuration goes on: %s", brief);
+		return;
+	}
+	if (!m->testing)
+		log_say(LOG_ERR, "cannot start: %s", brief);
+	m->status = 1;
+	m->done = 1;
+}
+
 void
 reload_done(struct master *m, const char *why)
 {
-	if (!why) {
-		m->reload_error[0] = '\0';
+	if (m->stopping) {
+		reload_refuse(m);
+	} else if (why) {
+		fail(m, why);
+	} else {
+		errors_clear(&m->errors);
 		m->force_new = 0;
 		reload_apply(m);
-	} else {
-		if (m->reload_error[0] == '\0')
-			reload_say(m, PROBLEM_ERROR, why);
-		if (m->current)
-			log_say(LOG_ERR, "not reloaded, the old configuration goes on: %s",
-			    m->reload_error);
-		else if (!m->testing)
-			log_say(LOG_ERR, "cannot start: %s", m->reload_error);
-		if (!m->current) {
-			m->status = 1;
-			m->done = 1;
-		}
 	}
 	m->reloading = 0;
 	control_reload_done(m);
@@ -133,7 +153,8 @@ take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
 	struct identity ids[HELPER_COUNT];
 
 	m->reloading = 1;
-	m->reload_error[0] = '\0';
+	m->reloads++;
+	errors_clear(&m->errors);
 	if (conf)
 		gather(m, conf, text, p, ids, bundles);
 	say_all(m, p);
@@ -143,7 +164,7 @@ take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
 		listeners_rollback(m);
 		conf_free(&conf);
 		free(text);
-		reload_done(m, p->errors > 0 ? m->reload_error : NULL);
+		reload_done(m, p->errors > 0 ? "it cannot be used" : NULL);
 	} else {
 		build(m, conf, text, ids, bundles);
 	}
@@ -157,7 +178,8 @@ reload_begin(struct master *m)
 	char *text = NULL;
 
 	if (m->stopping) {
-		snprintf(m->reload_error, sizeof(m->reload_error), "stopping");
+		m->reloads++;
+		reload_refuse(m);
 		control_reload_done(m);
 		return;
 	}

@@ -12,7 +12,8 @@
 /*
  * Read configuration and files and begin to build a generation of them; reload_done says how it
  * went, perhaps before this returns.  One that is asked for while another is being built follows
- * it.
+ * it, once for all who ask meanwhile: the files are read again then.  In both cases it becomes
+ * number m->reloads + 1 of them.
  */
 void reload_begin(struct master *m);
 

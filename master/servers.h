@@ -40,6 +40,13 @@ struct server_count {
 /* Of one backend, or of all with UINT32_MAX. */
 struct server_count servers_count(const struct generation *g, uint32_t backend);
 
+/*
+ * The frontends that have clients for whom there is no server: "FRONTEND" where its backend has
+ * none that takes clients, "FRONTEND (backend NAME)" where one has none that only its routes lead
+ * to; parted by ", ".  malloc'ed (the caller's), NULL if there is none.
+ */
+char *servers_missing(const struct generation *g);
+
 /* Whether every server has had its first check. */
 int servers_settled(const struct generation *g);
 

@@ -107,6 +107,7 @@ show_info(struct master *m, FILE *f)
 	uint64_t up = (mono_ms() - m->started_mono) / 1000;
 	const struct generation *g = m->current;
 	int differs = config_differs(m);
+	char brief[ERRORS_LINE];
 
 	fprintf(f, "Name: Mailreeve\nVersion: %s\n", MAILREEVE_VERSION);
 	fprintf(f, "Nbproc: %u\nPid: %d\n", g ? g->worker_count : 0, (int)getpid());
@@ -126,7 +127,8 @@ show_info(struct master *m, FILE *f)
 	    differs == 1     ? "yes" :
 		differs == 0 ? "no" :
 			       "the file has errors");
-	fprintf(f, "Reload_error: %s\n", m->reload_error[0] ? m->reload_error : "-");
+	fprintf(f, "Reload_error: %s\n",
+	    m->errors.count ? errors_brief(&m->errors, brief, sizeof(brief)) : "-");
 	fprintf(f, "Log_lines_lost: %" PRIu64 "\n", lines_lost(m));
 	master_sandbox_show(m, f);
 	fprintf(f, "Memory_master_KB: %lu\n", memory_of(getpid()));
@@ -284,21 +286,6 @@ show_state(struct master *m, FILE *f)
 	}
 }
 
-/* The worst that there is to say, and whether servers or frontends are meant. */
-static enum control_verdict
-verdict(const struct generation *g)
-{
-	enum control_verdict v = VERDICT_WELL;
-
-	for (uint32_t i = 0; i < g->conf->slot_count; i++)
-		if (!is_free_place(&g->servers[i]) && !server_serves(&g->servers[i]))
-			v = VERDICT_SERVER_DOWN;
-	for (size_t i = 0; i < g->conf->frontend_count; i++)
-		if (servers_count(g, g->conf->frontends[i].backend).serving == 0)
-			return VERDICT_FRONTEND_DOWN;
-	return v;
-}
-
 static const char *
 admin_word(const struct server *s)
 {
@@ -312,16 +299,21 @@ show_status(struct master *m, FILE *f)
 {
 	const struct generation *g = m->current;
 	struct server_count c;
+	char *missing;
 
 	if (!g) {
 		fprintf(f, "%sstopping\n", CONTROL_ERROR);
 		return;
 	}
 	c = servers_count(g, UINT32_MAX);
-	fprintf(f, "%s", control_verdict_text(verdict(g)));
-	for (size_t i = 0; i < g->conf->frontend_count; i++)
-		if (servers_count(g, g->conf->frontends[i].backend).serving == 0)
-			fprintf(f, ", %s", g->conf->frontends[i].name);
+	missing = servers_missing(g);
+	/* The worst that there is to say. */
+	fprintf(f, "%s%s%s",
+	    control_verdict_text(missing ? VERDICT_FRONTEND_DOWN :
+		    c.serving < c.all    ? VERDICT_SERVER_DOWN :
+					   VERDICT_WELL),
+	    missing ? ", " : "", missing ? missing : "");
+	free(missing);
 	fprintf(f, "; %u of %u servers up, %zu connections\n", c.serving, c.all, m->conns.count);
 	fprintf(f, "# server state admin weight connections seconds why\n");
 	for (uint32_t i = 0; i < g->conf->slot_count; i++) {

@@ -18,6 +18,7 @@
 #include "../common/loop.h"
 #include "backoff.h"
 #include "conns.h"
+#include "errors.h"
 #include "logs.h"
 
 #include <stddef.h>
@@ -53,6 +54,7 @@ struct proc {
 	struct log_pipe log;
 	uint64_t born;   /* CLOCK_MONOTONIC, milliseconds */
 	int was_ready;   /* it has said READY */
+	int complained;  /* it has said why it cannot */
 	uint32_t layers; /* enum sandbox_layer: those that stand around it, as it says */
 	int restless;    /* its death is not our will: say so, and let another follow */
 	uint64_t pinged; /* when; 0: no answer is owed */
@@ -133,8 +135,7 @@ struct generation {
 	int failed;            /* building: a child could not start */
 	int ended;             /* END was sent */
 	int orphaned;          /* of a master that crashed: of its connections nothing is known */
-	char **complaints;     /* why it failed: each text once */
-	size_t complaint_count;
+	struct errors complaints; /* why it failed */
 };
 TAILQ_HEAD(generation_list, generation);
 
@@ -163,7 +164,8 @@ struct master {
 	const char *program;   /* path of this executable, as it was at start */
 	const char *conf_path; /* absolute */
 	const char *libexec;
-	int testing;                            /* mailreeve -t */
+	int testing;                            /* mailreeve -t, or the trial of an upgrade */
+	int plain;                              /* the first: a person or an editor reads us */
 	uint32_t layers;                        /* enum sandbox_layer: the walls around ourselves */
 	uint32_t child_layers[ROLE_KEEPER + 1]; /* by enum role: of the last that said READY */
 	int drop;                               /* we are root: children change their identity */
@@ -192,14 +194,15 @@ struct master {
 	struct notify *notify;
 	enum stopping stopping;
 	struct timer stop_deadline;
-	uint32_t stop_time;     /* timeouts.stop of the generation that was current at the stop */
-	uint32_t stop_spread;   /* milliseconds over which connections end at its end */
-	int reloading;          /* a configuration is being read or a generation built */
-	int reload_again;       /* asked for while another one was running */
-	struct timer watch;     /* the next look at the files that the configuration names */
-	char watch_error[512];  /* what was wrong with them at the last look */
-	char reload_error[512]; /* of the last reload; "" if it was good */
-	int upgrade_again;      /* asked for while a reload was running */
+	uint32_t stop_time;    /* timeouts.stop of the generation that was current at the stop */
+	uint32_t stop_spread;  /* milliseconds over which connections end at its end */
+	int reloading;         /* a configuration is being read or a generation built */
+	int reload_again;      /* asked for while another one was running */
+	struct timer watch;    /* the next look at the files that the configuration names */
+	char watch_error[512]; /* what was wrong with them at the last look */
+	struct errors errors;  /* of the last reload; none if it was good */
+	uint64_t reloads;      /* how many were begun, good or not */
+	int upgrade_again;     /* asked for while a reload was running */
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
 	uint64_t started_mono, started_real; /* milliseconds */

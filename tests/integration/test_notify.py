@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """What the service manager is told, and when."""
+import os
 import re
+import shutil
 import signal
+import subprocess
 import time
 
+import pytest
+
 from lib.fakes import Fake
-from lib.mailreeve import Mailreeve
+from lib.mailreeve import BUILD, Mailreeve
 from lib.manager import Manager
 from lib.site import wait_until
 from lib.traffic import echo
@@ -63,3 +68,69 @@ def test_notifications(site, pki):
     assert manager.said.index("READY=1") < manager.said.index("STOPPING=1")
     # The workers' own descriptors, the ports': nothing is left in the store.
     wait_until(lambda: not manager.store, f"an empty store {list(manager.store)}")
+
+
+ROUTES = """
+frontends = ( { name = "front"; bind = "192.0.2.10:993"; backend = "one"; tls = { certificates = "$pki/mail"; };
+    routes = ( { sni = "two.example.org"; backend = "two"; }, { sni = "also.example.org"; backend = "two"; } ); },
+  { name = "plain"; bind = "192.0.2.10:143"; backend = "three"; } );
+backends = (
+  { name = "one"; servers = "10.0.0.11:1143"; check = { type = "tcp"; interval = "200ms"; }; },
+  { name = "two"; servers = "10.0.0.12:1143"; check = { type = "tcp"; interval = "200ms"; }; },
+  { name = "three"; servers = [ "10.0.0.11:1143", "10.0.0.13:1143" ];
+    check = { type = "tcp"; interval = "200ms"; }; } );
+"""
+
+
+def test_a_backend_of_routes_is_missed(site, pki):
+    """A frontend lacks a server when one of the backends that its routes lead to has none."""
+    fakes = [Fake(site, address, 1143, echo) for address in ("10.0.0.11", "10.0.0.12", "10.0.0.13")]
+    manager = Manager(site)
+    proxy = Mailreeve(site, pki, ROUTES, env=manager.environment())
+
+    def status():
+        done = subprocess.run([BUILD / "mailreevectl", "-s", proxy.control_socket, "status"],
+                              stdout=subprocess.PIPE, text=True, timeout=20, check=False)
+        return done.returncode, done.stdout.splitlines()[0]
+
+    assert status() == (0, "status: well; 4 of 4 servers up, 0 connections")
+    wait_until(heard(manager, r"STATUS=4 of 4 servers up, 0 connections"), "STATUS")
+    fakes[2].stop()
+    wait_until(lambda: status() == (1, "status: server down; 3 of 4 servers up, 0 connections"),
+               "one of three's servers to be down")
+    wait_until(heard(manager, r"STATUS=3 of 4 servers up, 0 connections"), "STATUS")
+    fakes[1].stop()
+    wait_until(lambda: status() == (2, "status: frontend without server, front (backend two); "
+                                    "2 of 4 servers up, 0 connections"), "the route to be missed")
+    wait_until(heard(manager, r"STATUS=2 of 4 servers up, 0 connections; "
+                     r"no server for front \(backend two\)"), "STATUS")
+    fakes[0].stop()
+    wait_until(lambda: status() == (
+        2, "status: frontend without server, front, front (backend two), plain; "
+        "0 of 4 servers up, 0 connections"), "all to be missed")
+
+
+@pytest.mark.parametrize("role", ["keeper", "checker", "worker"])
+def test_no_sign_of_life_without_a_child(site, pki, role):
+    """WATCHDOG is for the whole service: one that has no such child and gets none asks for help."""
+    programs = site.path("programs")
+    programs.mkdir()
+    for name in ("mailreeve", "mailreeve-worker", "mailreeve-checker", "mailreeve-keeper"):
+        shutil.copy(BUILD / name, programs / name)
+    Fake(site, "10.0.0.11", 1143, echo)
+    manager = Manager(site)
+    proxy = Mailreeve(site, pki, CONF % "one.example.org", program=programs / "mailreeve",
+                      helpers=programs, env=manager.environment(WATCHDOG_USEC="600000"))
+    wait_until(heard(manager, "WATCHDOG=1", 2), "signs of life")
+    program = programs / f"mailreeve-{role}"
+    program.chmod(0o644)
+    for pid in proxy.processes()[f"mailreeve-{role}"]:
+        os.kill(pid, signal.SIGKILL)
+    proxy.said(f"cannot start a {role}: Permission denied")
+    before = manager.said.count("WATCHDOG=1")
+    time.sleep(2)
+    # One may have been under way.
+    assert manager.said.count("WATCHDOG=1") <= before + 1
+    program.chmod(0o755)
+    wait_until(heard(manager, "WATCHDOG=1", before + 4), "signs of life again")
+    proxy.baseline = None
