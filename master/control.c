@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENTS_MOST 32
+#define CLIENTS_MOST 32    /* of each socket: who may only look does not shut out the other */
 #define CLIENT_TIME  10000 /* milliseconds for a command to come and its answer to be read */
 #define ACCEPT_AGAIN 100   /* milliseconds until accepting is tried again without descriptors */
 
@@ -31,7 +31,7 @@ struct client {
 	struct control *control;
 	struct watch watch;
 	struct timer timer;
-	int reads_only; /* came over the monitor socket */
+	int which;      /* which socket it came over */
 	uint64_t waits; /* for the end of this reload; 0: for none */
 	char line[CONTROL_LINE];
 	size_t len;
@@ -43,8 +43,9 @@ struct control {
 	struct master *m;
 	struct watch sockets[SOCKET_COUNT];
 	char *paths[SOCKET_COUNT], *groups[SOCKET_COUNT];
+	gid_t gids[SOCKET_COUNT]; /* the groups' numbers */
 	TAILQ_HEAD(, client) clients;
-	int client_count;
+	int client_count[SOCKET_COUNT];
 	struct timer again; /* runs while the sockets are not polled for want of descriptors */
 };
 
@@ -57,7 +58,7 @@ client_free(struct client *c)
 	watch_set(control->m->loop, &c->watch, 0);
 	close(c->watch.fd);
 	TAILQ_REMOVE(&control->clients, c, link);
-	control->client_count--;
+	control->client_count[c->which]--;
 	free(c->answer);
 	free(c);
 }
@@ -94,13 +95,13 @@ run(struct client *c, FILE *f)
 		fprintf(f, "%sunknown command; help lists them\n", CONTROL_ERROR);
 		return;
 	}
-	if (c->reads_only && !control_commands[command].reads) {
+	if (c->which == SOCKET_MONITOR && !control_commands[command].reads) {
 		fprintf(f, "%sthis socket only shows\n", CONTROL_ERROR);
 		return;
 	}
 	switch ((enum control_name)command) {
 	case CONTROL_HELP:
-		show_help(f, c->reads_only);
+		show_help(f, c->which == SOCKET_MONITOR);
 		break;
 	case CONTROL_RELOAD:
 		c->waits = m->reloads + 1;
@@ -253,7 +254,8 @@ on_connect(struct control *control, int which)
 		}
 		return;
 	}
-	c = control->client_count < CLIENTS_MOST && unixsock_peer_ok(fd, control->groups[which]) ?
+	c = control->client_count[which] < CLIENTS_MOST &&
+		unixsock_peer_ok(fd, control->gids[which]) ?
 	    calloc(1, sizeof(*c)) :
 	    NULL;
 	if (!c) {
@@ -261,11 +263,11 @@ on_connect(struct control *control, int which)
 		return;
 	}
 	c->control = control;
-	c->reads_only = which == SOCKET_MONITOR;
+	c->which = which;
 	c->watch = (struct watch){ .fn = on_client, .fd = fd };
 	c->timer.fn = on_timeout;
 	TAILQ_INSERT_TAIL(&control->clients, c, link);
-	control->client_count++;
+	control->client_count[which]++;
 	timer_set(control->m->loop, &c->timer, CLIENT_TIME);
 	if (watch_set(control->m->loop, &c->watch, EPOLLIN) == -1)
 		client_free(c);
@@ -319,7 +321,7 @@ open_one(struct control *c, int which, const char *path, const char *group)
 	close_socket(c, which);
 	if (!path)
 		return;
-	fd = unixsock_open(path, group, why, sizeof(why));
+	fd = unixsock_open(path, group, &c->gids[which], why, sizeof(why));
 	if (fd == -1) {
 		log_say(LOG_WARNING, "no control socket: %s", why);
 		return;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define GROUPS_MOST 1024
+#define NO_GROUP    ((gid_t)-1)
 
 static int
 find_group(const char *name, gid_t *gid_r)
@@ -82,10 +83,10 @@ bind_as(int fd, const struct sockaddr_un *sun, const char *group, gid_t gid)
 }
 
 int
-unixsock_open(const char *path, const char *group, char *why_r, size_t size)
+unixsock_open(const char *path, const char *group, gid_t *gid_r, char *why_r, size_t size)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	gid_t gid = 0;
+	gid_t gid = NO_GROUP;
 	int fd;
 
 	if (strlen(path) >= sizeof(sun.sun_path)) {
@@ -111,13 +112,14 @@ unixsock_open(const char *path, const char *group, char *why_r, size_t size)
 			close(fd);
 		return -1;
 	}
+	*gid_r = gid;
 	return fd;
 }
 
 int
-unixsock_peer_ok(int fd, const char *group)
+unixsock_peer_ok(int fd, gid_t gid)
 {
-	gid_t groups[GROUPS_MOST], gid;
+	gid_t groups[GROUPS_MOST];
 	socklen_t len = sizeof(struct ucred), groups_len = sizeof(groups);
 	struct ucred peer;
 
@@ -125,7 +127,7 @@ unixsock_peer_ok(int fd, const char *group)
 		return 0;
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return 1;
-	if (!group || find_group(group, &gid) == -1)
+	if (gid == NO_GROUP)
 		return 0;
 	if (peer.gid == gid)
 		return 1;

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """The control socket, by hand and through mailreevectl."""
+import grp
 import json
 import os
 import socket
 import stat
 import subprocess
+import sys
 
 from lib.clients import connect, context, lines
 from lib.fakes import Fake, greets
@@ -107,6 +109,41 @@ def test_rude_clients(site, pki):
         except BlockingIOError:  # the queue is still full of them
             return False
     wait_until(answered, "an answer")
+
+
+ASK = """import socket, sys
+sock = socket.socket(socket.AF_UNIX)
+sock.settimeout(10)
+sock.connect(sys.argv[1])
+sock.sendall(sys.argv[2].encode() + b"\\n")
+print(sock.makefile().read())"""
+
+
+def test_monitor(site, pki):
+    """Its group may look and no more, nobody else anything, and no number of them is in root's way."""
+    monitor = site.path("monitor.sock")
+    proxy = Mailreeve(site, pki, CONF + 'control = { socket = "$dir/control.sock"; '
+                      'monitor_socket = "$dir/monitor.sock"; monitor_group = "mail"; };')
+    os.chmod(monitor.parent, 0o755)
+    status = os.stat(monitor)
+    assert stat.S_IMODE(status.st_mode) == 0o660 and status.st_gid == grp.getgrnam("mail").gr_gid
+
+    def ask(command, **who):
+        return subprocess.run([sys.executable, "-c", ASK, str(monitor), command], text=True, cwd="/",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
+                              check=False, user=64009, **who).stdout
+
+    for who in {"group": "mail"}, {"group": 64009, "extra_groups": ["mail"]}:
+        assert "Name: Mailreeve" in ask("show info", **who)
+        assert "error: this socket only shows" in ask("reload", **who)
+    assert "PermissionError" in ask("show info", group=64009, extra_groups=[])
+
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+    for sock in silent:
+        sock.connect(str(monitor))
+    assert proxy.control("show info").startswith("Name: ")
+    for sock in silent:
+        sock.close()
 
 
 def test_ctl(site, pki):
