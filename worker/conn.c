@@ -353,34 +353,35 @@ entered(struct conn *c)
 	}
 }
 
-/* What the present state waits for. */
-static void
+/* Wait for what the present state needs; -1: it cannot be had. */
+static int
 await(struct conn *c)
 {
+	const int client_blocked = side_blocked(&c->client),
+		  server_blocked = side_blocked(&c->server);
 	struct loop *loop = c->worker->loop;
-	int client, server;
+	int client = c->state == CONN_START || c->state == CONN_PEEK || c->state == CONN_HANDSHAKE;
+	int server = c->state == CONN_SERVER_TLS;
 
-	switch (c->state) {
-	case CONN_RELAY:
-		client = !side_blocked(&c->server);
-		server = !side_blocked(&c->client);
-		break;
-	case CONN_DRAIN:
-		client = !side_blocked(&c->client);
-		server = !side_blocked(&c->server);
-		break;
-	case CONN_CONNECT:
-		(void)watch_set(loop, &c->server.watch, EPOLLOUT);
-		side_await(&c->client, loop, 0);
-		return;
-	default:
-		client =
-		    c->state == CONN_START || c->state == CONN_PEEK || c->state == CONN_HANDSHAKE;
-		server = c->state == CONN_SERVER_TLS;
-		break;
+	if (c->state == CONN_CONNECT)
+		return watch_set(loop, &c->server.watch, EPOLLOUT) |
+		    side_await(&c->client, loop, 0);
+	if (c->state == CONN_RELAY || c->state == CONN_DRAIN) {
+		client = c->state == CONN_RELAY ? !server_blocked : !client_blocked;
+		server = c->state == CONN_RELAY ? !client_blocked : !server_blocked;
 	}
-	side_await(&c->client, loop, client);
-	side_await(&c->server, loop, server);
+	return side_await(&c->client, loop, client) | side_await(&c->server, loop, server);
+}
+
+/* Until the next event; a connection of which none would come has no business staying. */
+static void
+rest(struct conn *c)
+{
+	if (await(c) == 0)
+		return;
+	conn_reason(c, END_INTERNAL, "no memory to wait for its bytes");
+	c->state = CONN_CLOSED;
+	conn_free(c);
 }
 
 static enum conn_state
@@ -410,7 +411,7 @@ conn_run(struct conn *c)
 		}
 		entered(c);
 	}
-	await(c);
+	rest(c);
 }
 
 void
@@ -493,6 +494,6 @@ conn_begin(struct worker *w, const struct msg_handover *h, int fd)
 	if (conn_frontend(c)->tls.mode == TLS_NONE)
 		conn_run(c);
 	else
-		await(c);
+		rest(c);
 	return 0;
 }

@@ -270,13 +270,13 @@ side_broken(const struct side *s)
 	return s->hup && side_connected(s) == IO_FAILED;
 }
 
-void
+int
 side_await(struct side *s, struct loop *loop, int to_read)
 {
 	uint32_t events = 0;
 
 	if (s->watch.fd == -1)
-		return;
+		return 0;
 	if (to_read && !s->ended)
 		events |= EPOLLIN;
 	if (side_blocked(s) || s->wants_write)
@@ -288,7 +288,7 @@ side_await(struct side *s, struct loop *loop, int to_read)
 	/* Most sides are read from sooner or later: asked for at once, it need not be asked later. */
 	if (!s->watch.asked && events == EPOLLERR)
 		(void)watch_set(loop, &s->watch, EPOLLIN);
-	(void)watch_set(loop, &s->watch, events);
+	return watch_set(loop, &s->watch, events);
 }
 
 /* What is in the pipe will never be sent. */

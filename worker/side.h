@@ -127,8 +127,11 @@ int side_pending(const struct side *s);
 /* Whether the connection broke while nobody was reading from it; asks only after a hang-up. */
 int side_broken(const struct side *s);
 
-/* Wait for what this side needs: always for room to write while there is a spill. */
-void side_await(struct side *s, struct loop *loop, int to_read);
+/*
+ * Wait for what this side needs: always for room to write while there is a spill.  -1: the kernel
+ * has no memory for it, so nothing would ever be heard of this side again.
+ */
+int side_await(struct side *s, struct loop *loop, int to_read);
 
 /* Close; the peer gets a FIN or has had it.  side_reset: the peer gets a reset. */
 void side_close(struct side *s, struct loop *loop);

@@ -15,7 +15,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct worker *w;
@@ -168,6 +170,17 @@ tls_client_why(SSL *ssl, char *buf, size_t size)
 	(void)ssl, (void)buf, (void)size;
 	ck_abort_msg("TLS");
 	return 0;
+}
+
+/* The kernel's, until it has no memory for one more of these. */
+static int epoll_left = -1;
+
+int
+epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+	if (op == EPOLL_CTL_ADD && epoll_left >= 0 && epoll_left-- == 0)
+		return errno = ENOSPC, -1;
+	return (int)syscall(SYS_epoll_ctl, epoll, op, fd, event);
 }
 
 /* ---- a small world ---- */
@@ -650,6 +663,18 @@ START_TEST(not_tls)
 }
 END_TEST
 
+/* Neither the client's events (0) nor the server's (1) can be had: it does not wait for ever. */
+START_TEST(deaf)
+{
+	epoll_left = _i;
+	begin();
+	run_until_closed();
+	ck_assert_str_eq(ended, "internal");
+	ck_assert_str_eq(ended_why, "no memory to wait for its bytes");
+	close(client);
+}
+END_TEST
+
 START_TEST(silent_client)
 {
 	char buf[64];
@@ -692,6 +717,7 @@ main(void)
 	tcase_add_test(t, passthrough);
 	tcase_add_test(t, not_tls);
 	tcase_add_test(t, silent_client);
+	tcase_add_loop_test(t, deaf, 0, 2);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
