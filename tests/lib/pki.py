@@ -5,6 +5,7 @@
 Each certificate NAME lies in a directory as certbot leaves it (NAME/fullchain.pem and
 NAME/privkey.pem) and once more as a single file NAME.pem (chain, then key)."""
 import pathlib
+import shutil
 import subprocess
 
 CONFIG = """
@@ -64,6 +65,29 @@ class Authority:
         combined.touch(0o600)
         combined.write_text(chain.read_text() + key.read_text())
         return here
+
+    def sign(self, directory, subject, *extensions, key=None, config=CONFIG):
+        """As issue, for what its policy would not pass: any subject, as -subj wants it."""
+        here = pathlib.Path(directory)
+        here.mkdir()
+        if not key:
+            new_key(here / "privkey.pem", "ec")
+        elif pathlib.Path(key) != here / "privkey.pem":
+            shutil.copy(key, here / "privkey.pem")
+        (here / "config").write_text(config.format(here=here))
+        openssl("req", "-x509", "-new", "-utf8", "-config", here / "config", "-key",
+                here / "privkey.pem", "-CA", self.certificate, "-CAkey", self.key, "-subj", subject,
+                "-days", "30", *(word for one in extensions for word in ("-addext", one)), "-out",
+                here / "fullchain.pem")
+        (here / "config").unlink()
+        return here
+
+    def revoke(self, *names, crl):
+        """A list of what was revoked of what was issued, at `crl`."""
+        tool = ["ca", "-config", self.config, "-cert", self.certificate, "-keyfile", self.key]
+        for name in names:
+            openssl(*tool, "-revoke", self.certificate.parent / name / "fullchain.pem")
+        openssl(*tool, "-gencrl", "-crldays", "30", "-out", crl)
 
 
 class Pki:
