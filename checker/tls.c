@@ -129,4 +129,8 @@ tls_why(
 	char buf[ADDR_TEXT];
 
 	tls_back_why(ssl, tls_back_name(t, s, buf), buf_r, size);
+	/* A report has no double quotes in it: the log has the whole of it in some. */
+	for (char *p = buf_r; *p != '\0'; p++)
+		if (*p == '"')
+			*p = '\'';
 }

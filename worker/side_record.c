@@ -5,6 +5,7 @@
  * worker, on bytes of clients and servers.  Between two events it holds the keys and, rarely, the
  * beginning of a record; several records go out in one send.
  */
+#include "../common/tls/why.h"
 #include "record.h"
 #include "side_int.h"
 
@@ -158,5 +159,5 @@ side_why(const struct side *s, char *buf_r, size_t size)
 {
 	*buf_r = '\0';
 	if (s->alert)
-		(void)snprintf(buf_r, size, "TLS alert: %s", SSL_alert_desc_string_long(s->alert));
+		(void)snprintf(buf_r, size, "TLS alert: %s", why_alert(s->alert));
 }

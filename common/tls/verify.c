@@ -165,6 +165,9 @@ tls_back_why(SSL *ssl, const char *name, char *buf_r, size_t size)
 	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
 		snprintf(buf_r, size, "speaks no TLS 1.2 or newer");
 		return;
+	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+		snprintf(buf_r, size, "asks for a certificate of ours; set certificate");
+		return;
 	default:
 		snprintf(buf_r, size, "%s", text[0] != '\0' ? text : "TLS handshake failed");
 	}

@@ -201,6 +201,22 @@ why_certificate(SSL *ssl)
 	return slot != -1 ? SSL_get_ex_data(ssl, slot) : NULL;
 }
 
+const char *
+why_alert(int alert)
+{
+	switch (alert) {
+	/* Those that OpenSSL 3.0 has no words for. */
+	case SSL_AD_MISSING_EXTENSION:
+		return "missing extension";
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return "certificate required";
+	case SSL_AD_NO_APPLICATION_PROTOCOL:
+		return "no application protocol";
+	default:
+		return SSL_alert_desc_string_long(alert);
+	}
+}
+
 int
 why_error(char *buf_r, size_t size)
 {
@@ -217,7 +233,7 @@ why_error(char *buf_r, size_t size)
 		reason = ERR_GET_REASON(e);
 		if (reason > SSL_AD_REASON_OFFSET)
 			snprintf(buf_r, size, "TLS alert \"%s\"",
-			    SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+			    why_alert(reason - SSL_AD_REASON_OFFSET));
 		else
 			snprintf(buf_r, size, "%s", text != NULL ? text : "TLS error");
 	} else {

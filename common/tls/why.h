@@ -24,6 +24,9 @@ const char *why_certificate(SSL *ssl);
  */
 int why_error(char *buf_r, size_t size);
 
+/* An alert's name, RFC 8446 section 6: "unknown CA". */
+const char *why_alert(int alert);
+
 /* The first names of a certificate: "a.example, b.example and 3 more"; printable ASCII. */
 void why_names(X509 *cert, char *buf_r, size_t size);
 
