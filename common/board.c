@@ -19,7 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WORDS (sizeof(struct board_server) / sizeof(uint32_t))
+#define WORDS       (sizeof(struct board_server) / sizeof(uint32_t))
+#define STATE_WORDS (offsetof(struct board_server, addrs) / sizeof(uint32_t))
 static_assert(sizeof(struct board_server) % sizeof(uint32_t) == 0, "copied by words");
 
 struct slot {
@@ -129,23 +130,43 @@ board_write(struct board *b, uint32_t slot, const struct board_server *s)
 	atomic_store_explicit(&to->seq, seq, memory_order_release);
 }
 
-void
-board_read(const struct board *b, uint32_t slot, struct board_server *s_r)
+/* The first n words of a slot, as they were at one moment. */
+static inline void
+read_words(const struct board *b, uint32_t slot, uint32_t *words_r, size_t n)
 {
 	const struct slot *from = &b->slots[slot];
-	uint32_t words[WORDS], seq, again;
+	uint32_t seq, again;
 
 	assert(slot < b->count);
 	again = atomic_load_explicit(&from->seq, memory_order_acquire);
 	do {
 		seq = again;
-		for (size_t i = 0; i < WORDS; i++)
-			words[i] =
+		for (size_t i = 0; i < n; i++)
+			words_r[i] =
 			    atomic_load_explicit(&from->copies[seq & 1][i], memory_order_relaxed);
 		atomic_thread_fence(memory_order_acquire);
 		again = atomic_load_explicit(&from->seq, memory_order_acquire);
 	} while (again != seq);
+}
+
+void
+board_read(const struct board *b, uint32_t slot, struct board_server *s_r)
+{
+	uint32_t words[WORDS];
+
+	read_words(b, slot, words, WORDS);
 	memcpy(s_r, words, sizeof(*s_r));
 	if (s_r->addr_count > BOARD_ADDRS) /* the master's bug must not become ours */
+		s_r->addr_count = 0;
+}
+
+void
+board_read_state(const struct board *b, uint32_t slot, struct board_server *s_r)
+{
+	uint32_t words[STATE_WORDS];
+
+	read_words(b, slot, words, STATE_WORDS);
+	memcpy(s_r, words, sizeof(words));
+	if (s_r->addr_count > BOARD_ADDRS)
 		s_r->addr_count = 0;
 }

@@ -53,6 +53,8 @@ void board_write(struct board *b, uint32_t slot, const struct board_server *s);
 struct board *board_map(int fd, uint32_t slots);
 /* A consistent copy of one slot; never waits.  addr_count is at most BOARD_ADDRS. */
 void board_read(const struct board *b, uint32_t slot, struct board_server *s_r);
+/* The same without the addresses: for those who look at a thousand servers. */
+void board_read_state(const struct board *b, uint32_t slot, struct board_server *s_r);
 void board_unmap(struct board **b);
 
 /* Per server and per frontend, monotonic but for active. */

@@ -19,9 +19,9 @@ struct candidate {
 	uint32_t slot, server;
 	uint32_t weight; /* of this moment, never 0; 0: no candidate */
 	uint64_t active;
-	double lot; /* drawn for this client: the smallest wins */
+	uint64_t equals; /* leastconn: the weights of all that are as good as this one */
+	double lot;      /* source, random: drawn for this client, the smallest wins */
 	int doubtful;
-	struct board_server state;
 };
 
 /* Which servers a look at a backend is for. */
@@ -99,11 +99,15 @@ client_key(const struct addr *client)
 
 /* The same server on every host and after every reload: by its name, in a family its address. */
 static uint64_t
-server_key(const struct conf_server *s, const struct board_server *state)
+server_key(const struct balancer *b, const struct conf_server *s, uint32_t slot)
 {
 	uint64_t h = mix_bytes(0, s->name, strlen(s->name));
+	struct board_server state;
 
-	return s->slots > 1 ? mix_bytes(h, state->addrs[0].ip, sizeof(state->addrs[0].ip)) : h;
+	if (s->slots == 1)
+		return h;
+	board_read(b->board, slot, &state);
+	return mix_bytes(h, state.addrs[0].ip, sizeof(state.addrs[0].ip));
 }
 
 /*
@@ -125,18 +129,23 @@ static int
 survey_slot(const struct balancer *b, const struct conf_server *s, uint32_t slot,
     struct survey *survey, struct candidate *c_r)
 {
-	board_read(b->board, slot, &c_r->state);
+	struct board_server state;
+
+	board_read_state(b->board, slot, &state);
 	survey->all++;
-	if (c_r->state.health == HEALTH_CHECKING && !c_r->state.admin)
+	if (state.health == HEALTH_CHECKING && !state.admin)
 		survey->checking++;
-	if (!health_usable(c_r->state.health) || c_r->state.admin || !c_r->state.weight ||
-	    !c_r->state.addr_count || c_r->state.addr_count > BOARD_ADDRS)
+	if (!health_usable(state.health) || state.admin || !state.weight || !state.addr_count ||
+	    state.addr_count > BOARD_ADDRS)
 		return 0;
 	survey->usable++;
-	c_r->slot = slot;
-	c_r->weight = c_r->state.weight;
-	c_r->doubtful = c_r->state.health == HEALTH_GOING_DOWN || b->shun[slot] > b->now;
-	c_r->active = active_on(b, slot, c_r->state.elsewhere);
+	*c_r = (struct candidate){
+		.slot = slot,
+		.weight = state.weight,
+		.equals = state.weight,
+		.active = active_on(b, slot, state.elsewhere),
+		.doubtful = state.health == HEALTH_GOING_DOWN || b->shun[slot] > b->now,
+	};
 	if (s->max_connections && c_r->active >= s->max_connections) {
 		survey->full++;
 		return 0;
@@ -144,13 +153,28 @@ survey_slot(const struct balancer *b, const struct conf_server *s, uint32_t slot
 	return 1;
 }
 
-/* Fewer connections for its weight; of equals the one that has drawn the smaller lot. */
+/* Below 0: a has fewer connections for its weight than b; 0: as many. */
 static int
-less_loaded(const struct candidate *a, const struct candidate *best)
+compare_load(const struct candidate *a, const struct candidate *b)
 {
-	uint64_t mine = (a->active + 1) * best->weight, others = (best->active + 1) * a->weight;
+	uint64_t mine = (a->active + 1) * b->weight, others = (b->active + 1) * a->weight;
 
-	return mine < others || (mine == others && a->lot < best->lot);
+	return mine < others ? -1 : mine > others;
+}
+
+/*
+ * The less loaded; of equals each by chance, as often as its weight says: the next one takes the
+ * place of all before it with its share of their sum.
+ */
+static int
+less_loaded(struct balancer *b, struct candidate *c, struct candidate *best)
+{
+	int how = best->weight ? compare_load(c, best) : -1;
+
+	if (how != 0)
+		return how < 0;
+	c->equals = best->equals += c->weight;
+	return throw_dice(b->dice) % c->equals < c->weight;
 }
 
 /*
@@ -166,8 +190,7 @@ turn_of(struct balancer *b, const struct candidate *c, const struct candidate *b
 
 /* Whether c is a better choice than the best so far. */
 static int
-better(
-    struct balancer *b, enum balance how, const struct candidate *c, const struct candidate *best)
+better(struct balancer *b, enum balance how, struct candidate *c, struct candidate *best)
 {
 	switch (how) {
 	case BALANCE_ROUNDROBIN:
@@ -180,7 +203,17 @@ better(
 	case BALANCE_LEASTCONN:
 		break;
 	}
-	return !best->weight || less_loaded(c, best);
+	return less_loaded(b, c, best);
+}
+
+/* Where chance, or the client's address, decides; 0 where it does not. */
+static double
+lot_of(struct balancer *b, enum balance how, const struct wanted *wanted,
+    const struct conf_server *s, const struct candidate *c)
+{
+	if (how == BALANCE_SOURCE)
+		return draw(mix(wanted->client ^ server_key(b, s, c->slot)), c->weight);
+	return how == BALANCE_RANDOM ? draw(throw_dice(b->dice), c->weight) : 0;
 }
 
 /* The best of the wanted servers; of random's two, the less loaded. */
@@ -188,7 +221,7 @@ static struct candidate
 choose(struct balancer *b, const struct conf_backend *back, const struct wanted *wanted,
     const struct tried *tried, struct survey *survey)
 {
-	struct candidate best = { .weight = 0 }, second = { .weight = 0 }, c = { .weight = 0 };
+	struct candidate best = { .weight = 0 }, second = { .weight = 0 }, c;
 	uint64_t sum = 0;
 
 	for (uint32_t i = back->server; i < back->server + back->servers; i++) {
@@ -202,10 +235,7 @@ choose(struct balancer *b, const struct conf_backend *back, const struct wanted 
 			    (c.doubtful && !wanted->doubtful))
 				continue;
 			c.server = i;
-			c.lot = draw(back->balance == BALANCE_SOURCE ?
-				mix(wanted->client ^ server_key(s, &c.state)) :
-				throw_dice(b->dice),
-			    c.weight);
+			c.lot = lot_of(b, back->balance, wanted, s, &c);
 			sum += c.weight;
 			if (better(b, back->balance, &c, &best)) {
 				second = best;
@@ -217,7 +247,7 @@ choose(struct balancer *b, const struct conf_backend *back, const struct wanted 
 	}
 	if (best.weight && back->balance == BALANCE_ROUNDROBIN)
 		b->turns[best.slot] -= (int64_t)sum;
-	if (back->balance == BALANCE_RANDOM && second.weight && less_loaded(&second, &best))
+	if (back->balance == BALANCE_RANDOM && second.weight && compare_load(&second, &best) < 0)
 		return second;
 	return best;
 }
@@ -245,6 +275,7 @@ balance_pick(struct balancer *b, uint32_t backend, const struct addr *client,
 	const struct conf_backend *back = &b->conf->backends[backend];
 	struct survey main = { 0 }, backup = { 0 };
 	struct wanted wanted = { .client = client_key(client) };
+	struct board_server state;
 	struct candidate best;
 
 	best = choose_group(b, back, wanted, tried, &main);
@@ -267,7 +298,10 @@ balance_pick(struct balancer *b, uint32_t backend, const struct addr *client,
 	}
 	choice_r->slot = best.slot;
 	choice_r->server = best.server;
-	choice_r->addr = best.state.addrs[tried->count % best.state.addr_count];
+	board_read(b->board, best.slot, &state);
+	if (!state.addr_count) /* since then its name has come to mean no address */
+		return PICK_NONE;
+	choice_r->addr = state.addrs[tried->count % state.addr_count];
 	return PICK_SERVER;
 }
 

@@ -31,7 +31,7 @@ has_changed(const struct worker *w, uint32_t slot, uint32_t *now_r)
 {
 	struct board_server s;
 
-	board_read(w->balancer.board, slot, &s);
+	board_read_state(w->balancer.board, slot, &s);
 	*now_r = s.close;
 	return s.close != w->shed.seen[slot];
 }

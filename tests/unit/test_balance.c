@@ -29,6 +29,14 @@ board_read(const struct board *b, uint32_t slot, struct board_server *s_r)
 	*s_r = on_board[slot];
 }
 
+void
+board_read_state(const struct board *b, uint32_t slot, struct board_server *s_r)
+{
+	(void)b;
+	*s_r = on_board[slot];
+	memset(s_r->addrs, 0xee, sizeof(s_r->addrs)); /* not to be looked at */
+}
+
 /* n servers that are up, of the same weight. */
 static void
 setup(void)

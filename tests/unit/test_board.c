@@ -31,7 +31,7 @@ made_of(uint32_t n)
 
 START_TEST(what_is_written_is_read)
 {
-	struct board_server s, got;
+	struct board_server s, got, state;
 	struct board *b, *r;
 	int fd = -1, ro;
 
@@ -48,6 +48,8 @@ START_TEST(what_is_written_is_read)
 		board_write(b, n % SLOTS, &s);
 		board_read(r, n % SLOTS, &got);
 		ck_assert_mem_eq(&got, &s, sizeof(s));
+		board_read_state(r, n % SLOTS, &state);
+		ck_assert_mem_eq(&state, &s, offsetof(struct board_server, addrs));
 		if (n > 1) {
 			s = made_of(n - 1);
 			board_read(r, (n - 1) % SLOTS, &got);
