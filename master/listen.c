@@ -3,6 +3,7 @@
 /* Binding ports and keeping them.  Master. */
 #include "listen.h"
 
+#include "../common/log.h"
 #include "accept.h"
 #include "holder.h"
 #include "inherit.h"
@@ -80,6 +81,55 @@ is_any(const struct addr *a)
 	return a->wildcard || memcmp(a->ip, zero, sizeof(zero)) == 0;
 }
 
+/* Whether the kernel takes one for the other: `*` or all of a family, and an address among them. */
+static int
+overlap(const struct addr *a, const struct addr *b)
+{
+	if (a->port != b->port)
+		return 0;
+	if (a->wildcard || b->wildcard)
+		return 1;
+	return a->family == b->family && (is_any(a) || is_any(b));
+}
+
+/*
+ * Where a port goes from one address to all of them or back, both are bound for the time of a
+ * reload, which the kernel permits to sockets of one user that both ask for it.  The new one does
+ * not listen until the old one goes, so that no connection waits at a port that may never be served.
+ */
+static int
+share_port(struct master *m, const struct addr *a, int fd)
+{
+	struct listener *l;
+	int one = 1, shared = 0;
+
+	TAILQ_FOREACH(l, &m->listeners, link)
+	if (!l->is_new && overlap(&l->addr, a)) {
+		(void)setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+		shared = 1;
+	}
+	if (shared)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	return shared;
+}
+
+static void
+begin_to_listen(struct master *m, const struct conf *conf)
+{
+	struct listener *l;
+	char text[ADDR_TEXT];
+
+	TAILQ_FOREACH(l, &m->listeners, link)
+	{
+		if (!l->waits)
+			continue;
+		l->waits = 0;
+		if (listen(l->watch.fd, BACKLOG) == -1)
+			log_say(LOG_ERR, "%s: cannot listen on %s: %s", conf->name,
+			    addr_text(&l->addr, text), strerror(errno));
+	}
+}
+
 static void
 complain(const struct conf *conf, struct problems *p, const struct conf_listener *cl, int error)
 {
@@ -106,7 +156,7 @@ open_listener(
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
-	int foreign = 0, fd;
+	int foreign = 0, shared, fd;
 	char text[ADDR_TEXT];
 	struct listener *l = inherit_find(m, &cl->addr);
 
@@ -117,7 +167,9 @@ open_listener(
 		return;
 	}
 	fd = open_socket(&cl->addr, &ss, &len);
-	if (fd == -1 || bind_socket(fd, &ss, len, &foreign) == -1 || listen(fd, BACKLOG) == -1) {
+	shared = fd != -1 && share_port(m, &cl->addr, fd);
+	if (fd == -1 || bind_socket(fd, &ss, len, &foreign) == -1 ||
+	    (!shared && listen(fd, BACKLOG) == -1)) {
 		complain(conf, p, cl, errno);
 		if (fd != -1)
 			close(fd);
@@ -133,6 +185,7 @@ open_listener(
 	l->addr = cl->addr;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
 	l->is_new = 1;
+	l->waits = shared;
 	l->any = is_any(&cl->addr);
 	TAILQ_INSERT_TAIL(&m->listeners, l, link);
 }
@@ -200,6 +253,7 @@ listeners_commit(struct master *m, const struct conf *conf)
 {
 	struct listener *l, *next;
 
+	begin_to_listen(m, conf);
 	TAILQ_FOREACH(l, &m->listeners, link)
 	l->wanted = 0;
 	for (size_t i = 0; i < conf->listener_count; i++) {

@@ -151,6 +151,7 @@ struct listener {
 	int is_kept;        /* polled: belongs to the current generation */
 	int any;            /* bound to no one address: the local one must be asked for */
 	int given;          /* by the service manager, who keeps it open: never closed for good */
+	int waits;          /* for the end of one that it overlaps: bound, but it does not listen */
 };
 TAILQ_HEAD(listener_list, listener);
 

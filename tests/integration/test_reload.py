@@ -13,7 +13,7 @@ import pytest
 from lib.clients import connect, context, lines
 from lib.fakes import Fake
 from lib.mailreeve import BUILD, SANITIZED, Mailreeve
-from lib.site import PROXY, listening, wait_until
+from lib.site import PROXY, PROXY6, listening, wait_until
 from lib.traffic import ECHO, Traffic, echo
 
 LONG = "LONG" in os.environ
@@ -42,6 +42,32 @@ def master_size(proxy):
     info = proxy.info()
     pid = proxy.process.pid
     return int(info["Memory_master_KB"]), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+PORTS = """
+frontends = ( { name = "front"; bind = %s; backend = "back"; } );
+backends = ( { name = "back"; servers = "10.0.0.11:1143"; check = { type = "none"; }; } );
+"""
+
+
+def test_one_address_and_all_of_them(site, pki):
+    """A port that goes from one address to all, and back, is served all the time, also when the
+    reload fails at another port."""
+    Fake(site, "10.0.0.11", 1143, echo)
+    one, every = '"192.0.2.10:143"', '"*:143"'
+    proxy = Mailreeve(site, pki, PORTS % one)
+    proxy.baseline = None  # it may hold a port more or less in the end
+    traffic = Traffic(port=143)
+    stranger = Fake(site, PROXY, 144, echo)
+    for ports in (every, one, '[ "0.0.0.0:143", "[::]:143" ]', every, one, every):
+        proxy.rewrite(PORTS % f'[ {ports.strip("[]")}, "192.0.2.10:144" ]')
+        assert "cannot listen on 192.0.2.10:144" in proxy.control("reload")
+        proxy.rewrite(PORTS % ports)
+        assert proxy.control("reload").startswith("reloaded: ")
+    stranger.stop()
+    with connect(PROXY6, 143) as sock:
+        assert lines(sock) == [ECHO]
+    assert traffic.stop() == []
 
 
 def test_reload_under_load(site, pki):
