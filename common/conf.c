@@ -105,6 +105,7 @@ note_lines(struct conf *c, const config_t *tree)
 	c->keeper_user_line = line_of(tree, "keeper_user");
 	c->checker_user_line = line_of(tree, "checker_user");
 	c->ticket_seed_line = line_of(tree, "tls.ticket_seed");
+	c->control.line = line_of(tree, "control");
 }
 
 /* Everything after the text is in one piece. */

@@ -230,6 +230,7 @@ struct conf_control {
 	const char *group;  /* NULL: none */
 	const char *monitor_socket;
 	const char *monitor_group;
+	int line; /* 0: not given */
 };
 
 struct conf {

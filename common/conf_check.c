@@ -302,6 +302,16 @@ check_listeners(struct reader *r)
 	}
 }
 
+static void
+check_sockets(struct reader *r)
+{
+	const struct conf_control *c = &r->conf->control;
+
+	if (c->monitor_socket != NULL && strcmp(c->socket, c->monitor_socket) == 0)
+		reader_error_at(
+		    r, c->line, "monitor_socket is the same as socket: \"%s\"", c->socket);
+}
+
 void
 check_all(struct reader *r)
 {
@@ -316,6 +326,7 @@ check_all(struct reader *r)
 	}
 	check_names(r);
 	check_listeners(r);
+	check_sockets(r);
 	for (size_t i = 0; i < c->backend_count; i++) {
 		finish_backend(r, &r->backs[i]);
 		check_server_names(r, &r->backs[i].b);

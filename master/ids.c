@@ -3,6 +3,8 @@
 /* User names to numbers.  Master, before anything is started with them. */
 #include "ids.h"
 
+#include "unixsock.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <pwd.h>
@@ -50,6 +52,20 @@ find_one(const struct conf *conf, int line, const char *key, const char *user, s
 	if (id_r->uid == 0 || id_r->gid == 0)
 		conf_problem(conf, p, PROBLEM_ERROR, line,
 		    "%s \"%s\" is root or in root's group; name another", key, user);
+}
+
+void
+ids_find_groups(const struct conf *conf, struct problems *p)
+{
+	const char *const keys[] = { "group", "monitor_group" };
+	const char *const groups[] = { conf->control.group, conf->control.monitor_group };
+	gid_t gid;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (groups[i] && unixsock_group(groups[i], &gid) == -1)
+			conf_problem(conf, p, PROBLEM_ERROR, conf->control.line,
+			    "%s \"%s\" does not exist; create it: groupadd --system %s", keys[i],
+			    groups[i], groups[i]);
 }
 
 void

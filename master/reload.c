@@ -125,6 +125,7 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
     struct identity *ids, int *bundles)
 {
 	ids_find(conf, m->drop, p, ids);
+	ids_find_groups(conf, p);
 	if (!m->testing)
 		listeners_prepare(m, conf, p);
 	(void)bundles_make(conf, m->conf_path, text, m->ticket_seed, p, bundles);

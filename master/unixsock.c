@@ -7,10 +7,13 @@
  */
 #include "unixsock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,15 +23,35 @@
 #define GROUPS_MOST 1024
 #define NO_GROUP    ((gid_t)-1)
 
-static int
-find_group(const char *name, gid_t *gid_r)
+int
+unixsock_group(const char *name, gid_t *gid_r)
 {
 	const struct group *gr = getgrnam(name);
+	unsigned long n;
+	char *end;
 
-	if (!gr)
+	if (gr) {
+		*gid_r = gr->gr_gid;
+		return 0;
+	}
+	if (!isdigit((unsigned char)*name))
 		return -1;
-	*gid_r = gr->gr_gid;
+	errno = 0;
+	n = strtoul(name, &end, 10);
+	/* (gid_t)-1 means "leave it" to setegid. */
+	if (*end || errno || n >= UINT32_MAX)
+		return -1;
+	*gid_r = (gid_t)n;
 	return 0;
+}
+
+/* What is in the way and no socket is not ours to remove. */
+static int
+is_something_else(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
 }
 
 /* Whether somebody answers at this socket. */
@@ -95,12 +118,16 @@ unixsock_open(const char *path, const char *group, gid_t *gid_r, char *why_r, si
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	if (group && find_group(group, &gid) == -1) {
+	if (group && unixsock_group(group, &gid) == -1) {
 		snprintf(why_r, size, "%s: there is no group \"%s\"", path, group);
 		return -1;
 	}
 	if (is_alive(&sun)) {
 		snprintf(why_r, size, "%s is in use by another process", path);
+		return -1;
+	}
+	if (is_something_else(path)) {
+		snprintf(why_r, size, "%s is there already, and is no socket", path);
 		return -1;
 	}
 	make_parent(path);

@@ -46,6 +46,28 @@ def test_mode(site, pki):
     assert stat.S_IMODE(status.st_mode) == 0o600 and status.st_uid == 0
 
 
+def test_groups(site, pki):
+    """By name or by number; the second socket changes nothing."""
+    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
+    proxy = Mailreeve(site, pki, CONF + """control = { socket = "$dir/control.sock"; group = "mail";
+        monitor_socket = "$dir/monitor.sock"; monitor_group = "64009"; };""")
+    for name, group in (("control.sock", 8), ("monitor.sock", 64009)):
+        status = os.stat(site.path(name))
+        assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o660, 0, group)
+    assert ctl(proxy, "reload").returncode == 0
+    proxy.control_socket = site.path("monitor.sock")
+    assert ctl(proxy, "show", "info").returncode == 0
+    assert ctl(proxy, "reload").stdout == "mailreevectl: this socket only shows\n"
+
+
+def test_what_is_no_socket_stays(site, pki):
+    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
+    precious = site.write("precious", "not a socket")
+    proxy = Mailreeve(site, pki, CONF + f'control = {{ socket = "{precious}"; }};')
+    proxy.said("no control socket: .*precious is there already, and is no socket")
+    assert precious.read_text() == "not a socket"
+
+
 def test_servers_state(site, pki):
     """HAProxy's columns: monitoring that was written for it goes on."""
     proxy = started(site, pki)
