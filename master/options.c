@@ -6,6 +6,7 @@
 #include "sandbox.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +20,16 @@
 
 static void __attribute__((noreturn)) usage(const char *why)
 {
+	FILE *out = why ? stderr : stdout;
+
 	if (why)
-		fprintf(stderr, "mailreeve: %s\n", why);
+		fprintf(out, "mailreeve: %s\n", why);
 	fputs("usage: mailreeve [-c FILE] [-L DIR]      run in the foreground\n"
 	      "       mailreeve -t [-c FILE] [-L DIR]   check the file, certificates and keys\n"
-	      "       mailreeve -V                      version\n",
-	    stderr);
-	exit(64); /* EX_USAGE */
+	      "       mailreeve -V                      version\n"
+	      "       mailreeve -h                      this\n",
+	    out);
+	exit(why ? 64 : 0); /* EX_USAGE */
 }
 
 static char *
@@ -99,10 +103,15 @@ void
 options_read(int argc, char **argv, struct master *m)
 {
 	static const char hint[] = "-t checks, -c names the file";
+	static const struct option longs[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
 	const char *conf = CONF_DEFAULT, *dir = NULL;
 	int option, wants_version = 0;
 
-	while ((option = getopt(argc, argv, ":c:L:tVf")) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:L:tVfh", longs, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			if (strcmp(optarg, "-f") == 0)
@@ -118,6 +127,8 @@ options_read(int argc, char **argv, struct master *m)
 		case 'V':
 			wants_version = 1;
 			break;
+		case 'h':
+			usage(NULL);
 		case 'f':
 			usage(hint);
 		case ':':

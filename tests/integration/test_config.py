@@ -45,6 +45,21 @@ def test_all_errors_at_once(site, pki):
         assert re.search(words, done.stdout), words
 
 
+def test_groups_that_there_are_not(site, pki):
+    done = check(site, pki, GOOD + 'control = { group = "nosuch"; monitor_group = "nor-such"; };')
+    assert done.returncode == 1
+    for words in (r'checked\.conf:5: group "nosuch" does not exist; .*groupadd --system nosuch$',
+                  r'checked\.conf:5: monitor_group "nor-such" does not exist; '):
+        assert re.search(words, done.stdout, re.MULTILINE), words
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option):
+    done = subprocess.run([BUILD / "mailreeve", option], text=True, stdout=subprocess.PIPE,
+                          timeout=20, check=False)
+    assert done.returncode == 0 and "mailreeve -t [-c FILE]" in done.stdout
+
+
 FILES = {
     "no file": ("$pki/nothing", "nothing"),
     "not PEM": ("$dir/junk.pem", "junk.pem"),
