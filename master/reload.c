@@ -40,12 +40,18 @@ say_all(struct master *m, const struct problems *p)
 
 static void watch_files(struct master *m);
 
+static void
+log_as(struct master *m, const struct conf *conf)
+{
+	log_open(m->log_fd, conf->log.level, conf->log.format == LOG_JSON, !m->journal);
+}
+
 void
 reload_apply(struct master *m)
 {
 	const struct conf *conf = m->current->conf;
 
-	log_open(m->log_fd, conf->log.level, conf->log.format == LOG_JSON, !m->journal);
+	log_as(m, conf);
 	control_open(m, conf);
 	watch_files(m);
 }
@@ -109,8 +115,11 @@ reload_open_ports(struct master *m)
 	struct problems conf_problems = { 0 }, p = { 0 };
 	struct conf *conf = conf_load(m->conf_path, &conf_problems, NULL);
 
-	if (conf)
+	if (conf) {
+		/* It says how even the start is logged; a later one says it when it serves. */
+		log_as(m, conf);
 		listeners_prepare(m, conf, &p);
+	}
 	say_all(m, &p);
 	if (p.errors > 0)
 		exit(1);

@@ -69,6 +69,15 @@ def test_fields(site, pki, fmt, address):
             assert isinstance(line[key], (int, str)) and str(line[key]).isdigit()
 
 
+def test_json_from_the_start(site, pki):
+    """As soon as the file has been read, all that is said is JSON: warnings and the start too."""
+    Fake(site, "10.0.0.11", 143, greets(b"* OK hello\r\n"))
+    proxy = Mailreeve(site, pki, conf("json"))
+    proxy.stop()
+    said = [json.loads(line[3:])["msg"] for line in proxy.raw()]
+    assert "ready" in said and any("TLS ends here" in words for words in said)
+
+
 def test_both(site, pki):
     """connections = "both": a line at the beginning as well, with the same conn."""
     Fake(site, "10.0.0.11", 143, greets(b"* OK hello\r\n"))
