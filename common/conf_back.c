@@ -96,6 +96,8 @@ name_server(struct reader *r, config_setting_t *s, struct conf_server *server)
 	if (address == NULL) {
 		reader_error(r, s, "this server has no address");
 		server->name = server->name == NULL ? "?" : server->name;
+	} else if (server->name == NULL && config_setting_get_string(address) == NULL) {
+		server->name = "?"; /* no text, which was said */
 	} else if (server->name == NULL) {
 		reader_error(r, s, "address is longer than a name may be; give this server a name");
 		server->name = "?";

@@ -135,6 +135,8 @@ read_route(struct reader *r, const struct front *f, config_setting_t *s, struct 
 	read_group(r, s, SCOPE_ROUTE, route);
 	if (config_setting_get_member(s, "sni") == NULL)
 		reader_error(r, s, "a route of frontend \"%s\" has no sni", f->f.name);
+	else if (value_count(config_setting_get_member(s, "sni")) == 0)
+		reader_error(r, s, "sni of a route of frontend \"%s\" is empty", f->f.name);
 	route->backend_line = backend_line(s);
 	if (config_setting_get_member(s, "backend") == NULL)
 		reader_error(r, s, "a route of frontend \"%s\" has no backend", f->f.name);

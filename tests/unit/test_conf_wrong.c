@@ -77,6 +77,13 @@ static const struct row {
 	{ TLS, "certificates = \"/c\"; crt = \"x\";",
 	  "f:1: unknown key \"crt\" in tls; HAProxy's crt is \"certificates\" here" },
 
+	/* The control sockets. */
+	{ TOP, "control = { socket = \"a\"; monitor_socket = \"/etc/x/a\"; };",
+	  "f:1: monitor_socket is the same as socket: \"/etc/x/a\"" },
+
+	{ TLS, "certificates = \"/c\"; }; routes = { sni = []; backend = \"b\";",
+	  "f:1: sni of a route of frontend \"f\" is empty" },
+
 	/* Syntax. */
 	{ WHOLE, "a = ;", "f:1: syntax error at or before \"a = ;\"" },
 	{ WHOLE, "\n\nfoo # x\n", "f:3: syntax error at or before \"foo\"" },
@@ -267,8 +274,7 @@ static const struct row {
 	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
 	{ SERVER, "address = \"127.0.0.1:65536\";", "f:1: address = \"127.0.0.1:65536\" is no address with a port; "
 	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
-	{ SERVER, "address = 5;", "f:1: address = 5 is no text; write it in quotes\n"
-	  "f:1: address is longer than a name may be; give this server a name" },
+	{ SERVER, "address = 5;", "f:1: address = 5 is no text; write it in quotes" },
 	{ SERVER, "name = \"x\";", "f:1: this server has no address" },
 	{ BACK, "bind_address = \"10.0.0.1:5\";", "f:1: bind_address = \"10.0.0.1:5\" is no address without a port; "
 	  "write it as \"10.0.0.1\" or \"2001:db8::1\"" },
