@@ -1,104 +1,169 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
-"""scale.py OUT [REPS]: how cost grows with the number of connections, workers, servers, frontends
-and certificates.  Writes OUT.md, a table, and OUT.dat, which scale.gp draws.
+"""scale.py OUT [ROUNDS]: how cost grows with the number of open connections, workers, servers,
+frontends and certificates.  Writes OUT.md, two tables, and OUT.dat, which scale.gp draws.
 
 Rounds are interleaved, and a cell is the median of its rounds: CPU milliseconds of all of
 Mailreeve's processes for 1,000 handshakes, 100,000 messages and a GiB, and memory."""
 import datetime
 import os
+import signal
 import statistics
 import sys
 
 import bench
-from crowd import CLIENT, Crowd, descriptors
+import table
+from crowd import EACH, Crowd, descriptors
 
 MEASURES = (
-    ("handshake", "-c 16 -n 600 hs", 1e3, lambda r: r["ok"] / 1e3),
-    ("message", "-c 20 -q 4000 -n 4000 ping", 1e3, lambda r: r["ok"] / 1e5),
-    ("GiB", f"-c 4 -s {64 * bench.MIB} down", 1e3, lambda r: r["bytes"] / (1 << 30)),
+    ("handshake", "-c 16 -n 600 hs", lambda r: r["ok"] / 1e3),
+    ("message", "-c 20 -q 4000 -n 4000 ping", lambda r: r["ok"] / 1e5),
+    ("GiB", f"-c 4 -s {64 * bench.MIB} down", lambda r: r["bytes"] / (1 << 30)),
 )
-AXES = (
-    ("connections", (100, 1000, 10000, 50000), {}),
-    ("workers", (1, 2, 4, 8), {}),
-    ("servers", (1, 10, 100, 1000), {"workers": 2}),
-    ("frontends", (1, 10, 100, 1000), {"workers": 2}),
-    ("certificates", (1, 10, 100, 1000), {"workers": 2}),
-)
+WORKERS = (1, 2, 4, 8)
+CONNECTIONS = (100, 1000, 10000, 50000)
+KINDS = ("servers", "frontends", "certificates")
+COUNTS = (1, 10, 100, 1000)
 
 
-def cell(axis, value, fixed):
-    crowd = Crowd(**{axis: value, **fixed})
+def look(crowd):
+    row = {name: crowd.work(args, per) * 1e3 for name, args, per in MEASURES}
+    row["MiB"] = crowd.memory()["pss"] / bench.MIB
+    return row
+
+
+def room(workers):
+    """Connections that so many workers can hold, two descriptors each."""
+    return workers * min(EACH, descriptors() // 2 - 200)
+
+
+def with_connections(workers, most, note):
+    """One site whose open connections become more and more."""
+    points = [n for n in CONNECTIONS if n <= min(room(workers), most)]
+    crowd = Crowd(connections=points[-1], workers=workers)
     try:
-        crowd.hold()
-        memory = crowd.memory()["pss"]
-        row = {name: crowd.work(args, per) * scale for name, args, scale, per in MEASURES}
-        row["base"] = crowd.base / bench.MIB
-        row["bytes"] = (memory - crowd.base) / crowd.connections
-        return row
+        for n in points:
+            crowd.hold(n)
+            note((workers, n), look(crowd))
     finally:
         crowd.stop()
 
 
-def possible(axis, value):
-    """The master has a descriptor for every frontend, a client process one a connection."""
-    limit = descriptors()
-    return limit > 2000 and (axis != "connections" or limit > CLIENT + 100 or value < limit / 2)
+def with_many(kind, count, note):
+    crowd = Crowd(workers=2, **{kind: count})
+    try:
+        row = {"base": crowd.base / bench.MIB}
+        crowd.hold()
+        row.update(look(crowd))
+        note((kind, count), row)
+    finally:
+        crowd.stop()
+
+
+def measure(rounds):
+    got = {}
+
+    def note(key, row):
+        got.setdefault(key, []).append(row)
+        print(*key, {k: round(v, 1) for k, v in row.items()}, flush=True)
+
+    for rep in range(rounds):
+        for kind in KINDS:
+            for count in COUNTS:
+                if count + 100 < descriptors():     # the master has one for every frontend
+                    with_many(kind, count, note)
+        for workers in WORKERS:
+            # Opening the most takes minutes: once.
+            with_connections(workers, CONNECTIONS[-1 if rep == 0 else -2], note)
+    return {key: dict({k: statistics.median(r[k] for r in rows) for k in rows[0]}, n=len(rows))
+            for key, rows in got.items()}
+
+
+def each(got, workers, n):
+    """Bytes that a connection adds, from the first point on."""
+    first = CONNECTIONS[0]
+    if n == first:
+        return ""
+    more = (got[workers, n]["MiB"] - got[workers, first]["MiB"]) * bench.MIB
+    return f"{more / (n - first):.0f}"
+
+
+HEAD = """# How cost grows
+
+`make bench-scale`, {date}, {machine}, which clients and
+servers use as well. A cell is the median of its rounds (the last column); one with much else on
+the machine may be 15 % off. CPU is that of all of Mailreeve's processes, memory their PSS.
+
+![the same, drawn](scale.svg)
+
+## Open connections and workers
+
+The work is done beside so many other connections that are open and idle.
+
+| workers | connections | ms per 1,000 handshakes | ms per 100,000 messages | ms per GiB to the client | MiB | bytes a connection | rounds |
+|---:|---:|---:|---:|---:|---:|---:|---:|
+"""
+MANY = """
+## Servers, frontends, certificates
+
+Two workers, 100 connections.
+
+| of | how many | ms per 1,000 handshakes | ms per 100,000 messages | ms per GiB to the client | MiB without connections | rounds |
+|---|---:|---:|---:|---:|---:|---:|
+"""
+
+
+def cells(row):
+    return f"{row['handshake']:.0f} | {row['message']:.0f} | {row['GiB']:.0f}"
+
+
+def tables(f, got):
+    f.write(HEAD.format(date=datetime.date.today(), machine=table.machine()))
+    blank = []
+    for workers in WORKERS:
+        for n in CONNECTIONS:
+            row = got.get((workers, n))
+            if row:
+                f.write(f"| {workers} | {n:,} | {cells(row)} | {row['MiB']:.1f} | "
+                        f"{each(got, workers, n)} | {row['n']} |\n")
+            else:
+                f.write(f"| {workers} | {n:,} | | | | | | 0 |\n")
+                blank.append(f"{n:,} with {workers}")
+    if blank:
+        f.write(f"\nBlank: a process may have {descriptors():,} descriptors here, and a connection "
+                f"takes two of its worker's: {'; '.join(blank)}.\n")
+    f.write(MANY)
+    for kind in KINDS:
+        for count in COUNTS:
+            row = got.get((kind, count))
+            f.write(f"| {kind} | {count:,} | " +
+                    (f"{cells(row)} | {row['base']:.1f} | {row['n']} |\n" if row else
+                     "| | | | 0 |\n"))
+
+
+def data(f, got):
+    """A block for each line of the drawing."""
+    for keys in ([[(w, n) for n in CONNECTIONS] for w in WORKERS] +
+                 [[(k, n) for n in COUNTS] for k in KINDS]):
+        for key in keys:
+            row = got.get(key)
+            if row:
+                f.write(f"{key[1]} {row['handshake']:.3f} {row['message']:.3f} {row['GiB']:.3f} "
+                        f"{row.get('base', row['MiB']):.3f}\n")
+        f.write("\n\n")
 
 
 def main():
-    out, reps = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    out, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     bench.max_fds()
-    got, blanks = {}, set()
-    for rep in range(reps):
-        for axis, values, fixed in AXES:
-            for value in values:
-                if not possible(axis, value):
-                    blanks.add((axis, value))
-                    continue
-                if axis == "connections" and value > 20000 and rep > 0:
-                    continue            # minutes to open: once
-                try:
-                    row = cell(axis, value, fixed)
-                except Exception as e:
-                    print(f"{axis} {value}: {type(e).__name__}: {e}", file=sys.stderr, flush=True)
-                    continue
-                got.setdefault((axis, value), []).append(row)
-                print(axis, value, {k: round(v, 2) for k, v in row.items()}, flush=True)
-    write(out, got, blanks)
+    got = measure(rounds)
+    with open(out + ".md", "w") as f:
+        tables(f, got)
+    with open(out + ".dat", "w") as f:
+        data(f, got)
     return 0
-
-
-def write(out, got, blanks):
-    names = ["handshake", "message", "GiB", "base", "bytes"]
-    with open(out + ".md", "w") as md, open(out + ".dat", "w") as dat:
-        md.write(f"# How cost grows\n\n`make bench-scale`, "
-                 f"{datetime.date.today()}, {os.cpu_count()} CPUs shared with clients and "
-                 f"backends; medians of the rounds (column n).\nA cell with much else on the "
-                 f"machine may be 15 % off.  CPU is that of all of Mailreeve's processes.  Memory is "
-                 f"PSS: without a\nconnection, and for each of the connections that are open "
-                 f"(100 but in the first rows, where the\npages of a process are what is "
-                 f"seen).\n\n")
-        md.write("| of | number | ms per 1,000 handshakes | ms per 100,000 messages | ms per GiB "
-                 "to the client | MiB without connections | bytes a connection | n |\n"
-                 + "|---" * 8 + "|\n")
-        for axis, values, _ in AXES:
-            for value in values:
-                rows = got.get((axis, value))
-                if not rows:
-                    md.write(f"| {axis} | {value:,} | | | | | | 0 |\n")
-                    continue
-                med = {k: statistics.median(r[k] for r in rows) for k in names}
-                md.write(f"| {axis} | {value:,} | {med['handshake']:.0f} | {med['message']:.0f} | "
-                         f"{med['GiB']:.0f} | {med['base']:.1f} | {med['bytes']:.0f} | "
-                         f"{len(rows)} |\n")
-                dat.write(f"{value} " + " ".join(f"{med[k]:.4f}" for k in names) + "\n")
-            dat.write("\n\n")
-        for axis, value in sorted(blanks):
-            md.write(f"\n{value:,} {axis}: a process may have only {descriptors()} descriptors "
-                     f"here.\n")
-        md.write("\n![the same, drawn](scale.svg)\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Mailreeve's own figure is the median of its rounds.  The others' are ratios to i
 within a round, so what the machine did meanwhile is in both; median, least and most."""
 import csv
 import datetime
+import json
 import os
 import platform
 import re
@@ -92,7 +93,22 @@ def table():
         cells = [f"{statistics.median(ours.values()) * scale:,.0f} {unit}"]
         cells += [ratios(ours, got.get((test, p), {})) for p in PEERS[1:]]
         lines.append(f"| {words} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + many_idle()
+
+
+def many_idle():
+    """The largest crowd that `make bench-idle` has held, its last measurement."""
+    path = os.path.join(bench.BUILD, "idle.json")
+    if not os.path.exists(path):
+        return ""
+    runs = [json.loads(line) for line in bench.read(path).splitlines()]
+    runs = [r for r in runs if r["peer"] == "mailreeve" and r["test"] == "idle"]
+    r = max(reversed(runs), key=lambda r: r["connections"], default=None)
+    if r is None:
+        return ""
+    return (f"\n{r['connections']:,} idle connections, TLS to plain, at once (`make bench-idle`): "
+            f"{r['user']:.0f} bytes of memory each,\n{r['total'] / bench.MIB:.0f} MiB in all, and "
+            f"{r['cpu_ms']:.1f} ms of CPU a second for all {r['processes']} processes together.\n")
 
 
 def main():
