@@ -91,9 +91,10 @@ LONGER := checks-long kills-long reloads-long records-long headers-long
 checks-long: all $(O)/lib/checker_master
 	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q \
 	  integration/test_checks_servers.py integration/test_checks_product.py
-# A thousand workers killed, a thousand reloads, both under load.
+# A thousand workers killed, a worker that hangs for a minute; a thousand reloads.
 kills-long: all $(STAND_INS)
-	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_kill.py
+	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_kill.py \
+	  integration/test_crash_loop.py
 reloads-long: all
 	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_reload.py -k under_load
 # Every record size from 1 to 16384 against OpenSSL; 100,000 PROXY headers.

@@ -6,6 +6,7 @@
  *
  *   dies-early-ROLE   it ends before READY        honest-ROLE   what it becomes without a cause
  *   dies-ready-ROLE   it says READY and aborts
+ *   hangs-ROLE        it never says READY
  *
  * It reads nothing that anybody sends.
  */
@@ -47,6 +48,8 @@ main(int argc, char **argv)
 		(void)chan_tell(&master, MSG_READY, &(struct msg_ready){ .version = MSG_VERSION });
 		abort();
 	}
+	if (access(in_dir("hangs", role), F_OK) == 0)
+		pause();
 	argv[0] = in_dir("honest", role);
 	execv(argv[0], argv);
 	return 3;

@@ -175,3 +175,22 @@ def test_hung_worker_is_replaced(site, pki):
     assert served == 20
     wait_until(lambda: rows(proxy)[0][4] == "serving", "another worker")
     proxy.baseline = proxy.descriptors()
+
+
+def test_hung_checker_is_replaced(site, pki):
+    """... after ten seconds of silence; who is connected, and who comes, does not notice."""
+    Fake(site, "10.0.0.11", 1143, echo)
+    proxy = Mailreeve(site, pki, CONF)
+    sock = connect(PROXY, 993, context(pki))
+    assert lines(sock) == [ECHO]
+    hung = rows(proxy, "checker")[0][3]
+    os.kill(int(hung), signal.SIGSTOP)
+    with connect(PROXY, 993, context(pki)) as another:
+        assert lines(another) == [ECHO]
+    wait_until(lambda: f"checker 0 (pid {hung}) does not answer: killed" in proxy.log.read_text(),
+               "its end", 60)
+    wait_until(lambda: rows(proxy, "checker")[0][4] == "serving", "another checker")
+    assert rows(proxy, "checker")[0][3] != hung
+    Traffic.talk(sock, b"still here\r\n")
+    sock.close()
+    proxy.baseline = proxy.descriptors()

@@ -115,3 +115,20 @@ def test_all_workers_in_a_crash_loop(site, pki, brittle, when):
     sock.close()
     wait_until(lambda: len(serving(proxy, "worker")) == 2, "all to serve again", 30)
     proxy.baseline = proxy.descriptors()
+
+
+@pytest.mark.skipif("LONG" not in os.environ, reason="takes more than a minute: make kills-long")
+def test_hangs_at_its_start(site, pki, brittle):
+    """... which a child may do for a minute; the other worker serves meanwhile."""
+    Fake(site, "10.0.0.11", 1143, echo)
+    proxy = Mailreeve(site, pki, CONF, helpers=brittle)
+    (brittle / "hangs-worker").touch()
+    os.kill(int(rows(proxy, "worker")[0][3]), signal.SIGKILL)
+    wait_until(lambda: rows(proxy, "worker")[0][4] == "starting", "the one that hangs")
+    talks(pki)
+    (brittle / "hangs-worker").unlink()
+    wait_until(lambda: "worker 0" in proxy.log.read_text()
+               and "does not get through its start: killed" in proxy.log.read_text(), "its end", 90)
+    wait_until(lambda: len(serving(proxy, "worker")) == 2, "both to serve again")
+    talks(pki)
+    proxy.baseline = proxy.descriptors()
