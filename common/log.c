@@ -393,8 +393,12 @@ log_clean(const void *in, size_t n, char *out_r, size_t size)
 void
 log_raw(const char *line, size_t len)
 {
-	/* A line that is none of ours: the last words of a library or a sanitizer. */
-	int ours = len >= 3 && line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>';
+	/*
+	 * What is no line of ours are the last words of a library or a sanitizer; none of ours is
+	 * graver than an error, which the journal would show on every terminal.
+	 */
+	int ours = len >= 3 && line[0] == '<' && line[1] >= '0' + LOG_ERR && line[1] <= '7' &&
+	    line[2] == '>';
 	int level = ours ? line[1] - '0' : LOG_ERR;
 	char buf[LOG_LINE_MAX];
 	size_t n = 0;

@@ -229,6 +229,7 @@ static const struct {
 	{ "<7>", "<7>\n" },
 	{ "", "<3>\n" },
 	{ "<8>x", "<3><8>x\n" },
+	{ "<0>everybody look", "<3><0>everybody look\n" },
 	{ "<3", "<3><3\n" },
 	{ "assertion failed", "<3>assertion failed\n" },
 	{ "<6>a\nb\033[2J\x80", "<6>a?b?[2J?\n" },
