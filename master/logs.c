@@ -17,6 +17,7 @@
 
 #define WHOLE_PIPE     64 /* reads of LOG_LINE_MAX bytes take as much as a pipe holds */
 #define READS_PER_PASS 4  /* of LOG_LINE_MAX bytes: one child must not keep the loop to itself */
+#define LINES_PER_READ 16 /* more of them count as a read more: each is a write of ours */
 
 int
 logs_stderr(int *journal_r)
@@ -44,11 +45,12 @@ logs_stderr(int *journal_r)
 	return fd == -1 ? STDERR_FILENO : fd;
 }
 
-/* Whole lines go out, the beginning of the next one stays in buf. */
-static void
+/* Whole lines go out, the beginning of the next one stays in buf.  Returns how many went. */
+static int
 take_lines(struct log_pipe *p)
 {
 	size_t at = 0;
+	int lines = 0;
 
 	for (;;) {
 		char *end = memchr(p->buf + at, '\n', p->len - at);
@@ -59,6 +61,7 @@ take_lines(struct log_pipe *p)
 			log_raw(p->buf + at, (size_t)(end - (p->buf + at)));
 		p->skipping = 0;
 		at = (size_t)(end - p->buf) + 1;
+		lines++;
 	}
 	memmove(p->buf, p->buf + at, p->len - at);
 	p->len -= at;
@@ -68,6 +71,7 @@ take_lines(struct log_pipe *p)
 		p->skipping = 1;
 		p->len = 0;
 	}
+	return lines;
 }
 
 /* Returns 0 when there is no more to read now, -1 at the end of the pipe. */
@@ -82,7 +86,7 @@ read_lines(struct log_pipe *p, int reads)
 		if (n == -1)
 			return errno == EAGAIN || errno == EINTR ? 0 : -1;
 		p->len += (size_t)n;
-		take_lines(p);
+		reads -= take_lines(p) / LINES_PER_READ;
 	}
 	return 0;
 }
