@@ -141,7 +141,7 @@ keys_number(const struct keys *k, uint32_t n)
 	return n < k->count ? &k->items[n] : NULL;
 }
 
-const struct key *
+struct key *
 keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID])
 {
 	for (uint32_t i = 0; i < k->count; i++)
@@ -153,8 +153,11 @@ keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID])
 void
 keys_free(struct keys *k)
 {
-	for (uint32_t i = 0; i < k->count; i++)
+	for (uint32_t i = 0; i < k->count; i++) {
+		for (size_t way = 0; way < KEY_WAYS; way++)
+			EVP_PKEY_CTX_free(k->items[i].ready[way]);
 		EVP_PKEY_free(k->items[i].pkey);
+	}
 	free(k->items);
 	*k = (struct keys){ 0 };
 }

@@ -11,12 +11,15 @@
 
 #include <openssl/evp.h>
 
+#define KEY_WAYS 10 /* schemes that sign.c knows */
+
 struct key {
 	uint8_t id[MSG_KEY_ID]; /* SHA-256 of the SubjectPublicKeyInfo */
 	char kind[24];          /* "EC P-256", "RSA 2048", "Ed25519" */
 	uint32_t use;           /* enum piece_use, or-ed */
 	enum msg_known known;
-	EVP_PKEY *pkey; /* NULL: only the place of one that is not KEY_GOOD */
+	EVP_PKEY *pkey;                /* NULL: only the place of one that is not KEY_GOOD */
+	EVP_PKEY_CTX *ready[KEY_WAYS]; /* sign.c's, by scheme; NULL until the first signature */
 };
 
 struct keys {
@@ -42,7 +45,7 @@ enum msg_known keys_add(struct keys *k, const struct piece *p);
 const struct key *keys_number(const struct keys *k, uint32_t n);
 
 /* The key of that name, or NULL. */
-const struct key *keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID]);
+struct key *keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID]);
 
 void keys_free(struct keys *k);
 

@@ -13,6 +13,7 @@
 #include <openssl/obj_mac.h>
 #include <openssl/rsa.h>
 
+#include <assert.h>
 #include <string.h>
 
 /* TLS SignatureSchemes (RFC 8446 section 4.2.3) that we make; SHA-1 is not among them. */
@@ -37,6 +38,7 @@ static const struct scheme {
 	{ 0x0601, "RSA",     NULL,       "SHA512", RSA_PKCS1_PADDING,     0 },
 };
 /* clang-format on */
+static_assert(sizeof schemes / sizeof schemes[0] == KEY_WAYS, "a key has room for each");
 
 uint32_t
 sign_uses(enum role role)
@@ -73,35 +75,77 @@ scheme_fits(const struct scheme *s, const struct key *key, uint32_t purpose)
 	return s->tls13 && (s->group == NULL || strcmp(key->kind, s->group) == 0);
 }
 
-static int
-make(const struct scheme *s, EVP_PKEY *pkey, const uint8_t *tbs, size_t size,
-    uint8_t sig_r[SIG_MAX], size_t *len_r)
+/*
+ * Key and scheme put together, once for all signatures: finding the algorithms by their names
+ * anew each time takes longer than an ECDSA signature.
+ */
+static EVP_PKEY_CTX *
+prepare(const struct scheme *s, const EVP_MD *md, EVP_PKEY *pkey)
 {
-	EVP_PKEY_CTX *how; /* belongs to ctx */
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t len = SIG_MAX;
-	int ok =
-	    ctx != NULL && EVP_DigestSignInit_ex(ctx, &how, s->digest, NULL, NULL, pkey, NULL) == 1;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	int ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1;
 	if (ok && s->padding != 0)
-		ok = EVP_PKEY_CTX_set_rsa_padding(how, s->padding) == 1;
+		ok = EVP_PKEY_CTX_set_rsa_padding(ctx, s->padding) == 1;
 	/* RFC 8446 section 4.2.3: the salt is as long as the digest. */
 	if (ok && s->padding == RSA_PKCS1_PSS_PADDING)
-		ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1;
-	ok = ok && EVP_PKEY_get_size(pkey) <= SIG_MAX &&
-	    EVP_DigestSign(ctx, sig_r, &len, tbs, size) == 1;
+		ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+	if (ok)
+		return ctx;
+	EVP_PKEY_CTX_free(ctx);
+	return NULL;
+}
+
+static int
+sign_digest(const struct scheme *s, struct key *key, const uint8_t *tbs, size_t size,
+    uint8_t sig_r[SIG_MAX], size_t *len_r)
+{
+	static EVP_MD *mds[KEY_WAYS]; /* by scheme */
+	EVP_MD **md = &mds[s - schemes];
+	EVP_PKEY_CTX **ctx = &key->ready[s - schemes];
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int n;
+	if (*md == NULL)
+		*md = EVP_MD_fetch(NULL, s->digest, NULL);
+	if (*md != NULL && *ctx == NULL)
+		*ctx = prepare(s, *md, key->pkey);
+	*len_r = SIG_MAX;
+	return *md != NULL && *ctx != NULL && EVP_Digest(tbs, size, digest, &n, *md, NULL) == 1 &&
+	    EVP_PKEY_sign(*ctx, sig_r, len_r, digest, n) == 1;
+}
+
+/* Ed25519 signs the text itself. */
+static int
+sign_text(EVP_PKEY *pkey, const uint8_t *tbs, size_t size, uint8_t sig_r[SIG_MAX], size_t *len_r)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	*len_r = SIG_MAX;
+	int ok = ctx != NULL &&
+	    EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1 &&
+	    EVP_DigestSign(ctx, sig_r, len_r, tbs, size) == 1;
 	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+static int
+make(const struct scheme *s, struct key *key, const uint8_t *tbs, size_t size,
+    uint8_t sig_r[SIG_MAX], size_t *len_r)
+{
+	int ok = EVP_PKEY_get_size(key->pkey) <= SIG_MAX &&
+	    (s->digest != NULL ? sign_digest(s, key, tbs, size, sig_r, len_r) :
+				 sign_text(key->pkey, tbs, size, sig_r, len_r));
 	ERR_clear_error();
-	if (!ok)
-		return -1;
-	*len_r = len;
-	return 0;
+	if (ok)
+		return 0;
+	*len_r = 0;
+	return -1;
 }
 
 uint32_t
 sign(const struct keys *k, uint32_t uses, const struct msg_sign *q, const uint8_t *tbs, size_t size,
     uint8_t sig_r[SIG_MAX], size_t *len_r)
 {
-	const struct key *key = keys_find(k, q->id);
+	struct key *key = keys_find(k, q->id);
 	if (key == NULL)
 		return REFUSED_KEY;
 	uint32_t use = policy_use(q->purpose);
@@ -112,7 +156,7 @@ sign(const struct keys *k, uint32_t uses, const struct msg_sign *q, const uint8_
 		return REFUSED_SCHEME;
 	if (!policy_shape(q->purpose, tbs, size))
 		return REFUSED_SHAPE;
-	if (make(s, key->pkey, tbs, size, sig_r, len_r) == -1)
+	if (make(s, key, tbs, size, sig_r, len_r) == -1)
 		return REFUSED_FAILED;
 	return 0;
 }

@@ -80,10 +80,11 @@ static int
 get(enum msg_type type, struct msg *m_r, int64_t deadline)
 {
 	for (;;) {
+		/* It has hardly begun: to look first would be in vain. */
+		if (wait_for(POLLIN, deadline) == -1)
+			return -1;
 		switch (chan_recv(keeper, buf, sizeof buf, m_r)) {
 		case CHAN_AGAIN:
-			if (wait_for(POLLIN, deadline) == -1)
-				return -1;
 			break;
 		case CHAN_GONE:
 			errno = EPIPE;
