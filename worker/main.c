@@ -45,12 +45,13 @@ set_up(struct worker *w)
 	child_log(&w->child, w->conf->log.level, w->conf->log.format == LOG_JSON);
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		child_failed(&w->child, "OpenSSL cannot be set up");
-	why_not = record_init();
-	if (why_not)
-		log_say(LOG_WARNING, "every TLS connection keeps its OpenSSL object: %s", why_not);
 	w->keeper = (struct chan){ FD_KEEPER, w->child.role, ROLE_KEEPER };
 	if (tls_key_init(&w->keeper) == -1)
 		child_failed(&w->child, "OpenSSL cannot be set up");
+	/* after the keys' provider: the last to set which provider is asked first */
+	why_not = record_init();
+	if (why_not)
+		log_say(LOG_WARNING, "every TLS connection keeps its OpenSSL object: %s", why_not);
 	if ((w->tls = tls_ctx_new(w->conf, w->bundle, why, sizeof(why))) == NULL)
 		child_failed(&w->child, "%s", why);
 }

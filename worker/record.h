@@ -70,17 +70,11 @@ int record_wipe_memory(void);
 
 /*
  * Once in a process, before its system calls are restricted: prepare the ciphers, and prove on
- * handshakes in memory that what OpenSSL reports is what this module believes.  Returns NULL, or
- * in words why not; then record_take always says no and every connection keeps its SSL object.
+ * handshakes in memory that what OpenSSL reports is what this module believes.  From then on libssl
+ * makes its TLS 1.3 secrets by record_kdf.c; so nobody else may set libcrypto's default
+ * properties after it.  Returns NULL, or in words why not; then record_take always says no and every connection keeps its SSL object.
  */
 const char *record_init(void);
-
-/*
- * For every context that a handshake may use or SNI may select.  Takes the context's keylog
- * callback, which is set only while a secret is about to pass; the SSL objects' message callback
- * is taken by record_watch.
- */
-void record_ctx_hooks(SSL_CTX *ctx);
 
 /*
  * Watch this object from before its first byte, so that record_take can succeed.  What it takes

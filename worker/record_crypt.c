@@ -8,6 +8,8 @@
  */
 #include "record_crypt.h"
 
+#include "record_kdf.h"
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -37,17 +39,7 @@ struct engine {
 };
 
 static struct engine engines[2][SUITE_COUNT];
-static EVP_KDF_CTX *expand, *prf;
-
-static EVP_KDF_CTX *
-kdf(const char *name)
-{
-	EVP_KDF *k = EVP_KDF_fetch(NULL, name, NULL);
-	EVP_KDF_CTX *ctx = k ? EVP_KDF_CTX_new(k) : NULL;
-
-	EVP_KDF_free(k);
-	return ctx;
-}
+static EVP_KDF_CTX *prf;
 
 int
 record_crypt_start(void)
@@ -73,11 +65,13 @@ record_crypt_start(void)
 		if (!c)
 			return -1;
 	}
-	if (!expand)
-		expand = kdf(OSSL_KDF_NAME_TLS1_3_KDF);
-	if (!prf)
-		prf = kdf(OSSL_KDF_NAME_TLS1_PRF);
-	return expand && prf ? 0 : -1;
+	if (!prf) {
+		EVP_KDF *k = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_PRF, NULL);
+
+		prf = k ? EVP_KDF_CTX_new(k) : NULL;
+		EVP_KDF_free(k);
+	}
+	return prf ? record_kdf_start() : -1;
 }
 
 /* Bytes that protect one direction. */
@@ -132,23 +126,11 @@ text(const char *name, const char *s)
 	return OSSL_PARAM_construct_utf8_string(name, u.wanted, 0);
 }
 
-/* HKDF-Expand-Label with an empty context, RFC 8446 section 7.1. */
 static int
 expand_label(struct record *r, enum record_way way, const char *label, uint8_t *out, size_t n)
 {
-	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
-	OSSL_PARAM params[] = {
-		text(OSSL_KDF_PARAM_DIGEST, suites[r->suite].hash),
-		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-		bytes(OSSL_KDF_PARAM_KEY, record_keys(r, way).secret, suites[r->suite].secret),
-		bytes(OSSL_KDF_PARAM_PREFIX, "tls13 ", 6),
-		bytes(OSSL_KDF_PARAM_LABEL, label, strlen(label)),
-		OSSL_PARAM_construct_end(),
-	};
-	int ok = EVP_KDF_derive(expand, out, n, params) == 1;
-
-	EVP_KDF_CTX_reset(expand); /* wipes its copy of the secret */
-	return ok ? 0 : -1;
+	return record_kdf_expand(
+	    record_keys(r, way).secret, suites[r->suite].secret, label, out, n);
 }
 
 int

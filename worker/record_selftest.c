@@ -9,6 +9,7 @@
 #include "record.h"
 
 #include "record_crypt.h"
+#include "record_kdf.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -61,7 +62,6 @@ context(const SSL_METHOD *method, int version, const char *suite)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	record_ctx_hooks(ctx);
 	return ctx;
 }
 
@@ -291,6 +291,8 @@ record_init(void)
 	EVP_PKEY_free(key);
 	ERR_clear_error();
 	proven = why == NULL;
+	if (!proven)
+		record_kdf_stop();
 	return why;
 }
 

@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Taking a connection over from its SSL object.  What public interfaces do not answer when asked
- * is watched while it happens: TLS 1.3 traffic secrets pass through the keylog callback, and
- * record headers through the message callback, whose count is the sequence number.  (The TLS 1.2
- * master secret can simply be asked for.)
+ * is watched while it happens: TLS 1.3 traffic secrets when they are made (record_kdf.c), and record
+ * headers in the message callback, whose count is the sequence number.  (The TLS 1.2 master secret
+ * can simply be asked for.)
  *
  * Worker only.  Sees the peer's handshake messages before OpenSSL has judged them, and reads of
  * them only their type and whether an extension is there.  When anything is not as expected, the
@@ -13,6 +13,7 @@
 #include "record.h"
 
 #include "record_crypt.h"
+#include "record_kdf.h"
 
 #include <malloc.h>
 #include <openssl/bio.h>
@@ -33,64 +34,53 @@ struct record_watch {
 	uint8_t secret_size[2]; /* 0: has not passed */
 	uint8_t changes[2];     /* ChangeCipherSpecs, TLS 1.2 */
 	uint8_t spoiled;        /* something that this module does not know how to follow */
+	uint8_t server;         /* we are the server */
 };
 
 static int watch_index = -1; /* of an object: its struct record_watch */
-static int hook_index = -1;  /* of a context: on_keylog may be its keylog callback */
-static int hooked;           /* what is there then */
+
+/*
+ * Whose traffic secret will be made next.  Set by a Finished, gone when libssl comes back from
+ * that step of the handshake: in one thread, it can be nobody else's.
+ */
+static struct record_watch *expecting;
+
+static void
+forget(struct record_watch *w)
+{
+	if (expecting == w)
+		expecting = NULL;
+	OPENSSL_clear_free(w, sizeof(*w));
+}
 
 static void
 free_watch(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
 {
 	(void)parent, (void)ad, (void)index, (void)argl, (void)argp;
-	OPENSSL_clear_free(ptr, sizeof(struct record_watch));
+	forget(ptr);
 }
 
-static int
-hex_digit(char c)
+void
+record_kdf_made(int servers, const uint8_t *secret, size_t size)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* LABEL <client random> <secret>, all in hexadecimal digits: draft-ietf-tls-keylogfile. */
-static void
-on_keylog(const SSL *ssl, const char *line)
-{
-	static const struct {
-		const char *label;
-		int server;
-	} labels[] = { { "CLIENT_TRAFFIC_SECRET_0 ", 0 }, { "SERVER_TRAFFIC_SECRET_0 ", 1 } };
-	struct record_watch *w = SSL_get_ex_data(ssl, watch_index);
-	const char *hex = strrchr(line, ' ');
-	size_t n = hex ? strlen(++hex) / 2 : 0;
+	struct record_watch *w = expecting;
 	enum record_way way;
-	int high, low;
 
-	for (int l = 0; w && l < 2; l++) {
-		if (strncmp(line, labels[l].label, strlen(labels[l].label)) != 0)
-			continue;
-		way = labels[l].server == SSL_is_server(ssl) ? RECORD_WRITE : RECORD_READ;
-		if (n == 0 || n > sizeof(w->secret[way]) || w->secret_size[way]) {
-			w->spoiled = 1;
-			return;
-		}
-		for (size_t i = 0; i < n; i++) {
-			high = hex_digit(hex[2 * i]);
-			low = hex_digit(hex[2 * i + 1]);
-			w->spoiled |= high < 0 || low < 0;
-			w->secret[way][i] = (uint8_t)(high * 16 + low);
-		}
-		w->secret_size[way] = (uint8_t)n;
-		/*
-		 * This direction changes its key now, so its next record is number 0; the other
-		 * direction changes at another time, and on a client in another order.
-		 */
-		w->seq[way] = 0;
-		SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), NULL);
+	if (!w)
+		return;
+	expecting = NULL;
+	way = servers == w->server ? RECORD_WRITE : RECORD_READ;
+	if (size > sizeof(w->secret[way]) || w->secret_size[way]) {
+		w->spoiled = 1;
+		return;
 	}
+	memcpy(w->secret[way], secret, size);
+	w->secret_size[way] = (uint8_t)size;
+	/*
+	 * This direction changes its key now, so its next record is number 0; the other direction
+	 * changes at another time, and on a client in another order.
+	 */
+	w->seq[way] = 0;
 }
 
 static size_t
@@ -122,20 +112,6 @@ record_has_size_limit(const uint8_t *p, size_t n)
 	return 0;
 }
 
-/*
- * OpenSSL writes a line of digits for each of five secrets, at one printf a byte.  The two that
- * matter come right after a Finished, so the callback is there from then to the next secret.
- * Another handshake with this context may take it away in between: then this one is not taken over.
- */
-static void
-expect_secret(const SSL *ssl)
-{
-	SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
-
-	if (hook_index != -1 && SSL_CTX_get_ex_data(ctx, hook_index) == &hooked)
-		SSL_CTX_set_keylog_callback(ctx, on_keylog);
-}
-
 static void
 on_message(int write_p, int version, int type, const void *buf, size_t len, SSL *ssl, void *arg)
 {
@@ -153,8 +129,11 @@ on_message(int write_p, int version, int type, const void *buf, size_t len, SSL 
 	}
 	if (type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
-	if (p[0] == FINISHED && version == TLS1_3_VERSION)
-		expect_secret(ssl);
+	/* RFC 8446 section 7.1: a traffic secret of data comes after a Finished, and no other does */
+	if (p[0] == FINISHED && version == TLS1_3_VERSION) {
+		w->server = SSL_is_server(ssl) != 0;
+		expecting = w;
+	}
 	/* OpenSSL does not show the secrets that a KeyUpdate leads to */
 	if (p[0] == KEY_UPDATE)
 		w->spoiled = 1;
@@ -163,14 +142,15 @@ on_message(int write_p, int version, int type, const void *buf, size_t len, SSL 
 		w->spoiled = 1;
 }
 
-void
-record_ctx_hooks(SSL_CTX *ctx)
+static void
+on_info(const SSL *ssl, int where, int value)
 {
-	if (hook_index == -1)
-		hook_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	/* without memory its connections keep their objects */
-	if (hook_index != -1)
-		(void)SSL_CTX_set_ex_data(ctx, hook_index, &hooked);
+	void (*other)(const SSL *, int, int) = SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl));
+
+	if (where & SSL_CB_EXIT)
+		expecting = NULL;
+	if (other) /* which this one hides */
+		other(ssl, where, value);
 }
 
 int
@@ -186,6 +166,7 @@ record_watch(SSL *ssl)
 	}
 	SSL_set_msg_callback(ssl, on_message);
 	SSL_set_msg_callback_arg(ssl, w);
+	SSL_set_info_callback(ssl, on_info);
 	return 0;
 }
 
@@ -283,7 +264,7 @@ record_take_unproven(SSL *ssl, struct record *r_r)
 	memcpy(r_r->seq, w->seq, sizeof(r_r->seq));
 	SSL_set_msg_callback(ssl, NULL);
 	SSL_set_ex_data(ssl, watch_index, NULL);
-	OPENSSL_clear_free(w, sizeof(*w));
+	forget(w);
 	/* else SSL_free takes the session for one that broke, and no longer resumes it */
 	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	return 0;

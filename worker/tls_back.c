@@ -56,7 +56,6 @@ tls_back_open(struct tls_back *back, const struct conf_backend *conf, const stru
 	    back->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(back->ctx, on_session);
 	SSL_CTX_set_info_callback(back->ctx, on_info);
-	record_ctx_hooks(back->ctx);
 	return 0;
 }
 

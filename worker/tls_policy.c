@@ -7,8 +7,6 @@
  */
 #include "tls_policy.h"
 
-#include "record.h"
-
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 
@@ -125,8 +123,6 @@ tls_policy_ctx(const struct conf_front_tls *t, char *err_r, size_t err_size)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	if (t->detach)
-		record_ctx_hooks(ctx);
 	SSL_CTX_set_security_level(ctx, 2);
 	/* A client that puts ChaCha20 first has no AES instructions: then it is ours too. */
 	SSL_CTX_set_options(ctx,

@@ -315,7 +315,6 @@ main(int argc, char **argv)
 		fail("context");
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_num_tickets(ctx, 1);
-	record_ctx_hooks(ctx);
 	if (!listening)
 		return drive(ctx, argv[optind]);
 	serve(ctx, argv[optind]);

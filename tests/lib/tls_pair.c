@@ -67,7 +67,6 @@ tls_ctx_for(enum side side, const struct tls_suite *suite)
 	    suite->name);
 	if (side == SERVER)
 		use_certificate(ctx);
-	record_ctx_hooks(ctx);
 	return ctx;
 }
 

@@ -179,13 +179,13 @@ START_TEST(odd_objects)
 	ck_assert_int_eq(tls_pair_take(&p, SERVER), -1);
 	tls_pair_close(&p);
 
-	/* a context without the hooks: TLS 1.3 secrets did not pass */
-	for (int i = 0; i < 8; i++) /* which of them marks the hooks is the module's own */
-		SSL_CTX_set_ex_data(server, i, NULL);
+	/* another provider made the TLS 1.3 secrets: they did not pass */
+	ck_assert_int_eq(EVP_set_default_properties(NULL, "provider=default"), 1);
 	tls_pair_start(&p, client, server);
 	ck_assert_int_eq(tls_pair_shake(&p), 0);
 	ck_assert_int_eq(tls_pair_take(&p, SERVER), is_v12(_i) ? 0 : -1);
 	tls_pair_close(&p);
+	ck_assert_ptr_null(record_init());
 	SSL_CTX_free(client);
 	SSL_CTX_free(server);
 }
@@ -318,6 +318,57 @@ START_TEST(size_limit_seen)
 			ck_assert_int_eq(record_has_size_limit(exact, n), n >= messages[m].enough);
 			free(exact);
 		}
+}
+END_TEST
+
+/*
+ * A server's Finished that its socket does not take: the secret is made in a later step, with
+ * other handshakes in between, and none of them may get it.
+ */
+START_TEST(finished_waits)
+{
+	const struct tls_suite *s = &tls_suites[_i / 2];
+	SSL_CTX *client = tls_ctx_for(CLIENT, s), *server = tls_ctx_for(SERVER, s);
+	struct tls_pair slow[2], p;
+	BIO *small[2], *other[2];
+	char some[100];
+	int n, waits = 0;
+
+	for (int i = 0; i < 2; i++) {
+		tls_pair_start(&slow[i], client, server);
+		ck_assert_int_eq(BIO_new_bio_pair(&small[i], sizeof(some), &other[i], 0), 1);
+		SSL_set0_wbio(slow[i].ssl[SERVER], small[i]);
+	}
+	for (int round = 0; round < 30; round++)
+		for (int i = 0; i < 2; i++) {
+			SSL_do_handshake(slow[i].ssl[CLIENT]);
+			SSL_do_handshake(slow[i].ssl[SERVER]);
+			waits += SSL_want_write(slow[i].ssl[SERVER]);
+			while ((n = BIO_read(other[i], some, sizeof(some))) > 0)
+				BIO_write(slow[i].to[CLIENT], some, n);
+			if (_i % 2 == 0)
+				continue;
+			tls_pair_start(&p, client, server);
+			ck_assert_int_eq(tls_pair_shake(&p), 0);
+			ck_assert_int_eq(tls_pair_take(&p, SERVER), 0);
+			carry(&p, SERVER, 100);
+			carry(&p, CLIENT, 100);
+			tls_pair_close(&p);
+		}
+	ck_assert_int_gt(waits, 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(SSL_is_init_finished(slow[i].ssl[SERVER]));
+		BIO_up_ref(slow[i].to[CLIENT]);
+		SSL_set0_wbio(slow[i].ssl[SERVER], slow[i].to[CLIENT]);
+		/* taken over or not, it must be right */
+		(void)tls_pair_take(&slow[i], SERVER);
+		carry(&slow[i], SERVER, 100);
+		carry(&slow[i], CLIENT, 100);
+		tls_pair_close(&slow[i]);
+		BIO_free(other[i]);
+	}
+	SSL_CTX_free(client);
+	SSL_CTX_free(server);
 }
 END_TEST
 
@@ -684,6 +735,7 @@ main(void)
 	tcase_add_loop_test(t, odd_objects, 0, TLS_SUITES);
 	tcase_add_loop_test(t, after_a_key_update, 0, 3);
 	tcase_add_loop_test(t, after_a_renegotiation, 0, 3);
+	tcase_add_loop_test(t, finished_waits, 0, 2 * TLS_SUITES);
 	tcase_add_loop_test(t, half_written, 0, TLS_SUITES);
 	tcase_add_loop_test(t, record_size_limit, 0, TLS_SUITES);
 	tcase_add_test(t, size_limit_seen);

@@ -49,7 +49,6 @@ object(const SSL_METHOD *method, int version)
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256");
-	record_ctx_hooks(ctx);
 	use_certificate(ctx);
 	ssl = SSL_new(ctx);
 	SSL_CTX_free(ctx);

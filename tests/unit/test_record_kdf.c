@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * HKDF-Expand-Label and the provider around it against the default provider's TLS13-KDF: in every
+ * size, and in everything that is passed on.
+ */
+#include "../../worker/record_kdf.h"
+
+#include <check.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <string.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+static uint8_t bytes[600];
+
+/* What record_take would be told. */
+static int told, told_servers;
+static uint8_t told_secret[48];
+
+void
+record_kdf_made(int servers, const uint8_t *secret, size_t size)
+{
+	ck_assert_uint_le(size, sizeof(told_secret));
+	told++;
+	told_servers = servers;
+	memcpy(told_secret, secret, size);
+}
+
+static void
+setup(void)
+{
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 11 + (i >> 8));
+	ck_assert_int_eq(record_kdf_start(), 0);
+}
+
+/* clang-format off */
+static const struct {
+	const char *name, *digest, *label;
+	int mode;
+	size_t key, salt, data, out; /* 0: the parameter is left out */
+	int ok;
+} cases[] = {
+	{ "a key",              "SHA256",   "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 1 },
+	{ "an iv",              "SHA2-256", "iv",           EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 12, 1 },
+	{ "a secret",           "SHA256",   "c hs traffic", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 32, 1 },
+	{ "a longer one",       "SHA384",   "s hs traffic", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 48, 1 },
+	{ "by its other name",  "SHA2-384", "res master",   EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 48, 1 },
+	{ "one byte",           "SHA384",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 0, 1, 1 },
+	{ "the longest context", "SHA256",  "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 255, 32, 1 },
+	{ "two blocks",         "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 33, 1 },
+	{ "many blocks",        "SHA384",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 500, 1 },
+	{ "another key size",   "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 20, 0, 32, 32, 1 },
+	{ "another hash",       "SHA512",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 64, 0, 64, 64, 1 },
+	{ "extract",            "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 32, 0, 32, 1 },
+	{ "extract, longer",    "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 48, 48, 0, 48, 1 },
+	{ "extract, no salt",   "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 0, 0, 32, 1 },
+	{ "extract, no key",    "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 0, 32, 0, 32, 1 },
+	{ "context too long",   "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 600, 32, 0 },
+	{ "both at once",       "SHA256",   "key",          EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, 32, 0, 0, 16, 0 },
+	{ "unknown hash",       "NONE",     "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 0 },
+	{ "no hash",            NULL,       "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 0 },
+};
+/* clang-format on */
+
+/* By the KDF that these properties find. */
+static int
+run(int i, const char *properties, const char *label, uint8_t *out)
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", properties);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	OSSL_PARAM params[8], *p = params;
+	char digest[16], name[32];
+	int mode = cases[i].mode, ok;
+
+	ck_assert_ptr_nonnull(ctx);
+	*p++ = OSSL_PARAM_construct_int("mode", &mode);
+	if (cases[i].digest) {
+		strcpy(digest, cases[i].digest);
+		*p++ = OSSL_PARAM_construct_utf8_string("digest", digest, 0);
+	}
+	if (cases[i].key)
+		*p++ = OSSL_PARAM_construct_octet_string("key", bytes, cases[i].key);
+	if (cases[i].salt)
+		*p++ = OSSL_PARAM_construct_octet_string("salt", bytes + 100, cases[i].salt);
+	*p++ = OSSL_PARAM_construct_octet_string("prefix", strcpy(name, "tls13 "), 6);
+	strcpy(name + 8, label);
+	*p++ = OSSL_PARAM_construct_octet_string("label", name + 8, strlen(label));
+	if (cases[i].data)
+		*p++ = OSSL_PARAM_construct_octet_string("data", bytes, cases[i].data);
+	*p = OSSL_PARAM_construct_end();
+	ok = EVP_KDF_derive(ctx, out, cases[i].out, params);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+	return ok == 1;
+}
+
+START_TEST(as_the_default_provider)
+{
+	uint8_t ours[600] = { 0 }, its[600] = { 0 };
+
+	/* what one call is given must not reach the next: each after each */
+	for (int before = 0; before < COUNT(cases); before++) {
+		(void)run(before, NULL, cases[before].label, ours);
+		memset(ours, 0, sizeof(ours));
+		ck_assert_msg(run(_i, NULL, cases[_i].label, ours) == cases[_i].ok,
+		    "\"%s\" after \"%s\"", cases[_i].name, cases[before].name);
+		ck_assert_int_eq(run(_i, "provider=default", cases[_i].label, its), cases[_i].ok);
+		if (cases[_i].ok)
+			ck_assert_msg(memcmp(ours, its, cases[_i].out) == 0, "\"%s\" after \"%s\"",
+			    cases[_i].name, cases[before].name);
+	}
+	ck_assert_int_eq(told, 0);
+}
+END_TEST
+
+START_TEST(expands_for_us)
+{
+	uint8_t ours[48], its[48];
+
+	ck_assert_int_eq(record_kdf_expand(bytes, 32, "key", ours, 16), 0);
+	ck_assert_int_eq(run(0, "provider=default", "key", its), 1);
+	ck_assert_mem_eq(ours, its, 16);
+	ck_assert_int_eq(record_kdf_expand(bytes, 48, "exporter", ours, 1), 0);
+	ck_assert_int_eq(run(5, "provider=default", "exporter", its), 1);
+	ck_assert_mem_eq(ours, its, 1);
+	ck_assert_int_eq(record_kdf_expand(bytes, 32, "key", ours, 33), -1);
+	ck_assert_int_eq(record_kdf_expand(bytes, 20, "key", ours, 16), -1);
+}
+END_TEST
+
+/* The secrets of the data, and no other, are told; not once the provider is put away. */
+START_TEST(tells_traffic_secrets)
+{
+	uint8_t out[48];
+
+	for (int servers = 0; servers < 2; servers++) {
+		told = 0;
+		ck_assert_int_eq(run(2, NULL, servers ? "s ap traffic" : "c ap traffic", out), 1);
+		ck_assert_int_eq(told, 1);
+		ck_assert_int_eq(told_servers, servers);
+		ck_assert_mem_eq(told_secret, out, 32);
+	}
+	told = 0;
+	ck_assert_int_eq(run(2, NULL, "s ap traffi", out), 1);
+	ck_assert_int_eq(run(2, "provider=default", "s ap traffic", out), 1);
+	record_kdf_stop();
+	ck_assert_int_eq(run(2, NULL, "s ap traffic", out), 1);
+	ck_assert_int_eq(told, 0);
+	ck_assert_int_eq(record_kdf_start(), 0);
+	ck_assert_int_eq(run(2, NULL, "s ap traffic", out), 1);
+	ck_assert_int_eq(told, 1);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("record_kdf");
+	TCase *t = tcase_create("record_kdf");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_unchecked_fixture(t, setup, NULL);
+	tcase_add_loop_test(t, as_the_default_provider, 0, COUNT(cases));
+	tcase_add_test(t, expands_for_us);
+	tcase_add_test(t, tells_traffic_secrets);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
