@@ -99,6 +99,7 @@ table inet power {
         except ConnectionResetError:
             pass
         assert time.monotonic() - off < 5 + 60 + 10
+    proxy.said("conn=.* end=", 2)
     ends = [fields["end"] for fields in proxy.lines() if "end" in fields and "conn" in fields]
     assert len(ends) == 2, ends
     subprocess.run(["nft", "delete", "table", "inet", "power"], check=True, timeout=10)

@@ -12,6 +12,7 @@ from lib.dovecot import Dovecot
 from lib.logins import BOTH, Login, client_of, plain_login, tls_login
 from lib.mailreeve import Mailreeve
 from lib.postfix import Postfix
+from lib.site import wait_until
 
 CONF = pathlib.Path(__file__).resolve().parents[2] / "conf"
 ADDRESS = BOTH[0]
@@ -54,9 +55,17 @@ def shipped(name):
     return text
 
 
+def logins(dovecots):
+    """What they say of alice's; a line may come after the answer that the client has."""
+    def found():
+        return [line for dovecot in dovecots for line in dovecot.lines()
+                if "Login: user=<alice>" in line]
+    return wait_until(found, "a login in a server's log")
+
+
 def imaps_login(site, pki, dovecots, secure):
     login = tls_login(pki, "imap", 993)
-    lines = [line for dovecot in dovecots for line in dovecot.lines() if "Login: user=<alice>" in line]
+    lines = logins(dovecots)
     login.logout()
     assert len(lines) == 1 and f"rip={CLIENT}" in lines[0] and f"rport={login.port}" in lines[0]
     assert secure in lines[0]
@@ -144,7 +153,7 @@ def test_passthrough(site, pki):
     theirs.check_hostname = False
     login = Login("imap", connect(ADDRESS, 993, theirs))
     login.logout()
-    lines = [line for dovecot in dovecots for line in dovecot.lines() if "Login: user=<alice>" in line]
+    lines = logins(dovecots)
     assert len(lines) == 1 and f"rip={CLIENT}" in lines[0] and " TLS" in lines[0]
 
 
@@ -156,7 +165,8 @@ def test_four_ports(site, pki):
     imaps_login(site, pki, dovecots, " TLS")
 
     def logged(pattern):
-        return any(re.search(pattern, line) for mta in mtas for line in mta.lines())
+        return wait_until(lambda: any(re.search(pattern, line) for mta in mtas for line in mta.lines()),
+                          pattern)
 
     smtp = Smtp(connect(ADDRESS, 25))
     port = port_of(smtp)
