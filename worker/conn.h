@@ -21,7 +21,7 @@
  * record of it comes to that (master/conns.h), and of the kernel's about 10 kB for two sockets.
  */
 #define CONN_IDLE_BYTES     448 /* TLS to plain */
-#define CONN_IDLE_BYTES_TLS 612 /* TLS on both sides */
+#define CONN_IDLE_BYTES_TLS 608 /* TLS on both sides */
 #define CONN_IDLE_BYTES_LOG 144 /* more, with a line in the log at its end */
 
 struct worker;

@@ -47,7 +47,7 @@ struct side {
 	struct spill *spill;   /* bytes that the kernel did not take; NULL: none */
 	struct pipe *pipe;     /* more such bytes, behind those of the spill; NULL: none */
 	struct spill *partial; /* the beginning of a record whose rest has not come; NULL: none */
-	uint8_t window;        /* log2 of how much to read for this side at once */
+	uint8_t window;        /* log2 of how much to read for this side at once; grows in bulk */
 	uint8_t wants_write;   /* a read (of TLS) waits for room to write */
 	uint8_t ended;         /* the peer's direction is over */
 	uint8_t finished;      /* our direction is over: close_notify and FIN are out */

@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * What the steps of a connection's life share: conn.c (the life itself), arrive.c (who is
- * the client), reach.c (finding and reaching a server) and conn_log.c.  Nobody else includes this.
+ * the client), reach.c (finding and reaching a server), carry.c (relaying) and conn_log.c.  Nobody
+ * else includes this.
  */
 #ifndef STEPS_H
 #define STEPS_H
@@ -68,6 +69,11 @@ enum conn_state step_header(struct conn *c);
 enum conn_state step_server_tls(struct conn *c);
 /* The attempt took too long. */
 enum conn_state expire_attempt(struct conn *c);
+
+/* carry.c */
+enum conn_state step_relay(struct conn *c);
+/* Nobody has said anything for too long. */
+enum conn_state expire_relay(struct conn *c);
 
 /*
  * The relaying starts: what the line at the end will need of the setup, on the heap.  NULL if there

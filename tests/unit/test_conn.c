@@ -563,6 +563,37 @@ START_TEST(slow_reader)
 }
 END_TEST
 
+/* Bulk is written in large pieces; what comes after a silence is not bulk any more. */
+START_TEST(pause_ends_bulk)
+{
+	static char bytes[1 << 20];
+	int server;
+
+	begin();
+	server = wait_accept(up);
+	(void)read_bytes(server, bytes, 28);
+	for (int i = 0; i < 1000 && adopted->client.window < SIDE_WINDOW_MAX; i++) {
+		(void)send(server, bytes, sizeof(bytes), MSG_DONTWAIT);
+		ck_assert_int_eq(loop_once(w->loop, 1), 0);
+		while (recv(client, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			continue;
+		if (adopted->again) {
+			adopted->again = 0;
+			conn_run(adopted);
+		}
+	}
+	ck_assert_uint_eq(adopted->client.window, SIDE_WINDOW_MAX);
+	adopted->server.window = SIDE_WINDOW_MAX;
+	/* no event for a second, as far as the connection can tell */
+	adopted->timer.deadline -= 1000;
+	conn_run(adopted);
+	ck_assert_uint_eq(adopted->client.window, SIDE_WINDOW_MIN);
+	ck_assert_uint_eq(adopted->server.window, SIDE_WINDOW_MIN);
+	close(server);
+	close(client);
+}
+END_TEST
+
 static const struct {
 	enum conn_end end;
 	int before_relay;
@@ -712,6 +743,7 @@ main(void)
 	tcase_add_test(t, half_closed_for_ever);
 	tcase_add_loop_test(t, reset, 0, 2);
 	tcase_add_test(t, slow_reader);
+	tcase_add_test(t, pause_ends_bulk);
 	tcase_add_loop_test(t, told_to_leave, 0, sizeof(leavings) / sizeof(leavings[0]));
 	tcase_add_test(t, talks_on);
 	tcase_add_test(t, passthrough);

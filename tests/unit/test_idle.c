@@ -295,10 +295,11 @@ static const struct {
 	    CONN_IDLE_BYTES + CONN_IDLE_BYTES_LOG },
 };
 
+#define BATCH 8
+
 START_TEST(costs_what_conn_h_says)
 {
-	const size_t few = 8, more = 32;
-	size_t before, each;
+	size_t each = SIZE_MAX;
 	int listening;
 
 	ck_assert_int_eq(record_wipe_memory(), 0);
@@ -324,15 +325,19 @@ START_TEST(costs_what_conn_h_says)
 	conf.log.connections = kinds[_i].log;
 	w->conf = &conf;
 	w->tally = &tally;
-	/* the first ones: what OpenSSL and the worker make once */
-	for (size_t i = 0; i < few; i++)
-		open_one(listening);
-	before = live;
-	for (size_t i = 0; i < more; i++)
-		open_one(listening);
-	each = (live - before) / more;
+	/* The cheapest of some batches: a table that grows in between is nobody's. */
+	for (int batch = 0; batch < 5; batch++) {
+		size_t before = live;
+
+		for (size_t i = 0; i < BATCH; i++)
+			open_one(listening);
+		if ((live - before) / BATCH < each)
+			each = (live - before) / BATCH;
+	}
 	ck_assert_msg(each > sizeof(struct conn), "nothing was counted");
-	ck_assert_msg(each <= kinds[_i].most, "%s: %zu bytes", kinds[_i].name, each);
+	/* malloc gives now and then a piece that is a step of 16 larger than it need be */
+	ck_assert_msg(each <= kinds[_i].most + 8, "%s: %zu bytes", kinds[_i].name, each);
+	ck_assert_msg(each + 32 > kinds[_i].most, "%s: only %zu", kinds[_i].name, each);
 }
 END_TEST
 
