@@ -107,6 +107,8 @@ enum io
 wire_tls(struct wire *w, SSL *ssl)
 {
 	w->ssl = ssl;
+	/* After a message that is no data OpenSSL comes back: a server must not keep us busy. */
+	SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	ERR_clear_error();
 	if (SSL_set_fd(ssl, w->fd) != 1)
 		return failed(w, 0, 1);

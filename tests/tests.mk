@@ -59,6 +59,7 @@ $(O)/unit/test_files: $(addprefix $(O)/obj/master/,files.o certs.o)
 
 $(O)/unit/test_expect: $(O)/obj/checker/expect.o
 $(O)/unit/test_names: $(O)/obj/checker/names.o
+$(O)/unit/test_wire: $(O)/obj/checker/wire.o
 $(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o plan.o verdict.o expect.o)
 
 # A keeper to talk to, certificates made when the test runs, handshakes in memory.
