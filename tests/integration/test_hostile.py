@@ -92,12 +92,13 @@ def judge(proxy, directory, role, least):
     return told
 
 
+@pytest.mark.timeout(300)
 def test_lying_worker(site, pki, den):
     directory = den("worker")
     proxy = Mailreeve(site, pki, CONF % (0, "none"), helpers=directory)
     (directory / "armed").touch()
     # The liar may keep whom it was given waiting; the next one is perhaps luckier.
-    visitor, deadline = Visitor(patience=0.2), time.monotonic() + 100
+    visitor, deadline = Visitor(patience=0.2), time.monotonic() + 250
     while not (directory / "told").exists():
         assert time.monotonic() < deadline, (directory / "next").read_text()
         visitor.visit()
@@ -120,6 +121,7 @@ def visitor_names(proxy):
     return set(re.findall(r"touching \S+:(\d+)", proxy.log.read_text(errors="replace")))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("role, least", [("checker", 150), ("keeper", 150)])
 def test_lying_checker_or_keeper(site, pki, den, role, least):
     directory = den(role)
@@ -127,7 +129,7 @@ def test_lying_checker_or_keeper(site, pki, den, role, least):
                       helpers=directory, wait=False)
     wait_until(lambda: "generation 1 serves" in proxy.log.read_text(), "the first generation")
     proxy.baseline = proxy.descriptors()
-    visitor, deadline, number = Visitor(), time.monotonic() + 150, 0
+    visitor, deadline, number = Visitor(), time.monotonic() + 250, 0
     while not (directory / "told").exists():
         assert time.monotonic() < deadline, (directory / "next").read_text()
         # A new generation has no back-off yet: five lies can be told at once.

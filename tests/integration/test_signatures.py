@@ -93,4 +93,5 @@ def test_as_a_client(site, pki, version, algorithm, kind, name):
     with connect(PROXY, 143) as sock:
         sock.sendall(b"live\n")
         assert lines(sock) == [b"evil\n"]
+    wait_until(lambda: len(server.signed()) > len(checks), "the worker's signature")
     assert server.signed() == checks + [name]
