@@ -5,14 +5,16 @@ import os
 import re
 import shutil
 import ssl
+import subprocess
 
 import pytest
 
-from lib.clients import connect, context, lines
+from lib import proxyheader
+from lib.clients import PATIENCE, connect, context, lines, run
 from lib.fakes import Fake, greets
 from lib.mailreeve import Mailreeve, check
 from lib.pki import new_key, openssl
-from lib.site import HOSTNAME, PROXY
+from lib.site import HOSTNAME, PROXY, wait_until
 
 CONF = """
 frontends = ( { name = "front"; bind = "192.0.2.10:%(port)d"; backend = "imap";
@@ -257,3 +259,86 @@ def test_no_tickets_with_client_certificates(site, pki, server, verify):
                 session = sock.session if sock.session and sock.session.has_ticket else None
                 assert session is None
     assert {line["resumed"] for line in proxy.lines() if "resumed" in line} <= {"0"}
+
+
+def test_nothing_but_tickets(site, pki, server):
+    """TLS 1.2 without tickets: a session's id is remembered by nobody."""
+    Mailreeve(site, pki, conf('"$pki/mail"'))
+    tls = context(pki)
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls.options |= ssl.OP_NO_TICKET
+    session = None
+    for _ in range(3):
+        with tls.wrap_socket(connect(PROXY, 993), server_hostname=HOSTNAME, session=session) as sock:
+            assert lines(sock) == [b"* OK ready\r\n"]
+            assert not sock.session_reused
+            session = sock.session
+
+
+def s_client(pki, then, *more):
+    """openssl s_client, told `then` when it has seen the greeting; everything that it says."""
+    with subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"{PROXY}:993", "-servername", HOSTNAME, "-CAfile",
+             pki.ca.certificate, *map(str, more)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, bufsize=0) as process:
+        said = b""
+        while b"* OK ready" not in said:
+            more = os.read(process.stdout.fileno(), 4096)
+            assert more, said
+            said += more
+        if then:
+            process.stdin.write(then)  # after this the connection does not last
+        else:
+            process.stdin.close()
+        said += process.stdout.read()
+        process.wait(PATIENCE)
+    return said.decode(errors="backslashreplace")
+
+
+def test_no_early_data(site, pki, server):
+    """No ticket permits it, and what comes all the same is not taken."""
+    Mailreeve(site, pki, conf('"$pki/mail"'))
+    saved, early = site.path("session"), site.write("early", "a NOOP\r\n")
+    s_client(pki, b"", "-tls1_3", "-sess_out", saved)
+    assert "Max Early Data: 0" in run("openssl", "sess_id", "-in", saved, "-noout", "-text").stdout
+    said = s_client(pki, b"", "-tls1_3", "-sess_in", saved, "-early_data", early)
+    assert "Reused, TLSv1.3" in said
+    assert "Early data was not sent" in said or "Early data was rejected" in said
+    assert b"a NOOP\r\n" not in server.seen
+
+
+@pytest.mark.parametrize("detach", ("true", "false"))
+def test_no_renegotiation(site, pki, server, detach):
+    """A client that wants another handshake in the middle gets none, and harms nobody else."""
+    proxy = Mailreeve(site, pki, conf('"$pki/mail"', more=f"detach = {detach};"))
+    with connect(PROXY, 993, context(pki)) as other:
+        assert lines(other) == [b"* OK ready\r\n"]
+        said = s_client(pki, b"R\n", "-tls1_2")  # its word for it
+        assert "RENEGOTIATING" in said and "no renegotiation" in said
+        proxy.ended(frontend="front")
+        other.sendall(b"b NOOP\r\n")
+        wait_until(lambda: b"b NOOP\r\n" in server.seen, "the other's line at the server")
+
+
+# The TLV goes only where it does no harm: receiver, protocol, what was negotiated, what is sent.
+ALPN = (("dovecot", "imap", "imap", b"imap"), ("dovecot", "pop3", "pop3", b"pop3"),
+        ("dovecot", "submission", "smtp", None), ("dovecot", "submission", "submission", None),
+        ("dovecot", "sieve", "managesieve", None), ("generic", "imap", "imap", b"imap"),
+        ("generic", "sieve", "managesieve", b"managesieve"), ("generic", "smtp", "smtp", None),
+        ("postfix", "submission", "smtp", b"smtp"), ("haproxy", "smtp", "smtp", b"smtp"),
+        ("haproxy", "imap", None, None))
+
+
+def test_alpn_for_receivers(site, pki, server):
+    fronts, backs = [], []
+    for n, (receiver, protocol, _, _) in enumerate(ALPN):
+        fronts.append(f"""{{ name = "f{n}"; bind = "192.0.2.10:{2000 + n}"; backend = "b{n}";
+            tls = {{ certificates = "$pki/mail"; }}; }}""")
+        backs.append(f"""{{ name = "b{n}"; protocol = "{protocol}"; servers = "10.0.0.11:143";
+            receiver = "{receiver}"; proxy_tlvs = "alpn"; check = {{ type = "none"; }}; }}""")
+    Mailreeve(site, pki, f"frontends = ({','.join(fronts)});\nbackends = ({','.join(backs)});\n")
+    for n, (receiver, protocol, offered, sent) in enumerate(ALPN):
+        with connect(PROXY, 2000 + n, context(pki, alpn=[offered] if offered else None)) as sock:
+            assert lines(sock) == [b"* OK ready\r\n"]
+            assert sock.selected_alpn_protocol() == offered
+        assert server.headers[-1].tlvs.get(proxyheader.ALPN) == sent, (receiver, protocol, offered)

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lib.clients import PATIENCE, connect, context, lines, run
+from lib.clients import PATIENCE, connect, context, curl, lines, run
 from lib.fakes import Fake, echoes
 from lib.mailreeve import Mailreeve
 from lib.site import HOSTNAME, PROXY
@@ -156,4 +156,32 @@ def test_python(proxy, pki):
             sock.sendall(b"hello\n")
             assert lines(sock) == [b"hello\n"]
             sock.unwrap()
+        spoken(proxy, suite, kind)
+
+
+def imap(fake, sock):
+    """As much of IMAP as curl needs to log in and out."""
+    fake.header(sock)
+    sock.sendall(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+    while got := lines(sock):
+        tag, command = got[0].split()[:2]
+        extra = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n",
+                 b"LIST": b'* LIST () "/" "hello from afar"\r\n'}.get(command, b"")
+        sock.sendall(extra + tag + b" OK done\r\n")
+
+
+def test_curl(site, pki):
+    """An IMAP session in each suite, as any script would hold one."""
+    Fake(site, "10.0.0.11", 143, imap)
+    for kind in PORTS:
+        pki.ca.issue(kind, HOSTNAME, ["DNS:mail.example.org"], kind=kind, directory=site.directory)
+    proxy = Mailreeve(site, pki, CONF.replace('protocol = "tcp"', 'protocol = "imap"').replace(
+        "10.0.0.11:7", "10.0.0.11:143"))
+    for suite, kind in PAIRS:
+        version = SUITES[suite][0]
+        wanted = ["--tlsv1.3", "--tls13-ciphers", suite] if version == "1.3" else \
+            ["--tls-max", "1.2", "--ciphers", suite]
+        done = curl(pki, f"imaps://{HOSTNAME}:{PORTS[kind]}/", PROXY, PORTS[kind], "-u", "alice:secret",
+                    *wanted)
+        assert done.returncode == 0 and "hello from afar" in done.stdout
         spoken(proxy, suite, kind)

@@ -120,6 +120,20 @@ def test_post_quantum_share(proxy):
     assert proxy.ended(frontend="front")["sni"] in (HOSTNAME, "-")
 
 
+def test_no_compression(proxy):
+    """DEFLATE is offered first; TLS 1.2 goes on without."""
+    offered = hello(sni(HOSTNAME) + GROUPS + ALGORITHMS + extension(11, b"\x01\x00"))
+    deflate = offered.replace(b"\x00\xff\x01\x00", b"\x00\xff\x02\x01\x00")
+    deflate = deflate[:3] + struct.pack("!HB", len(deflate) - 5, 1) + \
+        struct.pack("!I", len(deflate) - 9)[1:] + deflate[9:]
+    answer = say(deflate)
+    kind, server_hello = answer[0]
+    assert kind == HANDSHAKE and server_hello[0] == 2
+    session = server_hello[38]
+    suite, method = struct.unpack("!HB", server_hello[39 + session:42 + session])
+    assert (suite, method) == (0xC02B, 0)
+
+
 # What is refused: bytes, the alert's number (None: no alert), and the log's words.
 REFUSED = {
     "no ALPN of ours": (hello(sni("mail.example.org") + GROUPS + ALGORITHMS + VERSIONS +
