@@ -39,6 +39,7 @@ $(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o carry.
 $(O)/unit/test_idle: $(addprefix $(O)/obj/worker/,conn.o conn_log.o arrive.o reach.o carry.o relay.o refuse.o hello.o worker.o to_master.o) $(SIDE_OBJECTS)
 $(O)/unit/test_idle: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc free)
 $(O)/unit/test_balance: $(O)/obj/worker/balance.o
+$(O)/unit/test_to_master: $(O)/obj/worker/to_master.o
 $(O)/unit/test_hello: $(O)/obj/worker/hello.o
 $(O)/unit/test_relay: $(O)/obj/worker/relay.o $(SIDE_OBJECTS)
 $(O)/unit/test_relay: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,send splice)

@@ -137,5 +137,9 @@ to_master_flush(struct to_master *t)
 			return 1;
 		t->suspect_count--;
 	}
+	if (t->gone) {
+		t->taken_said = t->taken;
+		t->suspect_count = 0;
+	}
 	return 0;
 }
