@@ -16,10 +16,21 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+/* A handshake came to nothing: the log still has the name that the client asked for. */
+static void
+note_name(struct conn *c)
+{
+	const char *sni = c->client.ssl ? tls_client_sni(c->client.ssl) : NULL;
+
+	if (sni)
+		(void)snprintf(c->setup->sni, sizeof(c->setup->sni), "%s", sni);
+}
+
 enum conn_state
 expire_client(struct conn *c)
 {
 	if (c->state != CONN_START) {
+		note_name(c);
 		conn_reason(c, END_TIMEOUT, NULL);
 		return CONN_DRAIN;
 	}
@@ -142,6 +153,7 @@ handshake_failed(struct conn *c, enum io io)
 	char why[160];
 	int certificate;
 
+	note_name(c);
 	if (io == IO_CUT || io == IO_RESET)
 		return lost_client(c, io);
 	certificate = tls_client_why(c->client.ssl, why, sizeof(why));

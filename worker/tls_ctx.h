@@ -61,6 +61,9 @@ struct tls_facts {
 };
 void tls_client_facts(SSL *ssl, struct tls_facts *f_r);
 
+/* The name it asked for, as sent, also before the handshake is done; NULL: none, or none yet. */
+const char *tls_client_sni(SSL *ssl);
+
 /*
  * Why a handshake with a client failed, in words: "no shared cipher", "client offers TLSv1 only",
  * "not TLS: GET / HTTP/1.1", "client certificate: certificate has expired".  Takes and empties

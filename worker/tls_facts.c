@@ -37,10 +37,17 @@ read_common_name(X509 *cert, char cn_r[64 * 4 + 1])
 	ERR_clear_error();
 }
 
+const char *
+tls_client_sni(SSL *ssl)
+{
+	const struct tls_hello *hello = tls_hello_of(ssl);
+
+	return hello != NULL && hello->has_sni ? hello->sni : NULL;
+}
+
 void
 tls_client_facts(SSL *ssl, struct tls_facts *f_r)
 {
-	const struct tls_hello *hello = tls_hello_of(ssl);
 	const struct tls_cert *cert = tls_certs_of(SSL_get_certificate(ssl));
 	const unsigned char *alpn;
 	unsigned int alpn_size;
@@ -50,7 +57,7 @@ tls_client_facts(SSL *ssl, struct tls_facts *f_r)
 		.cert_name = cert != NULL ? cert->first : NULL,
 		.key_alg = cert != NULL ? cert->key_alg : NULL,
 		.sig_alg = cert != NULL ? cert->sig_alg : NULL,
-		.sni = hello != NULL && hello->has_sni ? hello->sni : NULL,
+		.sni = tls_client_sni(ssl),
 		.resumed = SSL_session_reused(ssl),
 		.verify = X509_V_ERR_UNSPECIFIED,
 	};

@@ -69,6 +69,21 @@ def test_fields(site, pki, fmt, address):
             assert isinstance(line[key], (int, str)) and str(line[key]).isdigit()
 
 
+STRICT = IMPLICIT + "strict_sni = true;"
+
+
+@pytest.mark.parametrize("name, tls, alpn, end", (
+    ("nobody.example.org", STRICT, None, "tls-error"), ("mail.example.org", IMPLICIT, "http/1.1", "tls-error"),
+    ("mail.example.org", IMPLICIT + 'verify = "required"; client_ca = "$pki/ca.pem";', None, "client-certificate")))
+def test_name_of_a_failed_handshake(site, pki, name, tls, alpn, end):
+    """Whom the client wanted is known, and says which of a site's users cannot get in."""
+    proxy = Mailreeve(site, pki, conf(tls=tls))
+    with pytest.raises(OSError):
+        with connect(PROXY, 993, context(pki, alpn=alpn and [alpn]), name) as sock:
+            sock.recv(1)
+    assert proxy.ended(end=end)["sni"] == name
+
+
 def test_json_from_the_start(site, pki):
     """As soon as the file has been read, all that is said is JSON: warnings and the start too."""
     Fake(site, "10.0.0.11", 143, greets(b"* OK hello\r\n"))
