@@ -39,7 +39,7 @@ def check(site, pki, text, name="checked.conf", defaults=True):
     text = configuration(site, pki, text) if defaults else text
     path = site.write(name, text)
     done = subprocess.run([BUILD / "mailreeve", "-t", "-c", path, "-L", BUILD], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=90,
                           errors="backslashreplace", check=False)
     print(f"$ mailreeve -t\n{done.stdout}[{done.returncode}]")
     assert not BUGS.search(done.stdout), done.stdout
