@@ -304,6 +304,7 @@ class Stage:
         self.proxy = self.start(
             shlex.split(peer.fill(peer.head["command"], self.values)),
             self.port)
+        self.wait_ready(peer.head.get("ready"))
         time.sleep(0.3)
 
     def start(self, cmd, port):
@@ -316,6 +317,15 @@ class Stage:
             self.stop()
             raise RuntimeError(f"{cmd[0]} does not listen on {port}: {log}")
         return p
+
+    def wait_ready(self, words):
+        """Its log says when it is ready: the port alone is there before the workers are."""
+        end = time.monotonic() + 20
+        while words and words not in read(os.path.join(self.dir, "log")):
+            if time.monotonic() > end:
+                self.stop()
+                raise RuntimeError(f"{self.peer.name} is not ready")
+            time.sleep(0.02)
 
     def pids(self):
         return family(self.proxy.pid)

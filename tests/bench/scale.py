@@ -68,14 +68,20 @@ def measure(rounds):
         got.setdefault(key, []).append(row)
         print(*key, {k: round(v, 1) for k, v in row.items()}, flush=True)
 
+    def attempt(what, *args):
+        try:
+            what(*args, note)
+        except Exception as e:          # the others go on; its cells have a round less
+            print(*args, f"{type(e).__name__}: {e}", file=sys.stderr, flush=True)
+
     for rep in range(rounds):
+        for workers in WORKERS:
+            # Opening the most takes minutes: once.
+            attempt(with_connections, workers, CONNECTIONS[-1 if rep == 0 else -2])
         for kind in KINDS:
             for count in COUNTS:
                 if count + 100 < descriptors():     # the master has one for every frontend
-                    with_many(kind, count, note)
-        for workers in WORKERS:
-            # Opening the most takes minutes: once.
-            with_connections(workers, CONNECTIONS[-1 if rep == 0 else -2], note)
+                    attempt(with_many, kind, count)
     return {key: dict({k: statistics.median(r[k] for r in rows) for k in rows[0]}, n=len(rows))
             for key, rows in got.items()}
 
@@ -83,7 +89,7 @@ def measure(rounds):
 def each(got, workers, n):
     """Bytes that a connection adds, from the first point on."""
     first = CONNECTIONS[0]
-    if n == first:
+    if n == first or (workers, first) not in got:
         return ""
     more = (got[workers, n]["MiB"] - got[workers, first]["MiB"]) * bench.MIB
     return f"{more / (n - first):.0f}"
@@ -129,7 +135,8 @@ def tables(f, got):
                         f"{each(got, workers, n)} | {row['n']} |\n")
             else:
                 f.write(f"| {workers} | {n:,} | | | | | | 0 |\n")
-                blank.append(f"{n:,} with {workers}")
+                if n > room(workers):
+                    blank.append(f"{n:,} with {workers}")
     if blank:
         f.write(f"\nBlank: a process may have {descriptors():,} descriptors here, and a connection "
                 f"takes two of its worker's: {'; '.join(blank)}.\n")
