@@ -164,6 +164,14 @@ tls_client_facts(SSL *ssl, struct tls_facts *f)
 	ck_abort_msg("TLS");
 }
 
+const char *
+tls_client_sni(SSL *ssl)
+{
+	(void)ssl;
+	ck_abort_msg("TLS");
+	return NULL;
+}
+
 int
 tls_client_why(SSL *ssl, char *buf, size_t size)
 {
