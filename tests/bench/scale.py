@@ -97,8 +97,8 @@ def each(got, workers, n):
 
 HEAD = """# How cost grows
 
-`make bench-scale`, {date}, {machine}, which clients and
-servers use as well. A cell is the median of its rounds (the last column); one with much else on
+`make bench-scale`, {date}, {machine},
+which clients and servers use as well. A cell is the median of its rounds (the last column); one with much else on
 the machine may be 15 % off. CPU is that of all of Mailreeve's processes, memory their PSS.
 
 ![the same, drawn](scale.svg)
