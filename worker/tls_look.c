@@ -32,15 +32,16 @@ look_at_cert(const char *where, const char *file, const X509 *x)
 	char day[16];
 	int days, seconds;
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
-		log_say(LOG_WARNING, "%s: %s: the certificate is valid only from %s", where, file,
-		    day_of(X509_get0_notBefore(x), day));
+		log_say(LOG_WARNING,
+		    "%s: %s: the certificate is valid only from %s; is the clock right?", where,
+		    file, day_of(X509_get0_notBefore(x), day));
 	if (ASN1_TIME_diff(&days, &seconds, NULL, end) != 1)
 		return;
 	if (days < 0 || seconds < 0)
-		log_say(LOG_WARNING, "%s: %s: the certificate expired on %s", where, file,
+		log_say(LOG_WARNING, "%s: %s: the certificate expired on %s; renew it", where, file,
 		    day_of(end, day));
 	else if (days < SOON)
-		log_say(LOG_WARNING, "%s: %s: the certificate expires on %s", where, file,
+		log_say(LOG_WARNING, "%s: %s: the certificate expires on %s; renew it", where, file,
 		    day_of(end, day));
 }
 

@@ -171,7 +171,7 @@ def test_what_the_check_finds(site, pki, server):
     assert done.returncode == 1 and "pair/fullchain.pem" in done.stdout
     done = check(site, pki, conf('"$pki/expired"'))
     assert done.returncode == 0 and re.search(
-        r"checked\.conf:3: \S*/expired/fullchain\.pem: the certificate expired on 2020-02-01$",
+        r"checked\.conf:3: \S*/expired/fullchain\.pem: the certificate expired on 2020-02-01; renew it$",
         done.stdout, re.MULTILINE)
     done = check(site, pki, conf('"$pki/mail"', more='ciphers = "AES128-SHA";'))
     assert done.returncode == 1 and "RSA key exchange" in done.stdout
