@@ -96,6 +96,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.timeout(300)  # openssl is called two hundred times
 def test_two_hundred_and_some_broken(site, pki, server):
     """A parent directory as certbot's live: every certificate serves its name, each broken one is
     an error line with what to do, and nothing more."""

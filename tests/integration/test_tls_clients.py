@@ -129,15 +129,16 @@ def test_nss(site, proxy, pki):
         spoken(proxy, suite, kind)
 
 
+@pytest.mark.timeout(300)
 def test_java(site, proxy, pki):
     source = pathlib.Path(__file__).parent.parent / "lib/TlsClient.java"
-    assert run("javac", "-d", site.directory, source).returncode == 0
+    assert run("javac", "-d", site.directory, source, seconds=110).returncode == 0
     questions = []
     for suite, kind in PAIRS:
         version, _, _, name = SUITES[suite]
         questions += [PORTS[kind], f"TLSv{version}", name]
     done = run("java", "-cp", site.directory, "TlsClient", pki.ca.certificate, HOSTNAME, PROXY,
-               *questions)
+               *questions, seconds=110)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [f"{SUITES[suite][3]} resumed" for suite, _ in PAIRS]
     for suite, kind in PAIRS:
