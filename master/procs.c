@@ -197,9 +197,10 @@ on_death(struct watch *w, uint32_t events)
 	drain(p);
 	was = p->state;
 	describe(&si, how, sizeof(how));
+	/* How another master's child has ended nobody tells us. */
 	if (p->restless && !is_expected(p, &si, was))
-		log_say(
-		    LOG_ERR, "%s %u (pid %d) %s", role_name(p->role), p->slot, (int)p->pid, how);
+		log_say(si.si_pid == 0 ? LOG_NOTICE : LOG_ERR, "%s %u (pid %d) %s",
+		    role_name(p->role), p->slot, (int)p->pid, how);
 	close_proc(p);
 	if (p->role == ROLE_WORKER) {
 		store_forget_worker(CONTAINER(p, struct worker, p));

@@ -60,7 +60,8 @@ lines_lost(struct master *m)
 
 	TAILQ_FOREACH(g, &m->generations, link)
 	for (uint32_t i = 0; i < g->worker_count; i++)
-		sum += atomic_load(&g->workers[i].tally->worker->log_lost);
+		if (g->workers[i].tally) /* a place may be empty after a crash of ours */
+			sum += atomic_load(&g->workers[i].tally->worker->log_lost);
 	return sum;
 }
 

@@ -216,7 +216,12 @@ adopt(struct master *m, struct found *f)
 		if (is_whole(f->slots[slot].fds)) {
 			adopt_worker(g, slot, f->slots[slot].fds);
 			workers++;
+			for (int part = 0; part < PART_COUNT; part++)
+				f->slots[slot].fds[part] = -1;
 		}
+	/* Of a worker that the store has only in part there is nothing to be known. */
+	f->g.board_fd = f->g.bundles[HELPER_WORKER] = -1;
+	close_found(f);
 	log_say(LOG_NOTICE, "generation %u of an earlier master goes on with %u workers", g->id,
 	    workers);
 }

@@ -119,6 +119,36 @@ def test_crashes_under_load(site, pki):
     proxy.baseline = proxy.descriptors()
 
 
+def test_a_place_that_is_empty_after_two_crashes(site, pki):
+    """A worker that the first of them has left ends before the second: its place has no tally."""
+    Fake(site, "10.0.0.11", 1143, echo)
+    manager = Manager(site)
+    proxy = Mailreeve(site, pki, CONF, env=manager.environment())
+    socks = [connect(PROXY, 993, context(pki)) for _ in range(2)]
+    for sock in socks:
+        assert lines(sock) == [ECHO]
+    first, second = (row[3] for row in rows(proxy))
+
+    def left():
+        """The first generation's workers that are still there."""
+        return [row[3] for row in rows(proxy) if row[0] == "1" and row[3] != "0"]
+
+    restart(proxy, manager)
+    wait_until(lambda: info(proxy).get("Generation") == "2", "the next master")
+    assert left() == [first, second]
+    socks[0].close()
+    wait_until(lambda: left() == [second], "the first worker to end")
+    wait_until(lambda: "w-1-0-tally" not in manager.store, "the store to forget it")
+    restart(proxy, manager)
+    wait_until(lambda: info(proxy).get("Generation") == "3", "the one after it")
+    assert info(proxy)["Log_lines_lost"] == "0"
+    assert left() == [second]
+    Traffic.talk(socks[1], b"still here\r\n")
+    socks[1].close()
+    wait_until(lambda: {row[0] for row in rows(proxy)} == {"3"}, "the last old worker to end")
+    proxy.baseline = proxy.descriptors()
+
+
 def info(proxy):
     try:
         return proxy.info()
