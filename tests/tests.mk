@@ -107,6 +107,11 @@ records-long: $(O)/unit/test_record
 	@RECORD_LONG=1 $(O)/unit/test_record
 headers-long: $(O)/lib/proxy_driver
 	@tests/proxy_decode.py $(O)/lib/proxy_driver 100000 2
+# Clients, reloads, upgrades, deaths and failures at once, for T seconds; in `make check` for twelve.
+soak: all ## everything at once, for T=600 seconds
+	@T=$(if $(filter command environment,$(origin T)),$(T),600) MAILREEVE_BUILD=$(O) \
+	  tests/integration/run -q -rP integration/test_soak.py
+.PHONY: soak
 .PHONY: check-long checks-long kills-long reloads-long records-long headers-long
 
 # The checker alone, with a program that plays its master.

@@ -4,11 +4,11 @@
 with what the store has."""
 import array
 import os
+import select
 import socket
 import subprocess
 import threading
-
-ROOM = 100  # descriptors of ours are moved above this while a service is started
+import time
 
 
 class Manager:
@@ -57,10 +57,14 @@ class Manager:
 
     def start(self, arguments, stderr):
         """Start a service with the store's descriptors from 3 on, as sd_listen_fds(3) has it."""
-        stored = [(name, fd) for name, fds in self.store.items() for fd in fds]
+        while select.select([self.socket], [], [], 0)[0]:
+            time.sleep(0.01)  # what the service before this one said last
+        stored = [(name, fd) for name, fds in list(self.store.items()) for fd in fds]
+        # Above every descriptor of ours, so that none of the stored ones is overwritten.
+        room = max(map(int, os.listdir("/proc/self/fd"))) + 1 + len(stored)
 
         def give():
-            high = [os.dup2(fd, ROOM + len(stored) + n) for n, (_, fd) in enumerate(stored)]
+            high = [os.dup2(fd, room + n) for n, (_, fd) in enumerate(stored)]
             for number, fd in enumerate(high):
                 os.dup2(fd, 3 + number)
             os.closerange(3 + len(stored), 4096)
