@@ -151,13 +151,40 @@ complain(const struct conf *conf, struct problems *p, const struct conf_listener
 }
 
 static void
+warn_foreign(const struct conf *conf, struct problems *p, const struct conf_listener *cl)
+{
+	char text[ADDR_TEXT];
+
+	conf_problem(conf, p, PROBLEM_WARNING, cl->line, "%s is not an address of this host (yet)",
+	    addr_text(&cl->addr, text));
+}
+
+void
+listeners_look(const struct conf *conf, struct problems *p)
+{
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		struct addr any_port = conf->listeners[i].addr;
+		struct sockaddr_storage ss;
+		socklen_t len;
+		int fd;
+
+		any_port.port = 0;
+		fd = open_socket(&any_port, &ss, &len);
+		if (fd == -1)
+			continue;
+		if (bind(fd, (const struct sockaddr *)&ss, len) == -1 && errno == EADDRNOTAVAIL)
+			warn_foreign(conf, p, &conf->listeners[i]);
+		close(fd);
+	}
+}
+
+static void
 open_listener(
     struct master *m, const struct conf *conf, const struct conf_listener *cl, struct problems *p)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
 	int foreign = 0, shared, fd;
-	char text[ADDR_TEXT];
 	struct listener *l = inherit_find(m, &cl->addr);
 
 	if (l) {
@@ -176,8 +203,7 @@ open_listener(
 		return;
 	}
 	if (foreign)
-		conf_problem(conf, p, PROBLEM_WARNING, cl->line,
-		    "%s is not an address of this host (yet)", addr_text(&cl->addr, text));
+		warn_foreign(conf, p, cl);
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		abort();

@@ -14,6 +14,8 @@
  * had, go to *p.  Nothing is polled yet.
  */
 void listeners_prepare(struct master *m, const struct conf *conf, struct problems *p);
+/* mailreeve -t: the same warnings, without opening a port. */
+void listeners_look(const struct conf *conf, struct problems *p);
 /* The new generation will not be: close what was opened for it. */
 void listeners_rollback(struct master *m);
 /* It serves: its listeners are polled, connections that wait at the others go to the old one. */

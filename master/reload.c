@@ -135,7 +135,9 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
 {
 	ids_find(conf, m->drop, p, ids);
 	ids_find_groups(conf, p);
-	if (!m->testing)
+	if (m->testing)
+		listeners_look(conf, p);
+	else
 		listeners_prepare(m, conf, p);
 	(void)bundles_make(conf, m->conf_path, text, m->ticket_seed, p, bundles);
 }

@@ -86,6 +86,13 @@ def test_readable_key_is_a_warning(site, pki):
     assert done.returncode == 0 and re.search(r"privkey\.pem.*read", done.stdout)
 
 
+def test_address_of_another_host_is_a_warning(site, pki):
+    done = check(site, pki, GOOD.replace('"192.0.2.10:993"', '[ "192.0.2.10:993", "203.0.113.7:993" ]'))
+    assert done.returncode == 0
+    warned = re.findall(r"checked\.conf:2: (\S+) is not an address of this host \(yet\)", done.stdout)
+    assert warned == ["203.0.113.7:993"]
+
+
 def test_syntax(site, pki):
     done = check(site, pki, GOOD.replace("{ name", "{{ name", 1))
     assert done.returncode == 1 and re.search(r"checked\.conf:2: ", done.stdout)
