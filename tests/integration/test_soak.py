@@ -41,6 +41,8 @@ EXCUSES = {
     "none": ("worker", "master"),
     "server-closed": ("server",), "server-reset": ("server",), "connect-failed": ("server",),
     "no-server": ("server",),
+    # The server's end was passed on to a client that was still sending, and so closed last.
+    "client-closed": ("server",), "client-reset": ("server",),
     "tls-error": ("keeper",), "internal": ("keeper",), "timeout": ("keeper",),
 }
 
@@ -125,8 +127,8 @@ class Chaos:
         self.second = Fake(self.site, "10.0.0.12", 1143, gives_back)
 
     def explains(self, account, end):
-        return any(name in EXCUSES.get(end, ()) and start < account.end
-                   and account.start < finish + AFTER for name, start, finish in self.deeds)
+        return any(name in EXCUSES.get(end, ()) and start < account.end < finish + AFTER
+                   for name, start, finish in self.deeds)
 
 
 DEEDS = ("reload", "upgrade", "master", "worker", "keeper", "checker", "server")
