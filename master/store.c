@@ -206,7 +206,13 @@ adopt(struct master *m, struct found *f)
 	for (uint32_t slot = 0; slot < CHILD_WORKERS; slot++)
 		if (is_whole(f->slots[slot].fds))
 			f->g.worker_count = slot + 1;
-	g = f->g.worker_count && saved_conf(&f->g) == 0 ? generation_adopt(&f->g) : NULL;
+	g = NULL;
+	if (f->g.worker_count && saved_conf(&f->g) == 0) {
+		/* Its time to drain begins now: nobody knows since when it has been old. */
+		if (f->g.conf->timeouts.drain > 0)
+			f->g.deadline.deadline = mono_ms() + f->g.conf->timeouts.drain;
+		g = generation_adopt(&f->g);
+	}
 	if (!g) {
 		store_forget_generation(&f->g);
 		close_found(f);

@@ -149,6 +149,20 @@ def test_a_place_that_is_empty_after_two_crashes(site, pki):
     proxy.baseline = proxy.descriptors()
 
 
+def test_drain_bounds_an_earlier_masters_generation(site, pki):
+    Fake(site, "10.0.0.11", 1143, echo)
+    manager = Manager(site)
+    proxy = Mailreeve(site, pki, CONF + 'timeouts = { drain = "1s"; };\n',
+                      env=manager.environment())
+    sock = connect(PROXY, 993, context(pki))
+    assert lines(sock) == [ECHO]
+    restart(proxy, manager)
+    assert lines(sock) == []  # close_notify, not a cut
+    proxy.ended(frontend="front", end="drain")
+    wait_until(lambda: {row[0] for row in rows(proxy)} == {"2"}, "the old workers to end")
+    proxy.baseline = proxy.descriptors()
+
+
 def info(proxy):
     try:
         return proxy.info()
