@@ -113,6 +113,7 @@ void conn_run(struct conn *c);
 
 /* End it politely for a reason that is not its own: END_DRAIN, END_STOP, END_SERVER_DOWN. */
 void conn_end(struct conn *c, enum conn_end end);
+
 /* It is ending already: its peers get no more than a moment. */
 void conn_hurry(struct conn *c);
 
