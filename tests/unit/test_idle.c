@@ -139,6 +139,13 @@ tls_client_facts(SSL *ssl, struct tls_facts *f)
 	};
 }
 
+const char *
+tls_client_sni(SSL *ssl)
+{
+	(void)ssl;
+	return NULL;
+}
+
 int
 tls_client_why(SSL *ssl, char *buf, size_t size)
 {
