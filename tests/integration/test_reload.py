@@ -76,7 +76,7 @@ def test_reload_under_load(site, pki):
     Fake(site, "10.0.0.11", 143, echo)
     proxy = Mailreeve(site, pki, conf())
     traffic = Traffic(context(pki), port=993, stayers=4)
-    reloads = 1000 if LONG else 40
+    reloads = 1000 if LONG else 100
 
     def weighed():
         """... when there are only the first generation, with those who stay, and the last."""
