@@ -7,10 +7,25 @@
  */
 #include "procs.h"
 
+#include <sys/wait.h>
+
 #define START_MOST    60000 /* milliseconds until READY */
 #define TAKEN_MOST    10000 /* a worker that does not take what it was handed */
 #define KEEPER_SILENT 1000
 #define OTHER_SILENT  10000
+
+/*
+ * Whether a signal has stopped it, which need not be waited for.  Only its parent is told: of an
+ * earlier master's children the answer is always no.
+ */
+static int
+is_stopped(const struct proc *p)
+{
+	siginfo_t si = { 0 };
+
+	return waitid(P_PIDFD, (id_t)p->pidfd, &si, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+	    si.si_pid != 0;
+}
 
 static void
 heartbeat(struct proc *p, uint64_t now, int after_stall, uint64_t most)
@@ -47,6 +62,8 @@ procs_tick(struct generation *g, int after_stall)
 {
 	uint64_t now = loop_now(g->m->loop);
 
+	if (g->keeper.state == PROC_SERVING && is_stopped(&g->keeper))
+		proc_kill(&g->keeper, "is stopped");
 	heartbeat(&g->keeper, now, after_stall, KEEPER_SILENT);
 	heartbeat(&g->checker, now, after_stall, OTHER_SILENT);
 	for (uint32_t i = 0; i < g->worker_count + 2; i++) {
