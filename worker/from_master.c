@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define END_PAUSE 10 /* milliseconds: shorter pauses are taken together */
+
 static void
 on_handover(struct worker *w, struct msg *m)
 {
@@ -35,26 +37,33 @@ on_retire(struct worker *w, struct msg *m)
 	w->retired = 1;
 }
 
-/* Close the next connection, and come back for the one after it. */
+/*
+ * Close the next connection, and come back for the one after it: one at a time while each can have
+ * a moment of its own, else as many as keep the pace.  Whoever is left when the time is over goes
+ * then.
+ */
 static void
 end_next(struct timer *t)
 {
 	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, ending));
 	struct conn *c, *next;
 	uint64_t now = loop_now(w->loop), left = w->end_at > now ? w->end_at - now : 0;
-	/* As many as keep the pace when the wheel turns every few milliseconds. */
-	uint64_t batch = left ? w->staying / (left / 10 + 1) + 1 : UINT64_MAX;
+	uint64_t pause = w->staying ? left / w->staying : left;
+	uint64_t batch = pause >= END_PAUSE ? 1 : w->staying * END_PAUSE / (left ? left : 1) + 1;
 
-	for (c = w->conns; c && batch > 0; c = next) {
+	for (c = w->conns; c && (batch > 0 || left == 0); c = next) {
 		next = c->next;
 		if (c->leaving)
 			continue;
-		batch--;
-		w->staying--;
+		batch -= batch > 0;
+		w->staying -= w->staying > 0;
 		conn_end(c, w->end_reason);
 	}
 	if (left)
-		timer_set(w->loop, t, left < 10 ? left : 10);
+		timer_set(w->loop, t,
+		    pause > END_PAUSE    ? pause :
+			left < END_PAUSE ? left :
+					   END_PAUSE);
 }
 
 static void

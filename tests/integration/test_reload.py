@@ -3,6 +3,7 @@
 """Reload, upgrade and stop: nobody's session notices."""
 import os
 import pathlib
+import selectors
 import shutil
 import signal
 import socket
@@ -193,6 +194,30 @@ def test_drain_ends_an_old_generation(site, pki):
     assert 0.5 < time.monotonic() - start < 10
     proxy.ended(frontend="front", end="drain")
     wait_until(lambda: len(rows(proxy)) == 2, "the old generation to end")
+
+
+def test_drain_ends_connections_one_after_the_other(site, pki):
+    """... so that not all clients come back in the same moment."""
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(timeouts='drain = "1s";'))
+    waiting = selectors.DefaultSelector()
+    for _ in range(40):
+        sock = connect(PROXY, 993, context(pki))
+        assert lines(sock) == [ECHO]
+        waiting.register(sock, selectors.EVENT_READ)
+    proxy.rewrite(conf("two.example.org", 'drain = "1s";'))
+    assert proxy.control("reload").startswith("reloaded: ")
+    ends = []
+    while waiting.get_map():
+        ready = waiting.select(20)
+        assert ready, f"only {len(ends)} have ended"
+        for key, _ in ready:
+            assert lines(key.fileobj) == []  # close_notify, not a cut
+            waiting.unregister(key.fileobj)
+            key.fileobj.close()
+            ends.append(time.monotonic())
+    assert ends[-1] - ends[0] > 2
+    assert ends[len(ends) // 2] - ends[0] > 0.5 and ends[-1] - ends[len(ends) // 2] > 0.5
 
 
 def upgrade_to(directory, version):
