@@ -25,7 +25,7 @@ struct subject {
 	int tally;                 /* as a worker gets it */
 	int report_pipe, log_pipe; /* our ends */
 	struct msg_ticket_key tickets[TICKET_KEYS]; /* the keeper's first answer */
-	char log[8192];                             /* what it said since subject_forget */
+	char log[65536];                            /* what it said since subject_forget */
 	size_t log_len;
 };
 
