@@ -71,9 +71,11 @@ set_mac(EVP_MAC_CTX *mac, const struct msg_ticket_key *key)
 }
 
 /*
- * OpenSSL makes or reads a ticket.  When reading: 0 the key is not known, 2 it is, and the client
- * shall get a new ticket; for TLS 1.3 clients use one only once, so with less than that every
- * second handshake would be a full one.
+ * OpenSSL makes or reads a ticket.  When reading: 0 the key is not known, 1 it is, 2 it is and the
+ * client shall get a new ticket.  In TLS 1.3 clients use one only once: without a new one every
+ * second handshake would be full.  In TLS 1.2 it is the other way round: clients made with OpenSSL
+ * that keep what its callback tells them, as Postfix does, are not told of a new ticket and may not
+ * use the old one any more; so only a ticket whose key is about to go is replaced.
  */
 static int
 on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher,
@@ -97,7 +99,9 @@ on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *ciph
 			continue;
 		if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1)
 			return -1;
-		return set_mac(mac, key) ? 2 : -1;
+		if (!set_mac(mac, key))
+			return -1;
+		return SSL_version(ssl) == TLS1_3_VERSION || i == TICKET_BEFORE ? 2 : 1;
 	}
 	return 0;
 }

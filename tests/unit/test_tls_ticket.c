@@ -170,6 +170,21 @@ START_TEST(every_reconnect_resumes)
 }
 END_TEST
 
+/* Many clients keep the session that they were told of, which in TLS 1.2 is the first one. */
+START_TEST(one_session_of_tls12_serves_again_and_again)
+{
+	struct end e = worker("DNS:a.example", 0);
+	ck_assert_int_eq(meet(&e, FRONT, "a.example", TLS1_2_VERSION, NULL), 0);
+	SSL_SESSION *s = latest;
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(meet(&e, FRONT, "a.example", TLS1_2_VERSION, s), 1);
+		SSL_SESSION_free(latest);
+	}
+	SSL_SESSION_free(s);
+	end(&e);
+}
+END_TEST
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -442,6 +457,7 @@ main(void)
 	Suite *suite = suite_create("worker/tls_ticket");
 	TCase *t = tcase_create("tls_ticket");
 	tcase_add_loop_test(t, every_reconnect_resumes, 0, 2);
+	tcase_add_test(t, one_session_of_tls12_serves_again_and_again);
 	tcase_add_loop_test(t, who_resumes, 0, sizeof offers / sizeof offers[0]);
 	tcase_add_test(t, who_gives_tickets);
 	tcase_add_loop_test(t, a_damaged_ticket, 0, 2);
