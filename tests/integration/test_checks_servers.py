@@ -121,6 +121,7 @@ def test_tcp_is_never_seen(site, pki):
     addresses = [f"{dovecot.address}:{port + shift}" for port in dovecot.ports
                  for shift in (0, DIRECT)] + [f"{mta.address}:{port}" for port in postfix.PORTS]
     backends = [backend(f"b{n}", "tcp", address) for n, address in enumerate(addresses)]
+    mta.line("daemon started")  # which may come late
     before = len(dovecot.lines()), len(mta.lines())
     checker = Checker(site, pki, conf(*backends))
     time.sleep(SECONDS / 2)

@@ -93,13 +93,20 @@ def stays(account, sock, stopping):
 def reads_slowly(account, sock, stopping):
     """Much is under way, and little is taken at a time."""
     sender = None
-    while not stopping.is_set():
-        sender = threading.Thread(target=quietly, args=(account.send, sock, 40 * PIECE))
-        sender.start()
-        while sender.is_alive() or account.waiting:
-            account.receive(sock, 2048)
-            time.sleep(0.002)
-        sender.join()
+    try:
+        while not stopping.is_set():
+            sender = threading.Thread(target=quietly, args=(account.send, sock, 40 * PIECE))
+            sender.start()
+            while sender.is_alive() or account.waiting:
+                account.receive(sock, 2048)
+                time.sleep(0.002)
+            sender.join()
+    except (OSError, AssertionError):
+        # Closed while it still writes, its number would be another socket's, which got the rest.
+        quietly(sock.shutdown, socket.SHUT_RDWR)
+        if sender:
+            sender.join()
+        raise
 
 
 def writes_slowly(account, sock, stopping):

@@ -10,6 +10,7 @@ from .mailreeve import SANITIZED
 # A process whose heap has grown by so much more than this, in kB, has lost something: an
 # allocator's own ups and downs are less.
 MEMORY_PLAY, MEMORY_SHARE = 700, 1.15
+DESCRIPTORS_PLAY = 4
 
 
 def held(proxy):
@@ -46,6 +47,7 @@ def assert_not_grown(before, after):
         print(f"{name}: {was[0]} -> {memory} kB, {was[1]} -> {descriptors} descriptors")
     for name, (memory, descriptors) in after.items():
         was = before[name]
-        assert descriptors <= was[1], f"{name}: {was[1]} -> {descriptors} descriptors"
+        # What leaks does so with each deed, of which there are many; a client may be passing by.
+        assert descriptors <= was[1] + DESCRIPTORS_PLAY, f"{name}: {was[1]} -> {descriptors} descriptors"
         assert SANITIZED or memory <= was[0] * MEMORY_SHARE + MEMORY_PLAY, \
             f"{name}: {was[0]} -> {memory} kB"
