@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * A connection carries bytes, most of its life long: what of its two directions went on, which of
- * them ended, what it means when one breaks.  Runs in the worker; the bytes themselves are relay.c's.
+ * A connection carries bytes, most of its life long: which of its two directions has ended, and
+ * what it means when one breaks.  Runs in the worker; the bytes themselves are relay.c's.
  */
 #include "../common/log.h"
 #include "relay.h"

@@ -72,7 +72,8 @@ int record_wipe_memory(void);
  * Once in a process, before its system calls are restricted: prepare the ciphers, and prove on
  * handshakes in memory that what OpenSSL reports is what this module believes.  From then on libssl
  * makes its TLS 1.3 secrets by record_kdf.c; so nobody else may set libcrypto's default
- * properties after it.  Returns NULL, or in words why not; then record_take always says no and every connection keeps its SSL object.
+ * properties after it.  Returns NULL, or in words why not; then record_take always says no and
+ * every connection keeps its SSL object.
  */
 const char *record_init(void);
 

@@ -3,8 +3,8 @@
 /*
  * HKDF-Expand-Label (RFC 8446 section 7.1, RFC 5869 section 2.3), as an OpenSSL provider: libssl
  * makes every secret of TLS 1.3 by it, so the traffic secrets that a take-over needs are seen
- * here as they are made.  OpenSSL's other way to them, a keylog line of hexadecimal digits, takes 46,000
- * instructions for each; and its own expansion finds the hash by name each time.  See
+ * here as they are made.  OpenSSL's other way to them, a keylog line of hexadecimal digits, takes
+ * 46,000 instructions for each; and its own expansion finds the hash by name each time.  See
  * provider-kdf(7).
  *
  * Worker only, one thread.  The HMACs are libcrypto's, and whatever is not this one step goes to

@@ -87,7 +87,8 @@ enum io side_shake(struct side *s);
 enum io side_connected(const struct side *s);
 
 /*
- * Read at most size bytes, which are 1 << SIDE_WINDOW_MIN at least.  DONE: *n_r (more than 0) are there.  Any other answer: none are.
+ * Read at most size bytes, which are 1 << SIDE_WINDOW_MIN at least.  DONE: *n_r (more than 0) are
+ * there.  Any other answer: none are.
  */
 enum io side_read(struct side *s, void *buf, size_t size, size_t *n_r);
 

@@ -3,8 +3,8 @@
 /*
  * What a worker tells the master: gathered for a few passes of the loop, so that many connections
  * cost a few messages and wake the master seldom.  None of it is urgent for a client: what was
- * touched is marked on its socket, and its last FIN does not wait for a close.  Nothing is lost when the channel is full for a
- * moment: it waits for the next pass.
+ * touched is marked on its socket, and its last FIN does not wait for a close.  Nothing is lost
+ * when the channel is full for a moment: it waits for the next pass.
  */
 #ifndef TO_MASTER_H
 #define TO_MASTER_H

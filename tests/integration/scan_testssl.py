@@ -11,18 +11,9 @@ from lib.clients import run
 from lib.fakes import Fake, greets
 from lib.mailreeve import Mailreeve
 from lib.site import HOSTNAME, PROXY
+from test_tls_scan import CONF
 
 PORTS = {"intermediate": 993, "modern": 1993}
-CONF = """
-log = { connections = "none"; };
-frontends = (
-  { name = "intermediate"; bind = "192.0.2.10:993"; backend = "imap";
-    tls = { certificates = [ "$pki/mail", "$pki/mail-rsa" ]; }; },
-  { name = "modern"; bind = "192.0.2.10:1993"; backend = "imap";
-    tls = { certificates = "$pki/mail"; policy = "modern"; }; } );
-backends = ( { name = "imap"; protocol = "imap"; servers = "10.0.0.11:143";
-    check = { type = "none"; }; } );
-"""
 FINE = ("OK", "INFO", "DEBUG")
 
 
