@@ -138,9 +138,10 @@ relay_flow(struct relay *r, struct side *from, struct side *to, uint64_t *count)
 		*count += n;
 		if (flow != FLOW_MORE)
 			return flow;
-		/* A peer that takes whole windows gets larger ones; side_write makes them small
-		 * again, so that a slow peer costs little memory. */
-		if (n > size / 2) {
+		/* A peer that takes half a window or more gets larger ones (two whole records do
+		 * not quite fit the smallest); side_write makes them small again, so that a slow
+		 * peer costs little memory. */
+		if (n >= size / 2) {
 			if (to->window < SIDE_WINDOW_MAX)
 				to->window++;
 			continue;
