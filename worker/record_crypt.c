@@ -8,13 +8,11 @@
  */
 #include "record_crypt.h"
 
+#include "record_derive.h"
 #include "record_kdf.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
 #include <string.h>
 
 #define IV       12
@@ -22,13 +20,13 @@
 
 static const struct suite {
 	const char *cipher;
-	char hash[8];
+	enum record_hash hash;
 	size_t key, secret;
 	size_t iv12; /* bytes of the iv in TLS 1.2 */
 } suites[SUITE_COUNT] = {
-	[SUITE_AES128] = { "AES-128-GCM", "SHA256", 16, 32, 4 },
-	[SUITE_AES256] = { "AES-256-GCM", "SHA384", 32, 48, 4 },
-	[SUITE_CHACHA] = { "ChaCha20-Poly1305", "SHA256", 32, 32, 12 },
+	[SUITE_AES128] = { "AES-128-GCM", HASH_SHA256, 16, 32, 4 },
+	[SUITE_AES256] = { "AES-256-GCM", HASH_SHA384, 32, 48, 4 },
+	[SUITE_CHACHA] = { "ChaCha20-Poly1305", HASH_SHA256, 32, 32, 12 },
 };
 
 /* A context, and the key that it has been given: compared, so it can never be the wrong one. */
@@ -39,7 +37,6 @@ struct engine {
 };
 
 static struct engine engines[2][SUITE_COUNT];
-static EVP_KDF_CTX *prf;
 
 int
 record_crypt_start(void)
@@ -65,13 +62,7 @@ record_crypt_start(void)
 		if (!c)
 			return -1;
 	}
-	if (!prf) {
-		EVP_KDF *k = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_PRF, NULL);
-
-		prf = k ? EVP_KDF_CTX_new(k) : NULL;
-		EVP_KDF_free(k);
-	}
-	return prf ? record_kdf_start() : -1;
+	return record_kdf_start();
 }
 
 /* Bytes that protect one direction. */
@@ -103,34 +94,14 @@ record_crypt_secret(const struct record *r)
 	return suites[r->suite].secret;
 }
 
-/* A parameter that libcrypto only reads, though its type does not say so. */
-static OSSL_PARAM
-bytes(const char *name, const void *p, size_t n)
-{
-	union {
-		const void *given;
-		void *wanted;
-	} u = { p };
-
-	return OSSL_PARAM_construct_octet_string(name, u.wanted, n);
-}
-
-static OSSL_PARAM
-text(const char *name, const char *s)
-{
-	union {
-		const char *given;
-		char *wanted;
-	} u = { s };
-
-	return OSSL_PARAM_construct_utf8_string(name, u.wanted, 0);
-}
-
 static int
 expand_label(struct record *r, enum record_way way, const char *label, uint8_t *out, size_t n)
 {
-	return record_kdf_expand(
-	    record_keys(r, way).secret, suites[r->suite].secret, label, out, n);
+	const struct span secret = { record_keys(r, way).secret, suites[r->suite].secret };
+	const struct span none = { NULL, 0 };
+
+	return record_expand(
+	    suites[r->suite].hash, secret, record_text("tls13 "), record_text(label), none, out, n);
 }
 
 int
@@ -162,32 +133,23 @@ record_crypt_update(struct record *r, enum record_way way)
 int
 record_crypt_keys12(struct record *r, const uint8_t *master, size_t size, const uint8_t seed[64])
 {
-	static const char label[13] = "key expansion"; /* without a NUL */
 	const struct suite *s = &suites[r->suite];
 	struct record_keys client = record_keys(r, r->server ? RECORD_READ : RECORD_WRITE);
 	struct record_keys server = record_keys(r, r->server ? RECORD_WRITE : RECORD_READ);
 	/* no MAC keys: RFC 5246 section 6.2.3.3 */
-	uint8_t block[2 * (32 + IV)], labelled[sizeof(label) + 64];
-	OSSL_PARAM params[] = {
-		text(OSSL_KDF_PARAM_DIGEST, s->hash),
-		bytes(OSSL_KDF_PARAM_SECRET, master, size),
-		bytes(OSSL_KDF_PARAM_SEED, labelled, sizeof(labelled)),
-		OSSL_PARAM_construct_end(),
-	};
-	int ok;
+	uint8_t block[2 * (32 + IV)];
+	const struct span parts[] = { record_text("key expansion"), { seed, 64 } };
+	int rc = record_prf(
+	    s->hash, (struct span){ master, size }, parts, 2, block, 2 * (s->key + s->iv12));
 
-	memcpy(labelled, label, sizeof(label));
-	memcpy(labelled + sizeof(label), seed, 64);
-	ok = EVP_KDF_derive(prf, block, 2 * (s->key + s->iv12), params) == 1;
-	EVP_KDF_CTX_reset(prf);
-	if (ok) {
+	if (rc == 0) {
 		memcpy(client.key, block, s->key);
 		memcpy(server.key, block + s->key, s->key);
 		memcpy(client.iv, block + 2 * s->key, s->iv12);
 		memcpy(server.iv, block + 2 * s->key + s->iv12, s->iv12);
 	}
 	OPENSSL_cleanse(block, sizeof(block));
-	return ok ? 0 : -1;
+	return rc;
 }
 
 static size_t

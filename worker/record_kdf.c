@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * HKDF-Expand-Label (RFC 8446 section 7.1, RFC 5869 section 2.3), as an OpenSSL provider: libssl
- * makes every secret of TLS 1.3 by it, so the traffic secrets that a take-over needs are seen
- * here as they are made.  OpenSSL's other way to them, a keylog line of hexadecimal digits, takes
- * 46,000 instructions for each; and its own expansion finds the hash by name each time.  See
- * provider-kdf(7).
+ * The key derivations of TLS as an OpenSSL provider: libssl makes every secret by them, so the
+ * traffic secrets that a take-over needs are seen here as they are made.  OpenSSL's other way to
+ * them, a keylog line of hexadecimal digits, takes 46,000 instructions for each; and its own
+ * derivations look the hash up by its name each time.  See provider-kdf(7).
  *
- * Worker only, one thread.  The HMACs are libcrypto's, and whatever is not this one step goes to
- * its default provider.  Keeps no secret between two calls.
+ * Worker only, one thread.  What record_derive.c does not do goes to the default provider.  Keeps
+ * no secret between two calls.
  */
 #include "record_kdf.h"
+
+#include "record_derive.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -21,159 +22,102 @@
 #include <string.h>
 
 /* An algorithm is taken from where most of these words are true: from us, else from the default. */
-#define OURS     "provider=records,records.expand=yes,records.watch=yes"
-#define ASK_OURS "?records.expand=yes,?records.watch=yes,?provider=default"
+#define OURS     "provider=records,records.derive=yes,records.watch=yes"
+#define ASK_OURS "?records.derive=yes,?records.watch=yes,?provider=default"
 #define ASK      "?provider=default"
 
-/* The hashes of TLS 1.3's suites, by any of their names; the HMAC's context has a key of zeros. */
-static struct hash {
-	const char *name, *other;
-	size_t size;
-	EVP_MAC_CTX *hmac;
-} hashes[] = { { "SHA256", "SHA2-256", 32, NULL }, { "SHA384", "SHA2-384", 48, NULL } };
-#define HASHES (sizeof(hashes) / sizeof(hashes[0]))
+#define SEEDS 5 /* parameters that libssl cuts label and seed of a PRF into */
 
-static const uint8_t zero[48];
+static EVP_KDF_CTX *default13, *default12; /* the default provider's */
 
-static EVP_KDF_CTX *plain; /* the default provider's */
-
-struct bytes {
-	const uint8_t *p;
-	size_t n;
-};
-
-static int
-prepare(EVP_MAC *mac, struct hash *h)
-{
-	char name[8];
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-		OSSL_PARAM_construct_end(),
-	};
-
-	memcpy(name, h->name, strlen(h->name) + 1);
-	h->hmac = EVP_MAC_CTX_new(mac);
-	return h->hmac && EVP_MAC_init(h->hmac, zero, h->size, params) == 1 ? 0 : -1;
-}
-
-/* T(1) of RFC 5869, which is all that is needed where a hash is long enough. */
-static int
-first_block(
-    const struct hash *h, struct bytes secret, const uint8_t *info, size_t size, uint8_t *out)
-{
-	size_t n;
-	int ok = EVP_MAC_init(h->hmac, secret.p, secret.n, NULL) == 1 &&
-	    EVP_MAC_update(h->hmac, info, size) == 1 &&
-	    EVP_MAC_final(h->hmac, out, &n, h->size) == 1;
-
-	/* nothing of the secret stays: with another key all of the context is another's */
-	return EVP_MAC_init(h->hmac, zero, h->size, NULL) == 1 && ok ? 0 : -1;
-}
-
-static size_t
-put(uint8_t *out, struct bytes b)
-{
-	if (b.n)
-		memcpy(out, b.p, b.n);
-	return b.n;
-}
-
-/* HKDF-Expand-Label; the label may not be longer than 255 bytes, nor the context. */
-static int
-expand(const struct hash *h, struct bytes secret, struct bytes prefix, struct bytes label,
-    struct bytes context, uint8_t *out, size_t n)
-{
-	uint8_t info[2 + 1 + 255 + 1 + 255 + 1], block[48];
-	size_t at = 0;
-	int rc;
-
-	info[at++] = (uint8_t)(n >> 8);
-	info[at++] = (uint8_t)n;
-	info[at++] = (uint8_t)(prefix.n + label.n);
-	at += put(info + at, prefix);
-	at += put(info + at, label);
-	info[at++] = (uint8_t)context.n;
-	at += put(info + at, context);
-	info[at++] = 1; /* the number of the block */
-	rc = first_block(h, secret, info, at, block);
-	if (rc == 0)
-		memcpy(out, block, n);
-	OPENSSL_cleanse(block, sizeof(block));
-	return rc;
-}
-
-static struct bytes
-of_text(const char *s)
-{
-	return (struct bytes){ (const uint8_t *)s, strlen(s) };
-}
-
-int
-record_kdf_expand(const uint8_t *secret, size_t size, const char *label, uint8_t *out_r, size_t n)
-{
-	const struct bytes none = { NULL, 0 };
-
-	for (size_t i = 0; i < HASHES; i++)
-		if (hashes[i].size == size && n <= size)
-			return expand(&hashes[i], (struct bytes){ secret, size }, of_text("tls13 "),
-			    of_text(label), none, out_r, n);
-	return -1;
-}
-
-/* ---- the provider ---- */
-
-static struct bytes
+static struct span
 find(const OSSL_PARAM params[], const char *key)
 {
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, key);
 
-	return p ? (struct bytes){ p->data, p->data_size } : (struct bytes){ NULL, 0 };
+	return p ? (struct span){ p->data, p->data_size } : (struct span){ NULL, 0 };
 }
 
-static const struct hash *
+static enum record_hash
 find_hash(const OSSL_PARAM params[])
 {
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_DIGEST);
 	const char *name = NULL;
 
-	if (p && OSSL_PARAM_get_utf8_string_ptr(p, &name) == 1)
-		for (size_t i = 0; i < HASHES; i++)
-			if (strcmp(name, hashes[i].name) == 0 || strcmp(name, hashes[i].other) == 0)
-				return &hashes[i];
-	return NULL;
+	return p && OSSL_PARAM_get_utf8_string_ptr(p, &name) == 1 ? record_hash_named(name) :
+								    HASH_COUNT;
 }
 
 static int
-is(struct bytes b, const char *s)
+find_mode(const OSSL_PARAM params[])
+{
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_MODE);
+	int mode;
+
+	return p && OSSL_PARAM_get_int(p, &mode) == 1 ? mode : -1;
+}
+
+static int
+is(struct span b, const char *s)
 {
 	return b.n == strlen(s) && memcmp(b.p, s, b.n) == 0;
 }
 
+static int
+derive_by(EVP_KDF_CTX *other, unsigned char *out, size_t n, const OSSL_PARAM params[])
+{
+	int ok = EVP_KDF_derive(other, out, n, params);
+
+	EVP_KDF_CTX_reset(other); /* wipes its copies */
+	return ok;
+}
+
 /* EVP_KDF_derive of a TLS13-KDF, whose parameters all come with the call. */
 static int
-derive(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
+derive13(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
 {
-	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_MODE);
-	const struct hash *h = find_hash(params);
-	struct bytes secret = find(params, OSSL_KDF_PARAM_KEY);
-	struct bytes prefix = find(params, OSSL_KDF_PARAM_PREFIX);
-	struct bytes label = find(params, OSSL_KDF_PARAM_LABEL);
-	struct bytes context = find(params, OSSL_KDF_PARAM_DATA);
-	int mode = 0, ok;
+	const enum record_hash hash = find_hash(params);
+	const struct span secret = find(params, OSSL_KDF_PARAM_KEY);
+	const struct span salt = find(params, OSSL_KDF_PARAM_SALT);
+	const struct span prefix = find(params, OSSL_KDF_PARAM_PREFIX);
+	const struct span label = find(params, OSSL_KDF_PARAM_LABEL);
+	const struct span context = find(params, OSSL_KDF_PARAM_DATA);
+	const int mode = find_mode(params);
+	int rc = -1;
 
 	(void)ctx;
-	if (p && OSSL_PARAM_get_int(p, &mode) != 1)
-		mode = 0;
-	if (mode != EVP_KDF_HKDF_MODE_EXPAND_ONLY || !h || secret.n != h->size || n > h->size ||
-	    prefix.n + label.n > 255 || context.n > 255) {
-		ok = EVP_KDF_derive(plain, out, n, params);
-		EVP_KDF_CTX_reset(plain); /* wipes its copies */
-		return ok;
-	}
-	if (expand(h, secret, prefix, label, context, out, n) == -1)
-		return 0;
-	if (is(label, "s ap traffic") || is(label, "c ap traffic"))
+	if (hash == HASH_COUNT)
+		return derive_by(default13, out, n, params);
+	if (mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY)
+		rc = record_expand(hash, secret, prefix, label, context, out, n);
+	else if (mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY && n == record_hash_size(hash))
+		rc = record_extract(hash, salt, prefix, label, secret, out);
+	if (rc == -1)
+		return derive_by(default13, out, n, params);
+	if (mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY &&
+	    (is(label, "s ap traffic") || is(label, "c ap traffic")))
 		record_kdf_made(label.p[0] == 's', out, n);
+	return 1;
+}
+
+/* EVP_KDF_derive of a TLS1-PRF, likewise. */
+static int
+derive12(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
+{
+	const enum record_hash hash = find_hash(params);
+	const struct span secret = find(params, OSSL_KDF_PARAM_SECRET);
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_SEED);
+	struct span seed[SEEDS];
+	size_t parts = 0, size = 0;
+
+	(void)ctx;
+	for (; p && parts < SEEDS; p = OSSL_PARAM_locate_const(p + 1, OSSL_KDF_PARAM_SEED)) {
+		seed[parts++] = (struct span){ p->data, p->data ? p->data_size : 0 };
+		size += p->data ? p->data_size : 0;
+	}
+	if (hash == HASH_COUNT || p || size == 0 || secret.n == 0 || n == 0 ||
+	    record_prf(hash, secret, seed, parts, out, n) == -1)
+		return derive_by(default12, out, n, params);
 	return 1;
 }
 
@@ -197,17 +141,19 @@ ctx_free(void *ctx)
 #define FN(id, fn) { id, (void (*)(void))(fn) }
 /* clang-format on */
 
+#define KDF(derive) \
+	{ \
+		FN(OSSL_FUNC_KDF_NEWCTX, ctx_new), FN(OSSL_FUNC_KDF_FREECTX, ctx_free), \
+		    FN(OSSL_FUNC_KDF_DERIVE, derive), { 0, NULL }, \
+	}
+
 static const OSSL_ALGORITHM *
 query(void *provider, int operation, int *no_store)
 {
-	static const OSSL_DISPATCH functions[] = {
-		FN(OSSL_FUNC_KDF_NEWCTX, ctx_new),
-		FN(OSSL_FUNC_KDF_FREECTX, ctx_free),
-		FN(OSSL_FUNC_KDF_DERIVE, derive),
-		{ 0, NULL },
-	};
+	static const OSSL_DISPATCH tls13[] = KDF(derive13), tls12[] = KDF(derive12);
 	static const OSSL_ALGORITHM kdfs[] = {
-		{ OSSL_KDF_NAME_TLS1_3_KDF, OURS, functions, NULL },
+		{ OSSL_KDF_NAME_TLS1_3_KDF, OURS, tls13, NULL },
+		{ OSSL_KDF_NAME_TLS1_PRF, OURS, tls12, NULL },
 		{ NULL, NULL, NULL, NULL },
 	};
 
@@ -231,24 +177,27 @@ init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATC
 	return 1;
 }
 
+/* The default provider's own, whatever is asked for otherwise; NULL without it, or memory. */
+static EVP_KDF_CTX *
+default_kdf(const char *name)
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, name, "provider=default");
+	EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+
+	EVP_KDF_free(kdf);
+	return ctx;
+}
+
 int
 record_kdf_start(void)
 {
-	EVP_MAC *mac;
-	EVP_KDF *kdf;
-	int ok;
-
-	if (plain)
+	if (default13 && default12)
 		return EVP_set_default_properties(NULL, ASK_OURS) == 1 ? 0 : -1;
-	mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-	kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, "provider=default");
-	ok = mac && kdf && (plain = EVP_KDF_CTX_new(kdf)) != NULL;
-	for (size_t i = 0; ok && i < HASHES; i++)
-		ok = prepare(mac, &hashes[i]) == 0;
-	EVP_MAC_free(mac);
-	EVP_KDF_free(kdf);
+	default13 = default_kdf(OSSL_KDF_NAME_TLS1_3_KDF);
+	default12 = default_kdf(OSSL_KDF_NAME_TLS1_PRF);
 	/* with another provider the default one is no longer there of itself */
-	return ok && OSSL_PROVIDER_load(NULL, "default") &&
+	return default13 && default12 && record_derive_start() == 0 &&
+		OSSL_PROVIDER_load(NULL, "default") &&
 		OSSL_PROVIDER_add_builtin(NULL, "records", init) == 1 &&
 		OSSL_PROVIDER_load(NULL, "records") &&
 		EVP_set_default_properties(NULL, ASK_OURS) == 1 ?

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * HKDF-Expand-Label and the provider around it against the default provider's TLS13-KDF: in every
- * size, and in everything that is passed on.
+ * The derivations of both versions of TLS and the provider around them against the default
+ * provider's TLS13-KDF and TLS1-PRF: in every size, and in everything that is passed on.
  */
+#include "../../worker/record_derive.h"
 #include "../../worker/record_kdf.h"
 
 #include <check.h>
@@ -60,6 +61,10 @@ static const struct {
 	{ "extract, longer",    "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 48, 48, 0, 48, 1 },
 	{ "extract, no salt",   "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 0, 0, 32, 1 },
 	{ "extract, no key",    "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 0, 32, 0, 32, 1 },
+	{ "extract, neither",   "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 0, 0, 0, 48, 1 },
+	{ "extract a point",    "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 66, 32, 0, 32, 1 },
+	{ "extract much",       "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 500, 48, 0, 48, 1 },
+	{ "extract, too short", "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 32, 0, 31, 0 },
 	{ "context too long",   "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 600, 32, 0 },
 	{ "both at once",       "SHA256",   "key",          EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, 32, 0, 0, 16, 0 },
 	{ "unknown hash",       "NONE",     "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 0 },
@@ -120,16 +125,105 @@ END_TEST
 
 START_TEST(expands_for_us)
 {
+	const struct span prefix = record_text("tls13 "), key = record_text("key");
+	const struct span exporter = record_text("exporter"), none = { NULL, 0 };
+	const struct span short_secret = { bytes, 20 }, secret = { bytes, 32 };
+	const struct span long_secret = { bytes, 48 };
 	uint8_t ours[48], its[48];
 
-	ck_assert_int_eq(record_kdf_expand(bytes, 32, "key", ours, 16), 0);
+	ck_assert_int_eq(record_expand(HASH_SHA256, secret, prefix, key, none, ours, 16), 0);
 	ck_assert_int_eq(run(0, "provider=default", "key", its), 1);
 	ck_assert_mem_eq(ours, its, 16);
-	ck_assert_int_eq(record_kdf_expand(bytes, 48, "exporter", ours, 1), 0);
+	ck_assert_int_eq(
+	    record_expand(HASH_SHA384, long_secret, prefix, exporter, none, ours, 1), 0);
 	ck_assert_int_eq(run(5, "provider=default", "exporter", its), 1);
 	ck_assert_mem_eq(ours, its, 1);
-	ck_assert_int_eq(record_kdf_expand(bytes, 32, "key", ours, 33), -1);
-	ck_assert_int_eq(record_kdf_expand(bytes, 20, "key", ours, 16), -1);
+	ck_assert_int_eq(record_expand(HASH_SHA256, secret, prefix, key, none, ours, 33), -1);
+	ck_assert_int_eq(record_expand(HASH_SHA256, short_secret, prefix, key, none, ours, 16), -1);
+}
+END_TEST
+
+/* clang-format off */
+static const struct {
+	const char *name, *digest;
+	size_t secret, seeds, seed, out;
+	int ok;
+} prf_cases[] = {
+	{ "a master secret",   "SHA256",   32, 5, 32, 48, 1 },
+	{ "keys",              "SHA384",   48, 3, 32, 72, 1 },
+	{ "a Finished",        "SHA2-256", 48, 2, 20, 12, 1 },
+	{ "one byte",          "SHA2-384", 48, 1, 1, 1, 1 },
+	{ "a block",           "SHA256",   48, 1, 64, 32, 1 },
+	{ "a block and one",   "SHA256",   48, 1, 64, 33, 1 },
+	{ "many blocks",       "SHA384",   48, 2, 100, 500, 1 },
+	{ "P-521's secret",    "SHA256",   66, 5, 32, 48, 1 },
+	{ "a block's secret",  "SHA256",   64, 5, 32, 48, 1 },
+	{ "a long secret",     "SHA384",   129, 5, 32, 48, 1 },
+	{ "the longest",       "SHA384",   600, 5, 100, 48, 1 },
+	{ "more seeds",        "SHA256",   48, 6, 32, 48, 1 },
+	{ "another hash",      "SHA512",   48, 2, 32, 48, 1 },
+	{ "the older versions", "MD5-SHA1", 48, 2, 32, 48, 1 },
+	{ "no seed",           "SHA256",   48, 0, 0, 48, 0 },
+	{ "an empty seed",     "SHA256",   48, 1, 0, 48, 0 },
+	{ "no secret",         "SHA256",   0, 2, 32, 48, 0 },
+	{ "no hash",           NULL,       48, 2, 32, 48, 0 },
+};
+/* clang-format on */
+
+static int
+run_prf(int i, const char *properties, uint8_t *out)
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", properties);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	OSSL_PARAM params[10], *p = params;
+	char digest[16];
+	int ok;
+
+	ck_assert_ptr_nonnull(ctx);
+	if (prf_cases[i].digest) {
+		strcpy(digest, prf_cases[i].digest);
+		*p++ = OSSL_PARAM_construct_utf8_string("digest", digest, 0);
+	}
+	if (prf_cases[i].secret)
+		*p++ = OSSL_PARAM_construct_octet_string("secret", bytes, prf_cases[i].secret);
+	for (size_t n = 0; n < prf_cases[i].seeds; n++)
+		*p++ = OSSL_PARAM_construct_octet_string("seed", bytes + 50 * n, prf_cases[i].seed);
+	*p = OSSL_PARAM_construct_end();
+	ok = EVP_KDF_derive(ctx, out, prf_cases[i].out, params);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+	return ok == 1;
+}
+
+START_TEST(prf_as_the_default_provider)
+{
+	uint8_t ours[600] = { 0 }, its[600] = { 0 };
+
+	for (int before = 0; before < COUNT(prf_cases); before++) {
+		(void)run_prf(before, NULL, ours);
+		memset(ours, 0, sizeof(ours));
+		ck_assert_msg(run_prf(_i, NULL, ours) == prf_cases[_i].ok, "\"%s\" after \"%s\"",
+		    prf_cases[_i].name, prf_cases[before].name);
+		ck_assert_int_eq(run_prf(_i, "provider=default", its), prf_cases[_i].ok);
+		if (prf_cases[_i].ok)
+			ck_assert_msg(memcmp(ours, its, prf_cases[_i].out) == 0,
+			    "\"%s\" after \"%s\"", prf_cases[_i].name, prf_cases[before].name);
+	}
+}
+END_TEST
+
+/* Label and seed may be one part or several; more than five are too many. */
+START_TEST(prf_for_us)
+{
+	const struct span secret = { bytes, 48 }, whole = { bytes, 90 };
+	const struct span parts[] = { { bytes, 13 }, { bytes + 13, 0 }, { bytes + 13, 76 },
+		{ bytes + 89, 1 }, { bytes, 0 }, { bytes, 0 } };
+	uint8_t one[80], other[80];
+
+	ck_assert_int_eq(record_prf(HASH_SHA256, secret, &whole, 1, one, sizeof(one)), 0);
+	ck_assert_int_eq(record_prf(HASH_SHA256, secret, parts, 5, other, sizeof(other)), 0);
+	ck_assert_mem_eq(one, other, sizeof(one));
+	ck_assert_int_eq(record_prf(HASH_SHA256, secret, parts, 6, other, sizeof(other)), -1);
 }
 END_TEST
 
@@ -166,6 +260,8 @@ main(void)
 	int failed;
 
 	tcase_add_unchecked_fixture(t, setup, NULL);
+	tcase_add_loop_test(t, prf_as_the_default_provider, 0, COUNT(prf_cases));
+	tcase_add_test(t, prf_for_us);
 	tcase_add_loop_test(t, as_the_default_provider, 0, COUNT(cases));
 	tcase_add_test(t, expands_for_us);
 	tcase_add_test(t, tells_traffic_secrets);
