@@ -55,7 +55,14 @@ side_shake(struct side *s)
 	s->wants_write = 0;
 	bio_turn();
 	ret = SSL_do_handshake(s->ssl);
-	return ret == 1 ? IO_DONE : tls_error(s, ret);
+	if (ret != 1)
+		return tls_error(s, ret);
+	/*
+	 * Between two records an object that stays needs no buffers (34 KB).  In the handshake they
+	 * would come and go, and be wiped, with every flight.
+	 */
+	SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+	return IO_DONE;
 }
 
 enum io

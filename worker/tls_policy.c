@@ -129,8 +129,8 @@ tls_policy_ctx(const struct conf_front_tls *t, char *err_r, size_t err_size)
 	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_RENEGOTIATION |
 		SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx,
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
+	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+		SSL_MODE_NO_AUTO_CHAIN);
 	/* Sessions live in tickets alone: a cache here would be memory that clients can fill. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	/* Nor a ticket, unless tls_tickets_use allows it. */

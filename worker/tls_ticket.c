@@ -26,6 +26,10 @@
 
 static int slot = -1; /* of SSL_CTX's ex_data: struct tls_tickets */
 
+/* Fetched once: to find them by their names takes longer than to use them. */
+static EVP_CIPHER *aes;
+static EVP_MD *sha;
+
 static uint64_t
 now(void)
 {
@@ -88,8 +92,8 @@ on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *ciph
 	if (making) {
 		const struct msg_ticket_key *key = &t->keys[TICKET_NOW];
 		memcpy(name, key->name, sizeof key->name);
-		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
-		    EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1)
+		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes)) != 1 ||
+		    EVP_EncryptInit_ex(cipher, aes, NULL, key->cipher, iv) != 1)
 			return -1;
 		return set_mac(mac, key) ? 1 : -1;
 	}
@@ -97,7 +101,7 @@ on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *ciph
 		const struct msg_ticket_key *key = &t->keys[i];
 		if (memcmp(name, key->name, sizeof key->name) != 0)
 			continue;
-		if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1)
+		if (EVP_DecryptInit_ex(cipher, aes, NULL, key->cipher, iv) != 1)
 			return -1;
 		if (!set_mac(mac, key))
 			return -1;
@@ -118,7 +122,7 @@ name_digest(SSL *ssl, unsigned char digest_r[32])
 	name[0] = (char)h->has_sni;
 	for (const char *c = h->sni; *c != '\0'; c++)
 		name[n++] = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-	return EVP_Digest(name, n, digest_r, NULL, EVP_sha256(), NULL) == 1 ? 0 : -1;
+	return EVP_Digest(name, n, digest_r, NULL, sha, NULL) == 1 ? 0 : -1;
 }
 
 static int
@@ -154,7 +158,11 @@ tls_tickets_use(SSL_CTX *ctx, struct tls_tickets *t)
 {
 	if (slot == -1)
 		slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	if (slot == -1 || SSL_CTX_set_ex_data(ctx, slot, t) != 1 ||
+	if (aes == NULL)
+		aes = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	if (sha == NULL)
+		sha = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (slot == -1 || aes == NULL || sha == NULL || SSL_CTX_set_ex_data(ctx, slot, t) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_key) != 1 ||
 	    SSL_CTX_set_session_ticket_cb(ctx, on_issue, on_ticket, NULL) != 1)
 		return -1;
