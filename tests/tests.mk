@@ -19,7 +19,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 # The parts of the worker that its tests need in several combinations.
-RECORD_OBJECTS := $(addprefix $(O)/obj/worker/,record.o record_crypt.o record_kdf.o record_derive.o record_take.o record_selftest.o)
+RECORD_OBJECTS := $(addprefix $(O)/obj/worker/record,.o _crypt.o _derive.o _kdf.o _selftest.o _take.o)
 SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_bio.o side_record.o) $(RECORD_OBJECTS)
 
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a

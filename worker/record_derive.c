@@ -4,56 +4,57 @@
  * Secrets and keys from secrets: HKDF as TLS 1.3 uses it (RFC 8446 section 7.1, RFC 5869), and the
  * PRF of TLS 1.2 (RFC 5246 section 5).  Worker only, one thread.
  *
- * The hashes are libcrypto's.  HMAC over them (RFC 2104) is written out here, because a handshake
- * needs some thirty, and for each of them libcrypto's own finds the hash by its name, and copies
- * contexts: four times the work of the hashing.
+ * The HMACs are libcrypto's, with contexts that are prepared once: to find an algorithm by its name
+ * each time takes longer than to use it.  Between two calls their key is nothing but zeros.
  */
 #include "record_derive.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <string.h>
-
-#define BLOCK_MOST 128 /* bytes that the longest of the hashes takes at a time */
-#define PARTS_MOST 6   /* of one message */
 
 static struct hash {
 	const char *name, *other;
-	size_t size, block;
-	EVP_MD *md;
-	EVP_MD_CTX *ctx;
+	size_t size;
+	EVP_MAC_CTX *hmac;
 	uint8_t of_nothing[HASH_MOST];
 } hashes[HASH_COUNT] = {
-	[HASH_SHA256] = { "SHA256", "SHA2-256", 32, 64, NULL, NULL, { 0 } },
-	[HASH_SHA384] = { "SHA384", "SHA2-384", 48, 128, NULL, NULL, { 0 } },
+	[HASH_SHA256] = { "SHA256", "SHA2-256", 32, NULL, { 0 } },
+	[HASH_SHA384] = { "SHA384", "SHA2-384", 48, NULL, { 0 } },
 };
 
-static int
-digest(const struct hash *h, const struct span *parts, size_t count, uint8_t *out)
-{
-	int ok = EVP_DigestInit_ex2(h->ctx, h->md, NULL);
+static const uint8_t zeros[HASH_MOST];
 
-	for (size_t i = 0; ok && i < count; i++)
-		ok = EVP_DigestUpdate(h->ctx, parts[i].p, parts[i].n);
-	ok = ok && EVP_DigestFinal_ex(h->ctx, out, NULL);
-	(void)EVP_MD_CTX_reset(h->ctx); /* its state is the secret that was just made */
-	return ok ? 0 : -1;
+static int
+prepare(EVP_MAC *mac, struct hash *h)
+{
+	char name[8];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	memcpy(name, h->name, strlen(h->name) + 1);
+	h->hmac = EVP_MAC_CTX_new(mac);
+	return h->hmac && EVP_MAC_init(h->hmac, zeros, h->size, params) == 1 &&
+		EVP_Q_digest(NULL, h->name, NULL, NULL, 0, h->of_nothing, NULL) == 1 ?
+	    0 :
+	    -1;
 }
 
 int
 record_derive_start(void)
 {
-	for (int i = 0; i < HASH_COUNT; i++) {
-		struct hash *h = &hashes[i];
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+	int rc = mac ? 0 : -1;
 
-		if (!h->md)
-			h->md = EVP_MD_fetch(NULL, h->name, "provider=default");
-		if (!h->ctx)
-			h->ctx = EVP_MD_CTX_new();
-		if (!h->md || !h->ctx || digest(h, NULL, 0, h->of_nothing) == -1)
-			return -1;
-	}
-	return 0;
+	for (int i = 0; rc == 0 && i < HASH_COUNT; i++)
+		if (!hashes[i].hmac)
+			rc = prepare(mac, &hashes[i]);
+	EVP_MAC_free(mac);
+	return rc;
 }
 
 enum record_hash
@@ -79,33 +80,23 @@ record_text(const char *s)
 	return (struct span){ (const uint8_t *)s, strlen(s) };
 }
 
-/* RFC 2104 section 2: H(K xor opad, H(K xor ipad, text)). */
+/* With this key, or the last one's if it is NULL. */
 static int
 hmac(
-    const struct hash *h, struct span key, const struct span *message, size_t count, uint8_t *out_r)
+    const struct hash *h, struct span key, const struct span *message, size_t parts, uint8_t *out_r)
 {
-	uint8_t pad[BLOCK_MOST] = { 0 }, inner[HASH_MOST];
-	struct span parts[1 + PARTS_MOST] = { { pad, h->block } };
-	int rc = 0;
+	int ok = EVP_MAC_init(h->hmac, key.p, key.n, NULL);
 
-	if (count > PARTS_MOST)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		parts[1 + i] = message[i];
-	if (key.n > h->block)
-		rc = digest(h, &key, 1, pad);
-	else if (key.n)
-		memcpy(pad, key.p, key.n);
-	for (size_t i = 0; i < h->block; i++)
-		pad[i] ^= 0x36;
-	rc = rc ? rc : digest(h, parts, 1 + count, inner);
-	for (size_t i = 0; i < h->block; i++)
-		pad[i] ^= 0x36 ^ 0x5c;
-	parts[1] = (struct span){ inner, h->size };
-	rc = rc ? rc : digest(h, parts, 2, out_r);
-	OPENSSL_cleanse(pad, sizeof(pad));
-	OPENSSL_cleanse(inner, sizeof(inner));
-	return rc;
+	for (size_t i = 0; ok && i < parts; i++)
+		ok = EVP_MAC_update(h->hmac, message[i].p, message[i].n);
+	return ok && EVP_MAC_final(h->hmac, out_r, NULL, h->size) ? 0 : -1;
+}
+
+/* With another key all of the context is another's. */
+static int
+forget_key(const struct hash *h)
+{
+	return EVP_MAC_init(h->hmac, zeros, h->size, NULL) == 1 ? 0 : -1;
 }
 
 int
@@ -127,14 +118,13 @@ record_expand(enum record_hash hash, struct span secret, struct span prefix, str
 	if (rc == 0)
 		memcpy(out_r, block, n);
 	OPENSSL_cleanse(block, sizeof(block));
-	return rc;
+	return forget_key(h) | rc;
 }
 
 int
 record_extract(enum record_hash hash, struct span before, struct span prefix, struct span label,
     struct span input, uint8_t *out_r)
 {
-	static const uint8_t zeros[HASH_MOST];
 	const struct hash *h = &hashes[hash];
 	const struct span nothing = { h->of_nothing, h->size };
 	uint8_t salt[HASH_MOST] = { 0 };
@@ -146,7 +136,7 @@ record_extract(enum record_hash hash, struct span before, struct span prefix, st
 		rc = record_expand(hash, before, prefix, label, nothing, salt, h->size);
 	rc = rc ? rc : hmac(h, (struct span){ salt, h->size }, &input, 1, out_r);
 	OPENSSL_cleanse(salt, sizeof(salt));
-	return rc;
+	return forget_key(h) | rc;
 }
 
 int
@@ -154,25 +144,26 @@ record_prf(enum record_hash hash, struct span secret, const struct span *seed, s
     uint8_t *out_r, size_t n)
 {
 	const struct hash *h = &hashes[hash];
+	const struct span same = { NULL, 0 };
 	uint8_t a[HASH_MOST], block[HASH_MOST];
-	struct span message[PARTS_MOST] = { { a, h->size } };
+	struct span message[1 + PRF_PARTS] = { { a, h->size } };
 	size_t take;
 	int rc;
 
-	if (parts > PARTS_MOST - 1)
+	if (parts > PRF_PARTS || secret.n == 0)
 		return -1;
 	for (size_t i = 0; i < parts; i++)
 		message[1 + i] = seed[i];
 	rc = hmac(h, secret, seed, parts, a); /* A(1) */
 	for (; rc == 0 && n; out_r += take, n -= take) {
 		take = n < h->size ? n : h->size;
-		rc = hmac(h, secret, message, 1 + parts, block);
+		rc = hmac(h, same, message, 1 + parts, block);
 		if (rc == 0)
 			memcpy(out_r, block, take);
 		if (rc == 0 && n > take)
-			rc = hmac(h, secret, message, 1, a); /* A(i + 1), in place of A(i) */
+			rc = hmac(h, same, message, 1, a); /* A(i + 1), in place of A(i) */
 	}
 	OPENSSL_cleanse(a, sizeof(a));
 	OPENSSL_cleanse(block, sizeof(block));
-	return rc;
+	return forget_key(h) | rc;
 }

@@ -17,7 +17,7 @@ struct span {
 	size_t n;
 };
 
-/* Fetch the hashes, once.  0 or -1. */
+/* Prepare the algorithms, once.  0 or -1. */
 int record_derive_start(void);
 
 /* By any of its names in libcrypto; HASH_COUNT: none of ours. */
@@ -49,7 +49,9 @@ int record_expand(enum record_hash hash, struct span secret, struct span prefix,
 int record_extract(enum record_hash hash, struct span before, struct span prefix, struct span label,
     struct span input, uint8_t *out_r);
 
-/* TLS 1.2: the PRF of RFC 5246 section 5, with label and seed in so many parts; five at most. */
+#define PRF_PARTS 5
+
+/* TLS 1.2: the PRF of RFC 5246 section 5, with label and seed in up to PRF_PARTS parts. */
 int record_prf(enum record_hash hash, struct span secret, const struct span *seed, size_t parts,
     uint8_t *out_r, size_t n);
 

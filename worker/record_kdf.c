@@ -26,8 +26,6 @@
 #define ASK_OURS "?records.derive=yes,?records.watch=yes,?provider=default"
 #define ASK      "?provider=default"
 
-#define SEEDS 5 /* parameters that libssl cuts label and seed of a PRF into */
-
 static EVP_KDF_CTX *default13, *default12; /* the default provider's */
 
 static struct span
@@ -107,15 +105,15 @@ derive12(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
 	const enum record_hash hash = find_hash(params);
 	const struct span secret = find(params, OSSL_KDF_PARAM_SECRET);
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_SEED);
-	struct span seed[SEEDS];
+	struct span seed[PRF_PARTS];
 	size_t parts = 0, size = 0;
 
 	(void)ctx;
-	for (; p && parts < SEEDS; p = OSSL_PARAM_locate_const(p + 1, OSSL_KDF_PARAM_SEED)) {
+	for (; p && parts < PRF_PARTS; p = OSSL_PARAM_locate_const(p + 1, OSSL_KDF_PARAM_SEED)) {
 		seed[parts++] = (struct span){ p->data, p->data ? p->data_size : 0 };
 		size += p->data ? p->data_size : 0;
 	}
-	if (hash == HASH_COUNT || p || size == 0 || secret.n == 0 || n == 0 ||
+	if (hash == HASH_COUNT || p || size == 0 || n == 0 ||
 	    record_prf(hash, secret, seed, parts, out, n) == -1)
 		return derive_by(default12, out, n, params);
 	return 1;
