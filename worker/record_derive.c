@@ -30,6 +30,7 @@ static const uint8_t zeros[HASH_MOST];
 static int
 prepare(EVP_MAC *mac, struct hash *h)
 {
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
 	char name[8];
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
@@ -37,11 +38,13 @@ prepare(EVP_MAC *mac, struct hash *h)
 	};
 
 	memcpy(name, h->name, strlen(h->name) + 1);
-	h->hmac = EVP_MAC_CTX_new(mac);
-	return h->hmac && EVP_MAC_init(h->hmac, zeros, h->size, params) == 1 &&
-		EVP_Q_digest(NULL, h->name, NULL, NULL, 0, h->of_nothing, NULL) == 1 ?
-	    0 :
-	    -1;
+	if (!ctx || EVP_MAC_init(ctx, zeros, h->size, params) != 1 ||
+	    EVP_Q_digest(NULL, h->name, NULL, NULL, 0, h->of_nothing, NULL) != 1) {
+		EVP_MAC_CTX_free(ctx);
+		return -1;
+	}
+	h->hmac = ctx;
+	return 0;
 }
 
 int

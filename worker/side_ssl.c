@@ -55,14 +55,17 @@ side_shake(struct side *s)
 	s->wants_write = 0;
 	bio_turn();
 	ret = SSL_do_handshake(s->ssl);
-	if (ret != 1)
-		return tls_error(s, ret);
 	/*
-	 * Between two records an object that stays needs no buffers (34 KB).  In the handshake they
-	 * would come and go, and be wiped, with every flight.
+	 * No buffers (34 KB) while a peer is waited for, which may never answer.  Only now: with
+	 * SSL_MODE_RELEASE_BUFFERS they come and go with every record of the handshake.
 	 */
-	SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
-	return IO_DONE;
+	if (ret == 1) {
+		SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+		return IO_DONE;
+	}
+	if (SSL_want_read(s->ssl))
+		(void)SSL_free_buffers(s->ssl);
+	return tls_error(s, ret);
 }
 
 enum io
