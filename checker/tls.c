@@ -53,7 +53,6 @@ ctx_for(const struct tls_set *set, const struct conf *conf, size_t n, const stru
 		return NULL;
 	/* Every check is a full handshake: that is what it is there to try. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
 	return ctx;
 }
 

@@ -15,7 +15,7 @@
 FUZZ_conf  := tests/lib/conf_dump.c
 FUZZ_expect := $(addprefix checker/,expect.c verdict.c)
 FUZZ_hello := worker/hello.c
-FUZZ_record := $(addprefix worker/record,.c _crypt.c _derive.c _kdf.c _selftest.c _take.c) \
+FUZZ_record := $(addprefix worker/record,.c _crypt.c _derive.c _provider.c _selftest.c _take.c) \
 	tests/lib/tls_pair.c
 
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

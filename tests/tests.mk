@@ -19,7 +19,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 # The parts of the worker that its tests need in several combinations.
-RECORD_OBJECTS := $(addprefix $(O)/obj/worker/record,.o _crypt.o _derive.o _kdf.o _selftest.o _take.o)
+RECORD_OBJECTS := $(addprefix $(O)/obj/worker/record,.o _crypt.o _derive.o _provider.o _selftest.o _take.o)
 SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_bio.o side_record.o) $(RECORD_OBJECTS)
 
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
@@ -69,7 +69,8 @@ TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)
 $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_serve $(O)/unit/test_verify: $(KEEPER_OBJS) $(TLS_OBJS)
 $(O)/unit/test_tls_ctx $(O)/unit/test_tls_ticket $(O)/unit/test_tls_look: $(RECORD_OBJECTS) $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
 
-$(O)/unit/test_record_kdf: $(addprefix $(O)/obj/worker/,record_kdf.o record_derive.o)
+$(O)/unit/test_record_derive: $(addprefix $(O)/obj/worker/,record_provider.o record_derive.o)
+$(O)/unit/test_record_derive: UNIT_LIBS := -Wl,--wrap=EVP_KDF_CTX_reset
 $(addprefix $(O)/unit/,test_record test_record_bad test_record_take): $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
 
 unit: $(addprefix $(O)/unit/,$(UNITS)) ## the unit tests

@@ -5,7 +5,6 @@
  * it belongs to.  Runs in the worker, on the first bytes of unknown peers; no server is contacted
  * from here.
  */
-#include "../common/log.h"
 #include "record.h"
 #include "steps.h"
 #include "worker.h"
@@ -58,8 +57,10 @@ step_start(struct conn *c)
 		break;
 	case TLS_PASSTHROUGH:
 		c->setup->hello = malloc(sizeof(*c->setup->hello));
-		if (!c->setup->hello)
-			return CONN_PICK; /* and REFUSE, for there is no hello to pass on */
+		if (!c->setup->hello) {
+			conn_reason(c, END_INTERNAL, "no memory for the ClientHello");
+			return CONN_CLOSED;
+		}
 		c->setup->hello->size = 0;
 		return CONN_PEEK;
 	case TLS_IMPLICIT:
@@ -175,7 +176,6 @@ step_handshake(struct conn *c)
 			conn_reason(c, END_INTERNAL, "no memory for TLS");
 			return CONN_DRAIN;
 		}
-		SSL_set_accept_state(ssl);
 		if (conn_frontend(c)->tls.detach)
 			(void)record_watch(ssl); /* without memory the object stays */
 	}

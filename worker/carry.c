@@ -4,7 +4,6 @@
  * A connection carries bytes, most of its life long: which of its two directions has ended, and
  * what it means when one breaks.  Runs in the worker; the bytes themselves are relay.c's.
  */
-#include "../common/log.h"
 #include "relay.h"
 #include "steps.h"
 #include "worker.h"
@@ -52,7 +51,8 @@ broken_end(const struct conn *c, int client_side)
 static enum conn_state
 relay_broken(struct conn *c, enum flow flow, int from_client)
 {
-	int client_side = from_client == (flow != FLOW_TO_RESET && flow != FLOW_TO_FAILED);
+	const int reading = flow != FLOW_TO_RESET && flow != FLOW_TO_FAILED;
+	const int client_side = from_client == reading, error = errno;
 	struct side *broken = client_side ? &c->client : &c->server;
 	struct side *other = client_side ? &c->server : &c->client;
 	char why[160] = "";
@@ -75,13 +75,13 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 			side_reset(other, c->worker->loop);
 		return CONN_DRAIN;
 	}
-	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && errno)
-		(void)snprintf(why, sizeof(why), "%s", strerror(errno));
+	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && error)
+		(void)snprintf(why, sizeof(why), "%s", strerror(error));
 	else if (flow == FLOW_FROM_FAILED && client_side && broken->ssl)
 		(void)tls_client_why(broken->ssl, why, sizeof(why));
 	else
 		side_why(broken, why, sizeof(why));
-	if (flow == FLOW_FROM_FAILED && client_side && !errno)
+	if (flow == FLOW_FROM_FAILED && client_side && !error)
 		conn_reason(c, END_TLS_ERROR, why);
 	else
 		conn_reason(c, broken_end(c, client_side), why);
@@ -136,6 +136,7 @@ step_relay(struct conn *c)
 	enum flow up, down;
 
 	after_pause(c);
+	detach(c); /* before it would be read from, which takes buffers */
 	up = relay_flow(relay, &c->client, &c->server, &c->bytes_in);
 	if (is_broken(up))
 		return relay_broken(c, up, 1);

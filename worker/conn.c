@@ -11,7 +11,6 @@
  */
 #include "conn.h"
 
-#include "../common/log.h"
 #include "refuse.h"
 #include "relay.h"
 #include "steps.h"
@@ -301,7 +300,7 @@ conn_end(struct conn *c, enum conn_end end)
 void
 conn_hurry(struct conn *c)
 {
-	if (c->state == CONN_DRAIN || c->state == CONN_REFUSE)
+	if (c->state == CONN_DRAIN)
 		conn_deadline(c, HURRY_MS);
 }
 

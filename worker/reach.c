@@ -4,7 +4,6 @@
  * Reaching a server: choose one, connect, say who the client is, begin TLS.  A server that
  * refuses or takes too long is left for another; the client hears nothing of it.
  */
-#include "../common/log.h"
 #include "../common/tls/verify.h"
 #include "record.h"
 #include "steps.h"
@@ -13,11 +12,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* How often the board is looked at while every server is still before its first check. */
 #define CHECKING_MS 50
@@ -149,7 +146,7 @@ begin_connect(struct conn *c, const struct addr *a)
 	return CONN_CONNECT;
 }
 
-/* One of a name's addresses goes by that as well, as everywhere where the master names it. */
+/* A server whose name has several addresses is logged as NAME-ADDRESS, as the master does. */
 static void
 name_server(struct conn *c, const struct addr *a)
 {
@@ -281,7 +278,6 @@ step_server_tls(struct conn *c)
 		ssl = tls_server_new(c->worker->tls, c->notes->server);
 		if (!ssl || side_start_tls(&c->server, ssl) == -1)
 			return attempt_failed(c, "no memory for TLS");
-		SSL_set_connect_state(ssl);
 		if (conn_frontend(c)->tls.detach)
 			(void)record_watch(ssl); /* without memory the object stays */
 	}

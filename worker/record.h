@@ -16,7 +16,6 @@
 #ifndef RECORD_H
 #define RECORD_H
 
-#include <assert.h>
 #include <openssl/ssl.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,24 +69,25 @@ int record_wipe_memory(void);
 
 /*
  * Once in a process, before its system calls are restricted: prepare the ciphers, and prove on
- * handshakes in memory that what OpenSSL reports is what this module believes.  From then on libssl
- * makes its TLS 1.3 secrets by record_kdf.c; so nobody else may set libcrypto's default
- * properties after it.  Returns NULL, or in words why not; then record_take always says no and
+ * handshakes in memory that what OpenSSL reports is what this module believes.  If it is, libssl
+ * makes its secrets by record_provider.c from then on, and nobody else may set libcrypto's default
+ * properties.  Returns NULL, or in words why not; then record_take always says no and
  * every connection keeps its SSL object.
  */
 const char *record_init(void);
 
 /*
- * Watch this object from before its first byte, so that record_take can succeed.  What it takes
- * is freed at the take-over or with the object.  Returns 0, or -1 without memory.
+ * Watch this object from before its first byte, so that record_take can succeed.  Its message and
+ * info callbacks are ours then (the context's info callback goes on).  What is seen is freed at
+ * the take-over or with the object.  Returns 0, or -1 without memory.
  */
 int record_watch(SSL *ssl);
 
 /*
- * Take over.  The handshake is complete, nothing read is waiting in the object, nothing written
- * is half sent, and read_ahead was never on.  Returns 0: *r_r does the records from here on, what
- * logs need must have been copied, and the caller frees the object (its session stays good).
- * Returns -1: stay on the object; asking again later is fine.
+ * Take over, if the handshake is complete, nothing read is waiting in the object, nothing written is
+ * half sent, and read_ahead was never on.  Returns 0: *r_r does the records from here on, what logs
+ * need must have been copied, and the caller frees the object (its session stays good).  Returns
+ * -1: stay on the object; asking again later is fine.
  */
 int record_take(SSL *ssl, struct record *r_r);
 
@@ -104,7 +104,7 @@ enum record_result {
 };
 
 struct record_in {
-	size_t used;   /* bytes of the input that are done with: BROKEN, all of them */
+	size_t used;   /* bytes of the input that are done with */
 	size_t need;   /* MORE: how many bytes this record has, header included */
 	uint8_t *data; /* DATA: in the input, never empty */
 	size_t len;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Keys and the protection of single records, with libcrypto's AEADs: RFC 8446 sections 5.2, 5.3,
- * 7.1 to 7.3; RFC 5246 sections 5, 6.2.3.3 and 6.3 with RFC 5288 (GCM) and RFC 7905 (ChaCha20).
+ * Keys and the protection of single records, with libcrypto's AEADs: RFC 8446 sections 5.2, 5.3, 7.2
+ * and 7.3; RFC 5246 sections 6.2.3.3 and 6.3 with RFC 5288 (GCM) and RFC 7905 (ChaCha20).
  * Worker only.  One cipher context per suite and direction serves all connections.  Never uses a
  * nonce twice: the sequence number moves on before the record leaves.
  */
 #include "record_crypt.h"
 
 #include "record_derive.h"
-#include "record_kdf.h"
+#include "record_provider.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -21,13 +22,16 @@
 static const struct suite {
 	const char *cipher;
 	enum record_hash hash;
-	size_t key, secret;
+	size_t key;
 	size_t iv12; /* bytes of the iv in TLS 1.2 */
 } suites[SUITE_COUNT] = {
-	[SUITE_AES128] = { "AES-128-GCM", HASH_SHA256, 16, 32, 4 },
-	[SUITE_AES256] = { "AES-256-GCM", HASH_SHA384, 32, 48, 4 },
-	[SUITE_CHACHA] = { "ChaCha20-Poly1305", HASH_SHA256, 32, 32, 12 },
+	[SUITE_AES128] = { "AES-128-GCM", HASH_SHA256, 16, 4 },
+	[SUITE_AES256] = { "AES-256-GCM", HASH_SHA384, 32, 4 },
+	[SUITE_CHACHA] = { "ChaCha20-Poly1305", HASH_SHA256, 32, 12 },
 };
+
+static_assert(
+    sizeof(((struct record *)NULL)->keys) == 2 * (size_t)(IV + 32 + HASH_MOST), "room for all");
 
 /* A context, and the key that it has been given: compared, so it can never be the wrong one. */
 struct engine {
@@ -62,7 +66,7 @@ record_crypt_start(void)
 		if (!c)
 			return -1;
 	}
-	return record_kdf_start();
+	return record_provider_start();
 }
 
 /* Bytes that protect one direction. */
@@ -71,7 +75,7 @@ keys_size(const struct record *r)
 {
 	const struct suite *s = &suites[r->suite];
 
-	return IV + s->key + (r->v12 ? 0 : s->secret);
+	return IV + s->key + (r->v12 ? 0 : record_hash_size(s->hash));
 }
 
 size_t
@@ -91,13 +95,13 @@ record_keys(struct record *r, enum record_way way)
 size_t
 record_crypt_secret(const struct record *r)
 {
-	return suites[r->suite].secret;
+	return record_hash_size(suites[r->suite].hash);
 }
 
 static int
 expand_label(struct record *r, enum record_way way, const char *label, uint8_t *out, size_t n)
 {
-	const struct span secret = { record_keys(r, way).secret, suites[r->suite].secret };
+	const struct span secret = { record_keys(r, way).secret, record_crypt_secret(r) };
 	const struct span none = { NULL, 0 };
 
 	return record_expand(
@@ -117,8 +121,8 @@ record_crypt_keys(struct record *r, enum record_way way)
 int
 record_crypt_update(struct record *r, enum record_way way)
 {
-	uint8_t next[EVP_MAX_MD_SIZE];
-	size_t n = suites[r->suite].secret;
+	uint8_t next[HASH_MOST];
+	size_t n = record_crypt_secret(r);
 	int rc = expand_label(r, way, "traffic upd", next, n);
 
 	if (rc == 0) {

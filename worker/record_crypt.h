@@ -14,7 +14,7 @@ enum record_type { TYPE_CHANGE_CIPHER = 20, TYPE_ALERT = 21, TYPE_HANDSHAKE = 22
 
 #define RECORD_TAG 16
 
-/* Fetch the algorithms, once.  0 or -1. */
+/* Fetch the ciphers and prepare the derivations, once.  0 or -1. */
 int record_crypt_start(void);
 
 /* Where the keys of one direction are, one behind the other. */
@@ -58,14 +58,5 @@ uint8_t *record_crypt_open(struct record *r, uint8_t *record, size_t *len_r);
 
 /* Wipe the keys of r that the shared contexts may still hold. */
 void record_crypt_forget(struct record *r);
-
-/* record_take before record_init has proven that it may be used. */
-int record_take_unproven(SSL *ssl, struct record *r_r);
-
-/*
- * Whether this handshake message, a ServerHello or EncryptedExtensions that nobody has checked
- * yet, has the record_size_limit extension.
- */
-int record_has_size_limit(const uint8_t *p, size_t n);
 
 #endif

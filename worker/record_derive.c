@@ -88,25 +88,29 @@ static int
 hmac(
     const struct hash *h, struct span key, const struct span *message, size_t parts, uint8_t *out_r)
 {
-	int ok = EVP_MAC_init(h->hmac, key.p, key.n, NULL);
+	int ok = h->hmac && EVP_MAC_init(h->hmac, key.p, key.n, NULL);
 
 	for (size_t i = 0; ok && i < parts; i++)
 		ok = EVP_MAC_update(h->hmac, message[i].p, message[i].n);
 	return ok && EVP_MAC_final(h->hmac, out_r, NULL, h->size) ? 0 : -1;
 }
 
-/* With another key all of the context is another's. */
+/* With another key all of the context is another's; without one, for there is no memory, it goes. */
 static int
-forget_key(const struct hash *h)
+forget_key(struct hash *h)
 {
-	return EVP_MAC_init(h->hmac, zeros, h->size, NULL) == 1 ? 0 : -1;
+	if (h->hmac && EVP_MAC_init(h->hmac, zeros, h->size, NULL) == 1)
+		return 0;
+	EVP_MAC_CTX_free(h->hmac);
+	h->hmac = NULL;
+	return -1;
 }
 
 int
 record_expand(enum record_hash hash, struct span secret, struct span prefix, struct span label,
     struct span context, uint8_t *out_r, size_t n)
 {
-	const struct hash *h = &hashes[hash];
+	struct hash *h = &hashes[hash];
 	const uint8_t size[3] = { (uint8_t)(n >> 8), (uint8_t)n, (uint8_t)(prefix.n + label.n) };
 	const uint8_t context_size = (uint8_t)context.n, number = 1;
 	const struct span info[] = { { size, sizeof(size) }, prefix, label, { &context_size, 1 },
@@ -128,7 +132,7 @@ int
 record_extract(enum record_hash hash, struct span before, struct span prefix, struct span label,
     struct span input, uint8_t *out_r)
 {
-	const struct hash *h = &hashes[hash];
+	struct hash *h = &hashes[hash];
 	const struct span nothing = { h->of_nothing, h->size };
 	uint8_t salt[HASH_MOST] = { 0 };
 	int rc = 0;
@@ -146,7 +150,7 @@ int
 record_prf(enum record_hash hash, struct span secret, const struct span *seed, size_t parts,
     uint8_t *out_r, size_t n)
 {
-	const struct hash *h = &hashes[hash];
+	struct hash *h = &hashes[hash];
 	const struct span same = { NULL, 0 };
 	uint8_t a[HASH_MOST], block[HASH_MOST];
 	struct span message[1 + PRF_PARTS] = { { a, h->size } };

@@ -9,9 +9,9 @@
 #include "record.h"
 
 #include "record_crypt.h"
-#include "record_kdf.h"
+#include "record_provider.h"
+#include "record_take.h"
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -187,7 +187,7 @@ exchange(struct pair *p)
 	return 0;
 }
 
-/* Both sides ask each other for new keys. */
+/* Take new keys, and ask the other side to. */
 static int
 change_keys(struct record *r, BIO *bio)
 {
@@ -292,7 +292,7 @@ record_init(void)
 	ERR_clear_error();
 	proven = why == NULL;
 	if (!proven)
-		record_kdf_stop();
+		record_provider_stop();
 	return why;
 }
 

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Taking a connection over from its SSL object.  What public interfaces do not answer when asked
- * is watched while it happens: TLS 1.3 traffic secrets when they are made (record_kdf.c), and record
+ * is watched while it happens: TLS 1.3 traffic secrets when they are made (record_provider.c), and record
  * headers in the message callback, whose count is the sequence number.  (The TLS 1.2 master secret
  * can simply be asked for.)
  *
@@ -10,10 +10,10 @@
  * them only their type and whether an extension is there.  When anything is not as expected, the
  * connection stays on its object.
  */
-#include "record.h"
+#include "record_take.h"
 
 #include "record_crypt.h"
-#include "record_kdf.h"
+#include "record_derive.h"
 
 #include <malloc.h>
 #include <openssl/bio.h>
@@ -30,7 +30,7 @@ enum { RECORD_SIZE_LIMIT = 28 };
 /* What is seen of one handshake, by enum record_way where there are two. */
 struct record_watch {
 	uint64_t seq[2];
-	uint8_t secret[2][48];
+	uint8_t secret[2][HASH_MOST];
 	uint8_t secret_size[2]; /* 0: has not passed */
 	uint8_t changes[2];     /* ChangeCipherSpecs, TLS 1.2 */
 	uint8_t spoiled;        /* something that this module does not know how to follow */
@@ -61,7 +61,7 @@ free_watch(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, vo
 }
 
 void
-record_kdf_made(int servers, const uint8_t *secret, size_t size)
+record_take_secret(int servers, const uint8_t *secret, size_t size)
 {
 	struct record_watch *w = expecting;
 	enum record_way way;

@@ -138,10 +138,10 @@ relay_flow(struct relay *r, struct side *from, struct side *to, uint64_t *count)
 		*count += n;
 		if (flow != FLOW_MORE)
 			return flow;
-		/* A peer that takes half a window or more gets larger ones (two whole records do
-		 * not quite fit the smallest); side_write makes them small again, so that a slow
+		/* A peer that takes about half a window gets larger ones (of whole records only
+		 * one fits into the smallest); side_write makes them small again, so that a slow
 		 * peer costs little memory. */
-		if (n >= size / 2) {
+		if (n >= size / 8 * 3) {
 			if (to->window < SIDE_WINDOW_MAX)
 				to->window++;
 			continue;

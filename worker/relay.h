@@ -8,12 +8,12 @@
 
 /* How a direction stands after a pass. */
 enum flow {
-	FLOW_WAIT,       /* nothing more to do until an event */
-	FLOW_MORE,       /* there is more, but others want their turn */
-	FLOW_ENDED,      /* the source ended, and so has the sink's direction */
-	FLOW_CUT,        /* the source's TLS ended without close_notify; all that came is out */
-	FLOW_FROM_RESET, /* the source was reset */
-	FLOW_FROM_FAILED,
+	FLOW_WAIT,        /* nothing more to do until an event */
+	FLOW_MORE,        /* there is more, but others want their turn */
+	FLOW_ENDED,       /* the source ended, and so has the sink's direction */
+	FLOW_CUT,         /* the source's TLS ended without close_notify; all that came is out */
+	FLOW_FROM_RESET,  /* the source was reset */
+	FLOW_FROM_FAILED, /* with errno, or 0: a TLS error; the same with FLOW_TO_FAILED */
 	FLOW_TO_RESET,
 	FLOW_TO_FAILED,
 };

@@ -151,8 +151,8 @@ spill_add(struct side *s, const uint8_t *bytes, size_t n)
 	return IO_WAIT;
 }
 
-static enum io
-queue(struct side *s, const uint8_t *bytes, size_t n)
+enum io
+side_queue(struct side *s, const uint8_t *bytes, size_t n)
 {
 	size_t done = 0;
 	enum io io;
@@ -164,15 +164,9 @@ queue(struct side *s, const uint8_t *bytes, size_t n)
 }
 
 enum io
-side_queue_raw(struct side *s, const uint8_t *bytes, size_t n)
-{
-	return queue(s, bytes, n);
-}
-
-enum io
 side_write(struct side *s, const void *data, size_t n)
 {
-	return s->record ? rec_write(s, data, n) : queue(s, data, n);
+	return s->record ? rec_write(s, data, n) : side_queue(s, data, n);
 }
 
 int

@@ -3,7 +3,7 @@
 /*
  * One side of a connection: a non-blocking socket that carries bytes, in the clear or in TLS.
  * Whether an OpenSSL object is behind the TLS, or only the keys of its records, is nobody's
- * business outside side.c.
+ * business outside side*.c once the handshake is done, but for carry.c, which lets go of objects.
  *
  * What is written and not yet taken by the kernel waits in the side's spill, which exists only
  * as long as something is in it.  Whoever reads from the other side stops while there is one:
@@ -17,7 +17,6 @@
 #include <openssl/ssl.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 /* What a non-blocking operation came to. */
 enum io {
@@ -45,17 +44,18 @@ struct side {
 	SSL *ssl;              /* TLS with an object of OpenSSL's ... */
 	struct record *record; /* ... or with only the keys of its records; both NULL: no TLS */
 	struct spill *spill;   /* bytes that the kernel did not take; NULL: none */
-	struct pipe *pipe;     /* more such bytes, behind those of the spill; NULL: none */
-	struct spill *partial; /* the beginning of a record whose rest has not come; NULL: none */
-	uint8_t window;        /* log2 of how much to read for this side at once; grows in bulk */
-	uint8_t wants_write;   /* a read (of TLS) waits for room to write */
-	uint8_t ended;         /* the peer's direction is over */
-	uint8_t finished;      /* our direction is over: close_notify and FIN are out */
-	uint8_t hup;           /* epoll said error or hang-up, which it repeats until it is heard */
-	uint8_t dry;           /* all that came is read: until an event a read would find nothing */
-	uint8_t shared;        /* the master may have a descriptor of it, too */
-	uint8_t last;          /* enum io: what a read will say when what came before is used up */
-	uint8_t alert;         /* of the records: why they broke, RFC 8446 section 6 */
+	struct pipe *pipe;     /* such bytes in a pipe, never together with a spill; NULL: none */
+	struct spill
+	    *partial;   /* input: the beginning of a record, until its rest comes; NULL: none */
+	uint8_t window; /* log2 of how much to read for this side at once; grows in bulk */
+	uint8_t wants_write; /* a read (of TLS) waits for room to write */
+	uint8_t ended;       /* the peer's direction is over */
+	uint8_t finished;    /* our direction is over: close_notify and FIN are out */
+	uint8_t hup;         /* epoll said error or hang-up, which it repeats until it is heard */
+	uint8_t dry;         /* all that came is read: until an event a read would find nothing */
+	uint8_t shared;      /* the master may have a descriptor of it, too */
+	uint8_t last;        /* enum io: what a read will say when what came before is used up */
+	uint8_t alert;       /* of the records: why they broke, RFC 8446 section 6 */
 };
 
 #define SIDE_WINDOW_MIN 15 /* 32 KiB: while the peer does not keep up; holds any TLS record */
@@ -80,14 +80,17 @@ int side_has_tls(const struct side *s);
  */
 void side_detach(struct side *s);
 
-/* Go on with the TLS handshake. */
+/*
+ * Go on with the TLS handshake: DONE, WAIT, or why it failed.  While it waits the object has no
+ * buffers, and none between two records later on.
+ */
 enum io side_shake(struct side *s);
 
 /* Whether the connect that was begun on this side has come to an end: DONE, WAIT, FAILED (errno). */
 enum io side_connected(const struct side *s);
 
 /*
- * Read at most size bytes, which are 1 << SIDE_WINDOW_MIN at least.  DONE: *n_r (more than 0) are
+ * Read at most size bytes; with TLS, 1 << SIDE_WINDOW_MIN at least.  DONE: *n_r (more than 0) are
  * there.  Any other answer: none are.
  */
 enum io side_read(struct side *s, void *buf, size_t size, size_t *n_r);
@@ -101,7 +104,7 @@ enum io side_write(struct side *s, const void *data, size_t n);
 /* Whether something waits that the peer has not taken. */
 int side_blocked(const struct side *s);
 
-/* Write what waits.  A pipe that is empty then goes home. */
+/* Write what waits: DONE, WAIT, RESET, FAILED.  A pipe that is empty then goes home. */
 enum io side_flush(struct side *s);
 
 /*
@@ -113,12 +116,13 @@ enum io side_pull(struct side *s, struct pipe *p);
 /*
  * End our direction politely; nothing waits any more: close_notify where there is TLS, then FIN.
  * with_notify 0 leaves close_notify out: the peer shall know that it did not get everything.
+ * DONE, WAIT (something waits in the spill: call again when it may be out), RESET, FAILED.
  */
 enum io side_finish(struct side *s, int with_notify);
 
 /*
- * Why reading or writing TLS failed, where no OpenSSL object is left to ask: "sent TLS alert bad
- * record mac".  "" for another reason.
+ * Why reading or writing TLS failed, where no OpenSSL object is left to ask: "TLS alert: bad
+ * record mac", whoever sent it.  "" for another reason.
  */
 void side_why(const struct side *s, char *buf_r, size_t size);
 

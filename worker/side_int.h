@@ -6,6 +6,8 @@
 
 #include "side.h"
 
+#include <sys/types.h>
+
 struct spill {
 	size_t start, end;
 	uint8_t bytes[];
@@ -14,14 +16,14 @@ struct spill {
 /* What errno after a failed call on the socket means. */
 enum io side_socket_error(void);
 
-/* recv() on the socket, as long as there may be something to get. */
+/* recv() on the socket; -1 with EAGAIN, unasked, where there can be nothing to get. */
 ssize_t side_recv(struct side *s, void *buf, size_t size);
 
 /*
- * Write bytes as they are to the socket (or behind the spill); what it does not take goes to the
- * spill.
+ * Write bytes, or queue them behind the spill; what is not taken at once goes there.  Records that
+ * are made already go out as they are; with an object of OpenSSL's it makes records of them.
  */
-enum io side_queue_raw(struct side *s, const uint8_t *bytes, size_t n);
+enum io side_queue(struct side *s, const uint8_t *bytes, size_t n);
 
 /* side_bio.c: the object reads from and writes to this socket, which stays ours.  -1: no memory. */
 int bio_attach(SSL *ssl, int fd);

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /*
  * Records of a connection that was quiet fit into one segment each, so that the peer can decrypt
@@ -21,7 +20,10 @@
  */
 #define FRAGMENT_QUIET 1371
 
-/* Records on their way out.  Nothing stays in it between two calls. */
+/*
+ * Records on their way out.  Nothing stays in it between two calls.  It holds a whole window in
+ * records of the largest size; what comes to more takes another round.
+ */
 static uint8_t sealed[((size_t)1 << SIDE_WINDOW_MAX) + 16384];
 
 enum io
@@ -35,7 +37,7 @@ rec_write(struct side *s, const uint8_t *data, size_t n)
 		size = record_seal(s->record, data, n, fragment, sealed, sizeof(sealed), &taken);
 		if (size == -1)
 			return errno = 0, IO_FAILED;
-		io = side_queue_raw(s, sealed, (size_t)size);
+		io = side_queue(s, sealed, (size_t)size);
 		data += taken;
 		n -= taken;
 	} while (n > 0 && (io == IO_DONE || io == IO_WAIT));
@@ -50,7 +52,7 @@ broken(struct side *s, enum record_result result, uint8_t alert)
 
 	s->alert = alert;
 	if (result == RECORD_BROKEN)
-		(void)side_queue_raw(s, out, record_alert(s->record, alert, out));
+		(void)side_queue(s, out, record_alert(s->record, alert, out));
 	errno = 0;
 	return IO_FAILED;
 }
@@ -139,7 +141,7 @@ rec_notify(struct side *s)
 	uint8_t out[RECORD_SMALL];
 	size_t n = record_alert(s->record, 0, out); /* 0 bytes: it was written before */
 
-	return n ? side_queue_raw(s, out, n) : IO_DONE;
+	return n ? side_queue(s, out, n) : IO_DONE;
 }
 
 void

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 int
 side_start_tls(struct side *s, SSL *ssl)
@@ -45,27 +46,37 @@ tls_error(struct side *s, int ret)
 	}
 }
 
+/*
+ * Give back the 34 KB of buffers, if nothing is in them.  Not between the header of a record and
+ * its body, where OpenSSL before 3.0.14 gives back what it goes on to read from (CVE-2024-4741).
+ */
+static void
+drop_buffers(SSL *ssl)
+{
+	if (strcmp(SSL_rstate_string(ssl), "RH") == 0)
+		(void)SSL_free_buffers(ssl);
+}
+
 enum io
 side_shake(struct side *s)
 {
-	int ret;
+	int ret, saved;
 
 	ERR_clear_error();
 	errno = 0;
 	s->wants_write = 0;
 	bio_turn();
 	ret = SSL_do_handshake(s->ssl);
+	saved = errno;
 	/*
-	 * No buffers (34 KB) while a peer is waited for, which may never answer.  Only now: with
-	 * SSL_MODE_RELEASE_BUFFERS they come and go with every record of the handshake.
+	 * From now on OpenSSL drops them after each record.  In the handshake that would be several
+	 * times a flight; here it is while somebody is waited for, who may never answer.
 	 */
-	if (ret == 1) {
+	if (ret == 1)
 		SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
-		return IO_DONE;
-	}
-	if (SSL_want_read(s->ssl))
-		(void)SSL_free_buffers(s->ssl);
-	return tls_error(s, ret);
+	drop_buffers(s->ssl);
+	errno = saved;
+	return ret == 1 ? IO_DONE : tls_error(s, ret);
 }
 
 enum io

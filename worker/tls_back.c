@@ -9,7 +9,6 @@
 #include "tls_back.h"
 
 #include "../common/tls/verify.h"
-#include "record.h"
 
 #include <openssl/err.h>
 

@@ -21,8 +21,8 @@ int tls_back_open(struct tls_back *back, const struct conf_backend *conf, const 
     char *err_r, size_t err_size);
 
 /*
- * An object for a connection to this server; sessions has a place for each server of the
- * configuration.  It offers the session there, and the server's next one replaces it.
+ * An object for a connection to this server; *session is this server's place for one to resume.
+ * The object offers what is there, and the server's next one replaces it.
  */
 SSL *tls_back_ssl(const struct tls_back *back, const struct conf_backend *conf,
     const struct conf_server *server, SSL_SESSION **session);

@@ -66,7 +66,7 @@ const char *tls_client_sni(SSL *ssl);
 
 /*
  * Why a handshake with a client failed, in words: "no shared cipher", "client offers TLSv1 only",
- * "not TLS: GET / HTTP/1.1", "client certificate: certificate has expired".  Takes and empties
+ * "not TLS: an HTTP request", "client certificate: certificate has expired".  Takes and empties
  * OpenSSL's error queue.  Returns 1 if it was the client's certificate (end=client-certificate),
  * else 0 (end=tls-error).
  */

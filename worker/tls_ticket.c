@@ -14,7 +14,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
@@ -27,8 +26,8 @@
 static int slot = -1; /* of SSL_CTX's ex_data: struct tls_tickets */
 
 /* Fetched once: to find them by their names takes longer than to use them. */
-static EVP_CIPHER *aes;
-static EVP_MD *sha;
+static EVP_CIPHER *aes; /* of tickets */
+static EVP_MD *sha;     /* of clients' names */
 
 static uint64_t
 now(void)
@@ -110,7 +109,7 @@ on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *ciph
 	return 0;
 }
 
-/* What a ticket says of its client's name: a digest, so that none is as none and all are short. */
+/* What a ticket says of its client's name: 32 bytes, also for none, which is not an empty one. */
 static int
 name_digest(SSL *ssl, unsigned char digest_r[32])
 {
@@ -168,7 +167,7 @@ tls_tickets_use(SSL_CTX *ctx, struct tls_tickets *t)
 		return -1;
 	SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
 	SSL_CTX_set_num_tickets(ctx, 1);
-	/* Every use gives a new ticket, but not for ever longer than its key may live. */
+	/* In TLS 1.3 every use gives a new ticket, but not for ever longer than its key may live. */
 	SSL_CTX_set_timeout(ctx, TICKET_PERIOD);
 	return 0;
 }

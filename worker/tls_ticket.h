@@ -10,7 +10,7 @@
 
 #include <openssl/ssl.h>
 
-/* The keys of now, of all frontends. */
+/* Keys of all frontends: the one that makes tickets, and its neighbours in time, which open them. */
 struct tls_tickets {
 	struct msg_ticket_key keys[TICKET_KEYS];
 	uint64_t until; /* CLOCK_MONOTONIC, seconds: ask the keeper again */

@@ -117,15 +117,23 @@ balance_failed(struct balancer *b, uint32_t slot)
 SSL *
 tls_client_new(const struct tls_ctx *t, uint32_t f)
 {
+	SSL *ssl = SSL_new(serves);
+
 	(void)t, (void)f;
-	return SSL_new(serves);
+	if (ssl) /* no Check's words here: they come and go with memory of its own */
+		SSL_set_accept_state(ssl);
+	return ssl;
 }
 
 SSL *
 tls_server_new(const struct tls_ctx *t, uint32_t s)
 {
+	SSL *ssl = SSL_new(asks);
+
 	(void)t, (void)s;
-	return SSL_new(asks);
+	if (ssl)
+		SSL_set_connect_state(ssl);
+	return ssl;
 }
 
 void

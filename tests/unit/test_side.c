@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,9 +47,9 @@ object(const SSL_METHOD *method, int version)
 	ck_assert_ptr_nonnull(ctx);
 	SSL_CTX_set_min_proto_version(ctx, version);
 	SSL_CTX_set_max_proto_version(ctx, version);
-	SSL_CTX_set_num_tickets(ctx, 0);
+	SSL_CTX_set_num_tickets(ctx, 1);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256");
 	use_certificate(ctx);
 	ssl = SSL_new(ctx);
@@ -67,13 +68,11 @@ has_no_buffers(void)
 	ck_assert_uint_eq(mallinfo2().uordblks, before);
 }
 
-/*
- * A handshake in this version on a socket with these flags; then the peer is only its keys.  A peer
- * that is waited for costs no buffers meanwhile.
- */
+/* A handshake in this version on a socket with these flags; then the peer is only its keys. */
 static void
 shake(int version, int flags)
 {
+	uint8_t byte;
 	SSL *client = object(TLS_client_method(), version);
 	SSL *server = object(TLS_server_method(), version);
 	int fds[2], done = 0;
@@ -86,16 +85,67 @@ shake(int version, int flags)
 	ck_assert_int_eq(side_start_tls(&side, server), 0);
 	SSL_set_connect_state(client);
 	ck_assert_int_eq(SSL_set_fd(client, peer_fd), 1);
-	for (int i = 0; i < 8 && done != 3; i++) {
-		done = (side_shake(&side) == IO_DONE) << 1;
-		if (!done)
-			has_no_buffers();
-		done |= SSL_do_handshake(client) == 1;
-	}
+	for (int i = 0; i < 8 && done != 3; i++)
+		done = (side_shake(&side) == IO_DONE) << 1 | (SSL_do_handshake(client) == 1);
 	ck_assert_int_eq(done, 3);
+	ck_assert_int_eq(SSL_read(client, &byte, 1), -1); /* but the ticket */
 	ck_assert_int_eq(record_take(client, &peer), 0);
 	SSL_free(client);
 }
+
+/* Send what the peer has made, one byte after the other, with a step of ours after each. */
+static enum io
+feed(BIO *made)
+{
+	enum io io = side_shake(&side);
+	uint8_t byte;
+
+	while (io == IO_WAIT && BIO_read(made, &byte, 1) == 1) {
+		has_no_buffers();
+		ck_assert_int_eq(send(peer_fd, &byte, 1, 0), 1);
+		side_event(&side, EPOLLIN);
+		io = side_shake(&side);
+	}
+	return io;
+}
+
+static const struct {
+	int version, server;
+} roles[] = { { TLS1_2_VERSION, 1 }, { TLS1_3_VERSION, 1 }, { TLS1_2_VERSION, 0 },
+	{ TLS1_3_VERSION, 0 } };
+
+/* While somebody is waited for, at whatever byte, and when the handshake is done. */
+START_TEST(waiting_costs_no_buffers)
+{
+	const int version = roles[_i].version, server = roles[_i].server;
+	SSL *other = object(server ? TLS_client_method() : TLS_server_method(), version);
+	SSL *ours = object(server ? TLS_server_method() : TLS_client_method(), version);
+	BIO *made = BIO_new(BIO_s_mem()), *sent = BIO_new(BIO_s_mem());
+	enum io io = IO_WAIT;
+	uint8_t bytes[4096];
+	ssize_t n;
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	peer_fd = fds[1];
+	side_init(&side, fds[0], NULL);
+	(server ? SSL_set_accept_state : SSL_set_connect_state)(ours);
+	(server ? SSL_set_connect_state : SSL_set_accept_state)(other);
+	ck_assert_int_eq(side_start_tls(&side, ours), 0);
+	SSL_set_bio(other, sent, made);
+	for (int i = 0; i < 8 && io == IO_WAIT; i++) {
+		(void)SSL_do_handshake(other);
+		io = feed(made);
+		while ((n = recv(peer_fd, bytes, sizeof(bytes), 0)) > 0)
+			ck_assert_int_eq(BIO_write(sent, bytes, (int)n), n);
+	}
+	ck_assert_int_eq(io, IO_DONE);
+	has_no_buffers();
+	SSL_free(other);
+	side_close(&side, NULL);
+	close(peer_fd);
+}
+END_TEST
 
 static size_t
 key_update(uint8_t *out)
@@ -200,6 +250,7 @@ main(void)
 		return 1;
 	tcase_add_loop_test(
 	    t, a_flood_without_data_is_read_in_turns, 0, sizeof(floods) / sizeof(floods[0]));
+	tcase_add_loop_test(t, waiting_costs_no_buffers, 0, sizeof(roles) / sizeof(roles[0]));
 	tcase_add_test(t, a_waiting_socket_makes_nobody_wait);
 	tcase_add_test(t, ends_are_told);
 	suite_add_tcase(suite, t);

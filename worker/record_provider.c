@@ -9,9 +9,10 @@
  * Worker only, one thread.  What record_derive.c does not do goes to the default provider.  Keeps
  * no secret between two calls.
  */
-#include "record_kdf.h"
+#include "record_provider.h"
 
 #include "record_derive.h"
+#include "record_take.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -27,13 +28,16 @@
 #define ASK      "?provider=default"
 
 static EVP_KDF_CTX *default13, *default12; /* the default provider's */
+static int started;
+
+#define SEED_MOST 1024 /* the default provider takes no more */
 
 static struct span
 find(const OSSL_PARAM params[], const char *key)
 {
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, key);
 
-	return p ? (struct span){ p->data, p->data_size } : (struct span){ NULL, 0 };
+	return p && p->data ? (struct span){ p->data, p->data_size } : (struct span){ NULL, 0 };
 }
 
 static enum record_hash
@@ -84,7 +88,8 @@ derive13(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
 	int rc = -1;
 
 	(void)ctx;
-	if (hash == HASH_COUNT)
+	/* there and empty is not the same as missing; libssl has neither */
+	if (hash == HASH_COUNT || (secret.p && !secret.n) || (salt.p && !salt.n))
 		return derive_by(default13, out, n, params);
 	if (mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY)
 		rc = record_expand(hash, secret, prefix, label, context, out, n);
@@ -94,7 +99,7 @@ derive13(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
 		return derive_by(default13, out, n, params);
 	if (mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY &&
 	    (is(label, "s ap traffic") || is(label, "c ap traffic")))
-		record_kdf_made(label.p[0] == 's', out, n);
+		record_take_secret(label.p[0] == 's', out, n);
 	return 1;
 }
 
@@ -113,7 +118,8 @@ derive12(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
 		seed[parts++] = (struct span){ p->data, p->data ? p->data_size : 0 };
 		size += p->data ? p->data_size : 0;
 	}
-	if (hash == HASH_COUNT || p || size == 0 || n == 0 ||
+	/* p: there are more parts than libssl ever makes */
+	if (hash == HASH_COUNT || p || size == 0 || size > SEED_MOST || n == 0 ||
 	    record_prf(hash, secret, seed, parts, out, n) == -1)
 		return derive_by(default12, out, n, params);
 	return 1;
@@ -186,25 +192,27 @@ default_kdf(const char *name)
 	return ctx;
 }
 
-int
-record_kdf_start(void)
+/* Once: with another provider the default one is no longer there of itself. */
+static int
+start(void)
 {
-	if (default13 && default12)
-		return EVP_set_default_properties(NULL, ASK_OURS) == 1 ? 0 : -1;
 	default13 = default_kdf(OSSL_KDF_NAME_TLS1_3_KDF);
 	default12 = default_kdf(OSSL_KDF_NAME_TLS1_PRF);
-	/* with another provider the default one is no longer there of itself */
 	return default13 && default12 && record_derive_start() == 0 &&
-		OSSL_PROVIDER_load(NULL, "default") &&
-		OSSL_PROVIDER_add_builtin(NULL, "records", init) == 1 &&
-		OSSL_PROVIDER_load(NULL, "records") &&
-		EVP_set_default_properties(NULL, ASK_OURS) == 1 ?
-	    0 :
-	    -1;
+	    OSSL_PROVIDER_load(NULL, "default") &&
+	    OSSL_PROVIDER_add_builtin(NULL, "records", init) == 1 &&
+	    OSSL_PROVIDER_load(NULL, "records");
+}
+
+int
+record_provider_start(void)
+{
+	started = started || start();
+	return started && EVP_set_default_properties(NULL, ASK_OURS) == 1 ? 0 : -1;
 }
 
 void
-record_kdf_stop(void)
+record_provider_stop(void)
 {
 	(void)EVP_set_default_properties(NULL, ASK);
 }

@@ -5,7 +5,8 @@
  * provider's TLS13-KDF and TLS1-PRF: in every size, and in everything that is passed on.
  */
 #include "../../worker/record_derive.h"
-#include "../../worker/record_kdf.h"
+#include "../../worker/record_provider.h"
+#include "../../worker/record_take.h"
 
 #include <check.h>
 #include <openssl/core_names.h>
@@ -18,12 +19,25 @@
 
 static uint8_t bytes[600];
 
+/* ---- what is passed on to the default provider: its context is reset each time ---- */
+
+void __real_EVP_KDF_CTX_reset(EVP_KDF_CTX *ctx);
+void __wrap_EVP_KDF_CTX_reset(EVP_KDF_CTX *ctx);
+static int passed_on;
+
+void
+__wrap_EVP_KDF_CTX_reset(EVP_KDF_CTX *ctx)
+{
+	passed_on++;
+	__real_EVP_KDF_CTX_reset(ctx);
+}
+
 /* What record_take would be told. */
 static int told, told_servers;
 static uint8_t told_secret[48];
 
 void
-record_kdf_made(int servers, const uint8_t *secret, size_t size)
+record_take_secret(int servers, const uint8_t *secret, size_t size)
 {
 	ck_assert_uint_le(size, sizeof(told_secret));
 	told++;
@@ -36,41 +50,49 @@ setup(void)
 {
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 11 + (i >> 8));
-	ck_assert_int_eq(record_kdf_start(), 0);
+	ck_assert_int_eq(record_provider_start(), 0);
 }
+
+#define LABEL_83 \
+	"a label that is as long as eighty-three letters, which is a third of the longest..."
+#define LABEL_249 LABEL_83 LABEL_83 LABEL_83
 
 /* clang-format off */
 static const struct {
 	const char *name, *digest, *label;
 	int mode;
 	size_t key, salt, data, out; /* 0: the parameter is left out */
-	int ok;
+	int ok, ours; /* ours: not passed on to the default provider */
 } cases[] = {
-	{ "a key",              "SHA256",   "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 1 },
-	{ "an iv",              "SHA2-256", "iv",           EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 12, 1 },
-	{ "a secret",           "SHA256",   "c hs traffic", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 32, 1 },
-	{ "a longer one",       "SHA384",   "s hs traffic", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 48, 1 },
-	{ "by its other name",  "SHA2-384", "res master",   EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 48, 1 },
-	{ "one byte",           "SHA384",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 0, 1, 1 },
-	{ "the longest context", "SHA256",  "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 255, 32, 1 },
-	{ "two blocks",         "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 33, 1 },
-	{ "many blocks",        "SHA384",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 500, 1 },
-	{ "another key size",   "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 20, 0, 32, 32, 1 },
-	{ "another hash",       "SHA512",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 64, 0, 64, 64, 1 },
-	{ "extract",            "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 32, 0, 32, 1 },
-	{ "extract, longer",    "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 48, 48, 0, 48, 1 },
-	{ "extract, no salt",   "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 0, 0, 32, 1 },
-	{ "extract, no key",    "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 0, 32, 0, 32, 1 },
-	{ "extract, neither",   "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 0, 0, 0, 48, 1 },
-	{ "extract a point",    "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 66, 32, 0, 32, 1 },
-	{ "extract much",       "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 500, 48, 0, 48, 1 },
-	{ "extract, too short", "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 32, 0, 31, 0 },
-	{ "context too long",   "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 600, 32, 0 },
-	{ "both at once",       "SHA256",   "key",          EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, 32, 0, 0, 16, 0 },
-	{ "unknown hash",       "NONE",     "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 0 },
-	{ "no hash",            NULL,       "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 0 },
+	{ "a key",              "SHA256",   "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 1, 1 },
+	{ "an iv",              "SHA2-256", "iv",           EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 12, 1, 1 },
+	{ "a secret",           "SHA256",   "c hs traffic", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 32, 1, 1 },
+	{ "a longer one",       "SHA384",   "s hs traffic", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 48, 1, 1 },
+	{ "by its other name",  "SHA2-384", "res master",   EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 48, 1, 1 },
+	{ "one byte",           "SHA384",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 0, 1, 1, 1 },
+	{ "the longest context", "SHA256",  "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 255, 32, 1, 1 },
+	{ "two blocks",         "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 33, 1, 0 },
+	{ "many blocks",        "SHA384",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 48, 0, 48, 500, 1, 0 },
+	{ "another key size",   "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 20, 0, 32, 32, 1, 0 },
+	{ "another hash",       "SHA512",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 64, 0, 64, 64, 1, 0 },
+	{ "extract",            "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 32, 0, 32, 1, 1 },
+	{ "extract, longer",    "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 48, 48, 0, 48, 1, 1 },
+	{ "extract, no salt",   "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 0, 0, 32, 1, 1 },
+	{ "extract, no key",    "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 0, 32, 0, 32, 1, 1 },
+	{ "extract, neither",   "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 0, 0, 0, 48, 1, 1 },
+	{ "extract a point",    "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 66, 32, 0, 32, 1, 1 },
+	{ "extract much",       "SHA384",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 500, 48, 0, 48, 1, 1 },
+	{ "extract, too short", "SHA256",   "derived",      EVP_KDF_HKDF_MODE_EXTRACT_ONLY, 32, 32, 0, 31, 0, 0 },
+	{ "context too long",   "SHA256",   "exporter",     EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 600, 32, 0, 0 },
+	{ "the longest label",  "SHA256",   LABEL_249,      EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 32, 1, 1 },
+	{ "label too long",     "SHA256",   LABEL_249 "x",  EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 32, 32, 0, 0 },
+	{ "both at once",       "SHA256",   "key",          EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, 32, 0, 0, 16, 0, 0 },
+	{ "unknown hash",       "NONE",     "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 0, 0 },
+	{ "no hash",            NULL,       "key",          EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, 0, 0, 16, 0, 0 },
 };
 /* clang-format on */
+
+#define EXTRACTION 11 /* one of the cases */
 
 /* By the KDF that these properties find. */
 static int
@@ -79,7 +101,7 @@ run(int i, const char *properties, const char *label, uint8_t *out)
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", properties);
 	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
 	OSSL_PARAM params[8], *p = params;
-	char digest[16], name[32];
+	char digest[16], name[300];
 	int mode = cases[i].mode, ok;
 
 	ck_assert_ptr_nonnull(ctx);
@@ -112,8 +134,10 @@ START_TEST(as_the_default_provider)
 	for (int before = 0; before < COUNT(cases); before++) {
 		(void)run(before, NULL, cases[before].label, ours);
 		memset(ours, 0, sizeof(ours));
+		passed_on = 0;
 		ck_assert_msg(run(_i, NULL, cases[_i].label, ours) == cases[_i].ok,
 		    "\"%s\" after \"%s\"", cases[_i].name, cases[before].name);
+		ck_assert_msg(passed_on == !cases[_i].ours, "\"%s\"", cases[_i].name);
 		ck_assert_int_eq(run(_i, "provider=default", cases[_i].label, its), cases[_i].ok);
 		if (cases[_i].ok)
 			ck_assert_msg(memcmp(ours, its, cases[_i].out) == 0, "\"%s\" after \"%s\"",
@@ -147,26 +171,29 @@ END_TEST
 static const struct {
 	const char *name, *digest;
 	size_t secret, seeds, seed, out;
-	int ok;
+	int ok, ours;
 } prf_cases[] = {
-	{ "a master secret",   "SHA256",   32, 5, 32, 48, 1 },
-	{ "keys",              "SHA384",   48, 3, 32, 72, 1 },
-	{ "a Finished",        "SHA2-256", 48, 2, 20, 12, 1 },
-	{ "one byte",          "SHA2-384", 48, 1, 1, 1, 1 },
-	{ "a block",           "SHA256",   48, 1, 64, 32, 1 },
-	{ "a block and one",   "SHA256",   48, 1, 64, 33, 1 },
-	{ "many blocks",       "SHA384",   48, 2, 100, 500, 1 },
-	{ "P-521's secret",    "SHA256",   66, 5, 32, 48, 1 },
-	{ "a block's secret",  "SHA256",   64, 5, 32, 48, 1 },
-	{ "a long secret",     "SHA384",   129, 5, 32, 48, 1 },
-	{ "the longest",       "SHA384",   600, 5, 100, 48, 1 },
-	{ "more seeds",        "SHA256",   48, 6, 32, 48, 1 },
-	{ "another hash",      "SHA512",   48, 2, 32, 48, 1 },
-	{ "the older versions", "MD5-SHA1", 48, 2, 32, 48, 1 },
-	{ "no seed",           "SHA256",   48, 0, 0, 48, 0 },
-	{ "an empty seed",     "SHA256",   48, 1, 0, 48, 0 },
-	{ "no secret",         "SHA256",   0, 2, 32, 48, 0 },
-	{ "no hash",           NULL,       48, 2, 32, 48, 0 },
+	{ "a master secret",   "SHA256",   32, 5, 32, 48, 1, 1 },
+	{ "keys",              "SHA384",   48, 3, 32, 72, 1, 1 },
+	{ "a Finished",        "SHA2-256", 48, 2, 20, 12, 1, 1 },
+	{ "one byte",          "SHA2-384", 48, 1, 1, 1, 1, 1 },
+	{ "a block",           "SHA256",   48, 1, 64, 32, 1, 1 },
+	{ "a block and one",   "SHA256",   48, 1, 64, 33, 1, 1 },
+	{ "many blocks",       "SHA384",   48, 2, 100, 500, 1, 1 },
+	{ "P-521's secret",    "SHA256",   66, 5, 32, 48, 1, 1 },
+	{ "a block's secret",  "SHA256",   64, 5, 32, 48, 1, 1 },
+	{ "a long secret",     "SHA384",   129, 5, 32, 48, 1, 1 },
+	{ "the longest",       "SHA384",   600, 5, 100, 48, 1, 1 },
+	{ "more seeds",        "SHA256",   48, 6, 32, 48, 1, 0 },
+	{ "another hash",      "SHA512",   48, 2, 32, 48, 1, 0 },
+	{ "the older versions", "MD5-SHA1", 48, 2, 32, 48, 1, 0 },
+	{ "the longest seed",  "SHA256",   48, 4, 256, 48, 1, 1 },
+	{ "too long a seed",   "SHA256",   48, 5, 205, 48, 0, 0 },
+	{ "nothing to make",   "SHA256",   48, 2, 32, 0, 0, 0 },
+	{ "no seed",           "SHA256",   48, 0, 0, 48, 0, 0 },
+	{ "an empty seed",     "SHA256",   48, 1, 0, 48, 0, 0 },
+	{ "no secret",         "SHA256",   0, 2, 32, 48, 0, 0 },
+	{ "no hash",           NULL,       48, 2, 32, 48, 0, 0 },
 };
 /* clang-format on */
 
@@ -202,8 +229,10 @@ START_TEST(prf_as_the_default_provider)
 	for (int before = 0; before < COUNT(prf_cases); before++) {
 		(void)run_prf(before, NULL, ours);
 		memset(ours, 0, sizeof(ours));
+		passed_on = 0;
 		ck_assert_msg(run_prf(_i, NULL, ours) == prf_cases[_i].ok, "\"%s\" after \"%s\"",
 		    prf_cases[_i].name, prf_cases[before].name);
+		ck_assert_msg(passed_on == !prf_cases[_i].ours, "\"%s\"", prf_cases[_i].name);
 		ck_assert_int_eq(run_prf(_i, "provider=default", its), prf_cases[_i].ok);
 		if (prf_cases[_i].ok)
 			ck_assert_msg(memcmp(ours, its, prf_cases[_i].out) == 0,
@@ -212,11 +241,11 @@ START_TEST(prf_as_the_default_provider)
 }
 END_TEST
 
-/* Label and seed may be one part or several; more than five are too many. */
+/* Label and seed may be one part or several, some of them empty; more than five are too many. */
 START_TEST(prf_for_us)
 {
 	const struct span secret = { bytes, 48 }, whole = { bytes, 90 };
-	const struct span parts[] = { { bytes, 13 }, { bytes + 13, 0 }, { bytes + 13, 76 },
+	const struct span parts[] = { { bytes, 13 }, { NULL, 0 }, { bytes + 13, 76 },
 		{ bytes + 89, 1 }, { bytes, 0 }, { bytes, 0 } };
 	uint8_t one[80], other[80];
 
@@ -240,12 +269,13 @@ START_TEST(tells_traffic_secrets)
 		ck_assert_mem_eq(told_secret, out, 32);
 	}
 	told = 0;
+	ck_assert_int_eq(run(EXTRACTION, NULL, "s ap traffic", out), 1);
 	ck_assert_int_eq(run(2, NULL, "s ap traffi", out), 1);
 	ck_assert_int_eq(run(2, "provider=default", "s ap traffic", out), 1);
-	record_kdf_stop();
+	record_provider_stop();
 	ck_assert_int_eq(run(2, NULL, "s ap traffic", out), 1);
 	ck_assert_int_eq(told, 0);
-	ck_assert_int_eq(record_kdf_start(), 0);
+	ck_assert_int_eq(record_provider_start(), 0);
 	ck_assert_int_eq(run(2, NULL, "s ap traffic", out), 1);
 	ck_assert_int_eq(told, 1);
 }
@@ -254,8 +284,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("record_kdf");
-	TCase *t = tcase_create("record_kdf");
+	Suite *s = suite_create("record_derive");
+	TCase *t = tcase_create("record_derive");
 	SRunner *r = srunner_create(s);
 	int failed;
 
