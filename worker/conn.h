@@ -17,8 +17,8 @@
 
 /*
  * What an idle connection costs in bytes of the worker's memory, with TLS 1.3 and AES-128, on a
- * 64-bit machine, all that malloc itself adds included; test_idle.c counts it.  On top
- * comes the master's record of it, 80 bytes (master/conns.h), and the kernel's two sockets.
+ * 64-bit machine, all that malloc itself adds included; test_idle.c counts it.  On top comes the
+ * master's record of it, 80 bytes (master/conns.h), and the kernel's two sockets.
  */
 #define CONN_IDLE_BYTES     448 /* TLS to plain */
 #define CONN_IDLE_BYTES_TLS 608 /* TLS on both sides */

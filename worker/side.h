@@ -45,17 +45,16 @@ struct side {
 	struct record *record; /* ... or with only the keys of its records; both NULL: no TLS */
 	struct spill *spill;   /* bytes that the kernel did not take; NULL: none */
 	struct pipe *pipe;     /* such bytes in a pipe, never together with a spill; NULL: none */
-	struct spill
-	    *partial;   /* input: the beginning of a record, until its rest comes; NULL: none */
-	uint8_t window; /* log2 of how much to read for this side at once; grows in bulk */
-	uint8_t wants_write; /* a read (of TLS) waits for room to write */
-	uint8_t ended;       /* the peer's direction is over */
-	uint8_t finished;    /* our direction is over: close_notify and FIN are out */
-	uint8_t hup;         /* epoll said error or hang-up, which it repeats until it is heard */
-	uint8_t dry;         /* all that came is read: until an event a read would find nothing */
-	uint8_t shared;      /* the master may have a descriptor of it, too */
-	uint8_t last;        /* enum io: what a read will say when what came before is used up */
-	uint8_t alert;       /* of the records: why they broke, RFC 8446 section 6 */
+	struct spill *partial; /* input: a record's beginning, until its rest comes; NULL: none */
+	uint8_t window;        /* log2 of how much to read for this side at once; grows in bulk */
+	uint8_t wants_write;   /* a read (of TLS) waits for room to write */
+	uint8_t ended;         /* the peer's direction is over */
+	uint8_t finished;      /* our direction is over: close_notify and FIN are out */
+	uint8_t hup;           /* epoll said error or hang-up, which it repeats until it is heard */
+	uint8_t dry;           /* all that came is read: until an event a read would find nothing */
+	uint8_t shared;        /* the master may have a descriptor of it, too */
+	uint8_t last;          /* enum io: what a read will say when what came before is used up */
+	uint8_t alert;         /* of the records: why they broke, RFC 8446 section 6 */
 };
 
 #define SIDE_WINDOW_MIN 15 /* 32 KiB: while the peer does not keep up; holds any TLS record */
