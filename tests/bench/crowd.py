@@ -65,7 +65,9 @@ class Crowd:
         self.parts = max(1, -(-connections // CLIENT))
         self.share = -(-connections // self.parts)
         self.connections, self.procs, self.loads = connections, [], []
-        Crowd.base_port += 3000 if frontends > 100 else 100
+        # Below the kernel's own ports; the oldest are free again when their turn comes.
+        step = 3000 if frontends > 100 else 100
+        Crowd.base_port = 23000 + (Crowd.base_port - 23000 + step) % 6000
         self.ports = [Crowd.base_port + 10 + i for i in range(self.parts)]
         self.bports = [Crowd.base_port + 50 + i for i in range(self.parts)]
         self.dir = os.path.join(bench.RUN, "crowd")
