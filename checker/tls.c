@@ -39,7 +39,6 @@ ctx_for(const struct tls_set *set, const struct conf *conf, size_t n, const stru
     char *err_r, size_t err_size)
 {
 	const struct conf_back_tls *t = &conf->backends[n].check.tls;
-	SSL_CTX *ctx;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
@@ -48,12 +47,8 @@ ctx_for(const struct tls_set *set, const struct conf *conf, size_t n, const stru
 			return set->ctx[i];
 		}
 	}
-	ctx = tls_back_ctx(t, b, err_r, err_size);
-	if (ctx == NULL)
-		return NULL;
 	/* Every check is a full handshake: that is what it is there to try. */
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	return ctx;
+	return tls_back_ctx(t, b, err_r, err_size);
 }
 
 struct tls_set *

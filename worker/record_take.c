@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Taking a connection over from its SSL object.  What public interfaces do not answer when asked
- * is watched while it happens: TLS 1.3 traffic secrets when they are made (record_provider.c), and record
- * headers in the message callback, whose count is the sequence number.  (The TLS 1.2 master secret
- * can simply be asked for.)
+ * is watched while it happens: TLS 1.3 traffic secrets when they are made (record_provider.c), and
+ * record headers in the message callback, whose count is the sequence number.  (The TLS 1.2 master
+ * secret can simply be asked for.)
  *
  * Worker only.  Sees the peer's handshake messages before OpenSSL has judged them, and reads of
  * them only their type and whether an extension is there.  When anything is not as expected, the

@@ -14,7 +14,7 @@
 
 /*
  * A client context for these settings, certificate files taken from the bundle; key (tls_key_for)
- * included.  NULL with the reason in err_r, naming the file.
+ * included; it keeps no sessions.  NULL with the reason in err_r, naming the file.
  */
 SSL_CTX *
 tls_back_ctx(const struct conf_back_tls *t, const struct bundle *b, char *err_r, size_t err_size);
