@@ -35,6 +35,7 @@ $(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
 $(O)/unit/test_json: UNIT_LIBS := -ljansson
 
 $(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o carry.o relay.o refuse.o hello.o) $(SIDE_OBJECTS)
+$(O)/unit/test_conn: UNIT_LIBS := -Wl,--wrap=malloc
 # Everything that a connection allocates, and the test's own allocator before the real one.
 $(O)/unit/test_idle: $(addprefix $(O)/obj/worker/,conn.o conn_log.o arrive.o reach.o carry.o relay.o refuse.o hello.o worker.o to_master.o) $(SIDE_OBJECTS)
 $(O)/unit/test_idle: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc free)

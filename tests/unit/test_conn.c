@@ -37,6 +37,18 @@ static struct addr up_addr, down_addr;
 static unsigned touched, shaken, closed, suspects;
 static char ended[64], ended_while[64], ended_why[256];
 
+/* ---- the allocator, which the linker puts before the real one ---- */
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+static size_t unaffordable; /* pieces of this size are not to be had */
+
+void *
+__wrap_malloc(size_t n)
+{
+	return n == unaffordable ? NULL : __real_malloc(n);
+}
+
 /* ---- neighbours ---- */
 
 static enum pick picks[8]; /* what the next choices are */
@@ -702,6 +714,24 @@ START_TEST(not_tls)
 }
 END_TEST
 
+/* Without its hello a connection could only go astray: no server hears of it. */
+START_TEST(no_memory_for_the_hello)
+{
+	char buf[64];
+
+	frontend.tls.mode = TLS_PASSTHROUGH;
+	unaffordable = sizeof(struct hello);
+	begin();
+	ck_assert_int_eq(send(client, "\x16", 1, 0), 1);
+	run_until_closed();
+	ck_assert_uint_eq(read_bytes(client, buf, SIZE_MAX), 0);
+	close(client);
+	ck_assert_str_eq(ended, "internal");
+	ck_assert_str_eq(ended_why, "no memory for the ClientHello");
+	ck_assert_uint_eq(pick_count, 0);
+}
+END_TEST
+
 /* Neither the client's events (0) nor the server's (1) can be had: it does not wait for ever. */
 START_TEST(deaf)
 {
@@ -756,6 +786,7 @@ main(void)
 	tcase_add_test(t, talks_on);
 	tcase_add_test(t, passthrough);
 	tcase_add_test(t, not_tls);
+	tcase_add_test(t, no_memory_for_the_hello);
 	tcase_add_test(t, silent_client);
 	tcase_add_loop_test(t, deaf, 0, 2);
 	suite_add_tcase(s, t);
