@@ -146,6 +146,13 @@ read_servers(struct reader *r, struct back *b, uint32_t backend)
 	b->b.servers = (uint32_t)r->conf->server_count - b->b.server;
 }
 
+int
+check_is_plain(const struct back *b)
+{
+	return b->check_tls != NULL && config_setting_type(b->check_tls) == CONFIG_TYPE_BOOL &&
+	    !config_setting_get_bool(b->check_tls);
+}
+
 void
 read_check_tls(struct reader *r, struct back *b)
 {
@@ -154,8 +161,7 @@ read_check_tls(struct reader *r, struct back *b)
 	config_setting_t *s = b->check_tls;
 	static const struct key key = { .name = "tls", .group = SCOPE_CHECK_TLS };
 
-	if (s != NULL && config_setting_type(s) == CONFIG_TYPE_BOOL &&
-	    !config_setting_get_bool(s)) {
+	if (check_is_plain(b)) {
 		if (check->type == CHECK_TLS)
 			reader_error(r, s, "tls = false cannot stand with type = \"tls\"");
 		return;

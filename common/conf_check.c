@@ -188,8 +188,9 @@ find_seed(struct reader *r)
 	}
 }
 
+/* plain: the check says tls = false. */
 static enum check_type
-default_check(const struct conf_backend *b)
+default_check(const struct conf_backend *b, int plain)
 {
 	static const enum check_type types[PROTO_COUNT] = {
 		[PROTO_TCP] = CHECK_TCP,
@@ -201,7 +202,10 @@ default_check(const struct conf_backend *b)
 		[PROTO_SIEVE] = CHECK_SIEVE,
 	};
 
-	return b->passthrough ? CHECK_TLS : types[b->protocol];
+	/* Without words to say, all that can be tried where TLS passes through is a handshake. */
+	if (b->passthrough && b->protocol == PROTO_TCP && !plain)
+		return CHECK_TLS;
+	return types[b->protocol];
 }
 
 static void
@@ -210,7 +214,7 @@ finish_backend(struct reader *r, struct back *b)
 	struct conf_check *c = &b->b.check;
 
 	if (c->type == CHECK_TYPE_COUNT)
-		c->type = default_check(&b->b);
+		c->type = default_check(&b->b, check_is_plain(b));
 	if (c->fast_interval == 0)
 		c->fast_interval = c->interval;
 	if (c->down_interval == 0)

@@ -183,6 +183,8 @@ key_reader key_ips, key_address, key_check, key_back_tls;
 void read_frontends(struct reader *r);
 void read_backends(struct reader *r);
 /* After it is known who uses the backend: what its checks do about TLS. */
+/* Whether the check says tls = false. */
+int check_is_plain(const struct back *b);
 void read_check_tls(struct reader *r, struct back *b);
 
 /* conf_check.c: names to indexes, defaults that hang on others, and what contradicts. */

@@ -151,6 +151,31 @@ def test_certificate(site, pki, certificate, expected, words):
     assert "certificate" in result.text and words in result.text, result.text
 
 
+PASSTHROUGH = """
+frontends = ( { name = "front"; bind = "192.0.2.10:993"; backend = "back";
+                tls = { mode = "passthrough"; }; } );
+backends = ( { name = "back"; protocol = "imap"; servers = "10.0.0.11:1143"; send_proxy = "none";
+    check = { interval = "200ms"; timeout = "1s"; fall = 2; %s }; } );
+"""
+
+
+def test_passthrough_says_no_inside_tls(site, pki):
+    """A handshake proves little: the protocol is asked inside TLS that nobody verifies; a plain
+    port of the same server will do, too."""
+    def behave(fake, sock):
+        with fake.tls.wrap_socket(sock, server_side=True) as tls:
+            tls.sendall(b"* BYE no mail store\r\n")
+            tls.recv(1000)
+    Fake(site, SERVERS[0], 1143, behave, tls=server_context(pki, "expired"))
+    Fake(site, SERVERS[0], 143, answers(b"* OK hello\r\n", b"* BYE\r\nx OK\r\n"))
+    checker = Checker(site, pki, PASSTHROUGH % "")
+    result = checker.result("back/10.0.0.11:1143+0", lambda r: r.state == "down")
+    assert result.status == 17 and "* BYE no mail store" in result.text, result
+    checker.stop()
+    checker = Checker(site, pki, PASSTHROUGH % "port = 143; tls = false;")
+    assert checker.result("back/10.0.0.11:1143+0").ok
+
+
 def test_days_of_an_expired_certificate(site, pki):
     """Where nothing is verified, the certificate is told of all the same."""
     def behave(fake, sock):
