@@ -6,7 +6,9 @@
  */
 #include "control.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct control_command control_commands[CONTROL_COUNT] = {
 #define X(name, words, reads, shape, help) [CONTROL_##name] = { words, reads, shape, help },
@@ -70,4 +72,21 @@ control_verdict_find(const char *line)
 			return i; /* strchr finds the NUL as well: the line may end here */
 	}
 	return -1;
+}
+
+int
+control_where(const char *where, char path_r[CONTROL_PATH])
+{
+	char line[CONTROL_PATH];
+	int fd = open(where, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd == -1 ? -1 : read(fd, line, sizeof(line));
+	char *end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
+
+	if (fd != -1)
+		close(fd);
+	if (!end || line[0] != '/' || memchr(line, '\0', (size_t)n))
+		return 0;
+	*end = '\0';
+	memcpy(path_r, line, (size_t)(end - line) + 1);
+	return 1;
 }

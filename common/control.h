@@ -17,6 +17,8 @@
 #define CONTROL_LINE   4096 /* bytes of a command with its newline; a longer one is refused */
 #define CONTROL_ERROR  "error: "
 #define CONTROL_SOCKET "/run/mailreeve/control.sock"
+#define CONTROL_WHERE  "/run/mailreeve/socket" /* a line: the running master's socket */
+#define CONTROL_PATH   108                     /* bytes of a socket's path with its NUL: sun_path */
 
 /* How the lines of a good answer are to be read. */
 enum control_shape {
@@ -73,5 +75,8 @@ enum control_verdict {
 const char *control_verdict_text(enum control_verdict v);
 /* The verdict that a first line of `status` begins with, or -1. */
 int control_verdict_find(const char *line);
+
+/* The socket that the file `where` names, in path_r.  Returns 1, or 0: it names none. */
+int control_where(const char *where, char path_r[CONTROL_PATH]);
 
 #endif

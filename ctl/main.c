@@ -29,11 +29,13 @@ usage(FILE *out)
 {
 	fprintf(out,
 	    "usage: mailreevectl [-s SOCKET] [--json] COMMAND\n"
-	    "  -s SOCKET   the control socket (%s)\n"
+	    "  -s SOCKET   the control socket; else $MAILREEVE_SOCKET, else the one that "
+	    "%s names,\n"
+	    "              else %s\n"
 	    "  --json      the answer as JSON\n"
 	    "  -V          the version\n"
 	    "commands:\n",
-	    CONTROL_SOCKET);
+	    CONTROL_WHERE, CONTROL_SOCKET);
 	for (int i = 0; i < CONTROL_COUNT; i++)
 		fprintf(out, "  %-20s %s\n", control_commands[i].words, control_commands[i].help);
 }
@@ -145,6 +147,17 @@ ask(const char *path, const char *line, int json)
 	return code;
 }
 
+/* -s, else $MAILREEVE_SOCKET, else where the running master says, else where it usually is. */
+static const char *
+socket_path(const char *given, char where_r[CONTROL_PATH])
+{
+	if (!given)
+		given = getenv("MAILREEVE_SOCKET");
+	if (given && *given)
+		return strncmp(given, "unix:", 5) == 0 ? given + 5 : given;
+	return control_where(CONTROL_WHERE, where_r) ? where_r : CONTROL_SOCKET;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -155,14 +168,14 @@ main(int argc, char **argv)
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *path = CONTROL_SOCKET;
-	char line[CONTROL_LINE - 1];
+	const char *path = NULL;
+	char where[CONTROL_PATH], line[CONTROL_LINE - 1];
 	int json = 0, code, c;
 
 	while ((c = getopt_long(argc, argv, "+s:hV", longs, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			path = strncmp(optarg, "unix:", 5) == 0 ? optarg + 5 : optarg;
+			path = optarg;
 			break;
 		case 'j':
 			json = 1;
@@ -187,7 +200,7 @@ main(int argc, char **argv)
 		    CONTROL_LINE - 1);
 		return EXIT_USAGE;
 	}
-	code = ask(path, line, json);
+	code = ask(socket_path(path, where), line, json);
 	/* A full disk or a closed pipe: an exit code must not say that the answer arrived. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("mailreevectl: standard output");

@@ -11,6 +11,7 @@
 #include "accept.h"
 #include "reload.h"
 #include "show.h"
+#include "sockpath.h"
 #include "unixsock.h"
 
 #include <errno.h>
@@ -303,6 +304,8 @@ close_socket(struct control *c, int which)
 	watch_set(c->m->loop, &c->sockets[which], 0);
 	close(c->sockets[which].fd);
 	c->sockets[which].fd = -1;
+	if (which == SOCKET_CONTROL)
+		sockpath_forget(CONTROL_WHERE, c->paths[which]);
 	unlink(c->paths[which]);
 	free(c->paths[which]);
 	free(c->groups[which]);
@@ -334,6 +337,18 @@ open_one(struct control *c, int which, const char *path, const char *group)
 		fatal("no memory for the control socket");
 }
 
+/* So that mailreevectl finds the socket wherever it is. */
+static void
+say_where(struct control *c)
+{
+	const char *path = c->paths[SOCKET_CONTROL];
+	char why[256];
+
+	if (path && sockpath_say(CONTROL_WHERE, path, why, sizeof(why)) == -1 &&
+	    strcmp(path, CONTROL_SOCKET) != 0)
+		log_say(LOG_NOTICE, "mailreevectl needs -s %s: %s", path, why);
+}
+
 void
 control_open(struct master *m, const struct conf *conf)
 {
@@ -351,6 +366,7 @@ control_open(struct master *m, const struct conf *conf)
 		m->control = c;
 	}
 	open_one(c, SOCKET_CONTROL, conf->control.socket, conf->control.group);
+	say_where(c);
 	open_one(c, SOCKET_MONITOR, conf->control.monitor_socket, conf->control.monitor_group);
 }
 

@@ -54,22 +54,25 @@ is_something_else(const char *path)
 	return lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
 }
 
-/* Whether somebody answers at this socket. */
-static int
-is_alive(const struct sockaddr_un *sun)
+int
+unixsock_alive(const char *path)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int alive;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, alive;
 
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return 0;
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return 0;
-	alive = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno == EAGAIN;
+	alive = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 || errno == EAGAIN;
 	close(fd);
 	return alive;
 }
 
-static void
-make_parent(const char *path)
+void
+unixsock_parent(const char *path)
 {
 	char dir[PATH_MAX];
 	char *slash;
@@ -122,7 +125,7 @@ unixsock_open(const char *path, const char *group, gid_t *gid_r, char *why_r, si
 		snprintf(why_r, size, "%s: there is no group \"%s\"", path, group);
 		return -1;
 	}
-	if (is_alive(&sun)) {
+	if (unixsock_alive(path)) {
 		snprintf(why_r, size, "%s is in use by another process", path);
 		return -1;
 	}
@@ -130,7 +133,7 @@ unixsock_open(const char *path, const char *group, gid_t *gid_r, char *why_r, si
 		snprintf(why_r, size, "%s is there already, and is no socket", path);
 		return -1;
 	}
-	make_parent(path);
+	unixsock_parent(path);
 	(void)unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1 || bind_as(fd, &sun, group, gid) == -1 || listen(fd, 16) == -1) {

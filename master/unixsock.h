@@ -16,6 +16,12 @@
  */
 int unixsock_open(const char *path, const char *group, gid_t *gid_r, char *why_r, size_t size);
 
+/* Whether somebody answers at this socket. */
+int unixsock_alive(const char *path);
+
+/* Make the directory of this path, if only it is missing. */
+void unixsock_parent(const char *path);
+
 /* A group by name or by number: 0, or -1 if there is none of this name. */
 int unixsock_group(const char *name, gid_t *gid_r);
 

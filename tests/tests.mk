@@ -50,6 +50,7 @@ $(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
 $(O)/unit/test_conns: $(O)/obj/master/conns.o
 $(O)/unit/test_logs: $(O)/obj/master/logs.o
 $(O)/unit/test_listen: $(addprefix $(O)/obj/master/,listen.o accept.o conns.o inherit.o)
+$(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,sockpath.o unixsock.o)
 $(O)/unit/test_errors: $(O)/obj/master/errors.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o conns.o)
 $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o

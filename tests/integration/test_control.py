@@ -4,6 +4,7 @@
 import grp
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -175,6 +176,50 @@ def test_ctl(site, pki):
     assert "Name: Mailreeve" in ctl(proxy, "show", "info").stdout.replace("  ", " ")
     assert json.loads(ctl(proxy, "--json", "show", "info").stdout)["Name"] == "Mailreeve"
     assert ctl(proxy, "nonsense").returncode != 0
+
+
+# A /run/mailreeve that no other instance on this host has.
+OWN_RUN = ("unshare", "--mount", "sh", "-c",
+           'mkdir -p /run/mailreeve && mount -t tmpfs tmpfs /run/mailreeve && exec "$@"', "sh")
+
+
+def inside(proxy, *command, **more):
+    """Run it where this instance runs."""
+    return subprocess.run(["nsenter", "--mount", "-t", str(proxy.process.pid), *command], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False, **more)
+
+
+def test_ctl_finds_the_socket(site, pki):
+    """-s, else $MAILREEVE_SOCKET, else what the running master says: wherever `control.socket` is."""
+    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
+    proxy = Mailreeve(site, pki, CONF, through=OWN_RUN)
+    ctl_, socket_ = BUILD / "mailreevectl", str(proxy.control_socket)
+    where = inside(proxy, "cat", "/run/mailreeve/socket").stdout
+    assert where == f"{socket_}\n" and not where.startswith("/run/mailreeve/")
+    assert inside(proxy, ctl_, "show", "info").returncode == 0
+    assert inside(proxy, ctl_, "reload").returncode == 0
+    for env, words, code in (({"MAILREEVE_SOCKET": "/none"}, (), 3), ({"MAILREEVE_SOCKET": ""}, (), 0),
+                             ({"MAILREEVE_SOCKET": f"unix:{socket_}"}, (), 0),
+                             ({"MAILREEVE_SOCKET": "/none"}, ("-s", socket_), 0), ({}, ("-s", "/none"), 3)):
+        done = inside(proxy, ctl_, *words, "show", "info", env={**os.environ, **env})
+        assert done.returncode == code, (env, words, done.stdout)
+    # Another place after a reload, and after a re-execution.
+    proxy.control_socket = site.path("moved.sock")
+    proxy.rewrite(CONF + 'control = { socket = "$dir/moved.sock"; };')
+    assert inside(proxy, ctl_, "reload").returncode == 0
+    assert inside(proxy, "cat", "/run/mailreeve/socket").stdout == f"{proxy.control_socket}\n"
+    proxy.send(signal.SIGUSR2)
+    proxy.said("re-executed")
+    wait_until(lambda: inside(proxy, ctl_, "show", "info").returncode == 0, "an answer")
+    # A program that keeps this namespace to look into it when the master has gone.
+    keeper = subprocess.Popen(["nsenter", "--mount", "-t", str(proxy.process.pid), "sleep", "60"])
+    proxy.baseline = None
+    proxy.stop()
+    left = subprocess.run(["nsenter", "--mount", "-t", str(keeper.pid), "ls", "/run/mailreeve"],
+                          text=True, stdout=subprocess.PIPE, timeout=20, check=True).stdout
+    keeper.kill()
+    keeper.wait()
+    assert "socket" not in left
 
 
 def test_ctl_without_mailreeve(site):
