@@ -68,7 +68,9 @@ def reloads_under_a_client_in_idle():
 def keeps_the_configuration_when_the_new_one_is_wrong():
     good = CONF.read_text()
     CONF.write_text(good.replace("frontends", "frontend"))
-    run("systemctl", "reload", "mailreeve", ok=None)
+    run("systemctl", "reload", "mailreeve", ok=1)
+    assert show("ActiveState") == "active"
+    assert "mailreevectl: /etc/mailreeve/mailreeve.conf:" in journal()  # ExecReload's own words
     until("the error in the log", lambda: 'unknown key "frontend"' in journal())
     until("the status", lambda: "not reloaded" in show("StatusText"))
     login_works()
