@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Chooses certificates by the name that a client asks for: exact, then wildcard; of several for
- * one name, one of each type is shown to OpenSSL, which chooses by what the client can verify.
- * Everything is prepared at start; looking a name up is one or two searches in a sorted list.
+ * Reads the certificates of a frontend: their names, their kind of key, until when they are good,
+ * and whether the keeper has their keys.
  */
 #include "tls_certs.h"
 
@@ -112,6 +111,21 @@ read_algorithms(struct tls_cert *c)
 	snprintf(c->sig_alg, sizeof c->sig_alg, "%s", sig != NULL ? sig : "-");
 }
 
+static time_t
+seconds_of(const ASN1_TIME *t)
+{
+	struct tm tm;
+	return ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+static void
+read_times(struct tls_cert *c)
+{
+	const X509 *x = sk_X509_value(c->chain, 0);
+	c->from = seconds_of(X509_get0_notBefore(x));
+	c->until = seconds_of(X509_get0_notAfter(x));
+}
+
 static void
 cert_free(struct tls_cert *c)
 {
@@ -171,6 +185,7 @@ tls_certs_add(struct tls_certs *c, const struct piece *p, char *err_r, size_t er
 		goto fail;
 	read_names(cert);
 	read_algorithms(cert);
+	read_times(cert);
 	if (slot == -1)
 		slot = X509_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	if (cert->first == NULL || X509_set_ex_data(x, slot, cert) != 1) {
@@ -189,166 +204,6 @@ const struct tls_cert *
 tls_certs_of(X509 *x)
 {
 	return x != NULL && slot != -1 ? X509_get_ex_data(x, slot) : NULL;
-}
-
-/* Grouping */
-
-/* One name of one certificate, while grouping. */
-struct claim {
-	const char *name;
-	const struct tls_cert *cert;
-	size_t order;
-};
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct claim *x = a, *y = b;
-	int r = strcmp(x->name, y->name);
-	if (r != 0)
-		return r;
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* The site with exactly these certificates, made if need be; NULL: OpenSSL's error queue. */
-static struct tls_site *
-site_for(struct tls_certs *c, const struct tls_cert *const certs[TLS_KEY_TYPES],
-    SSL_CTX *(*ctx_new)(const void *), const void *arg)
-{
-	for (size_t i = 0; i < c->site_count; i++)
-		if (memcmp(c->sites[i]->certs, certs, sizeof c->sites[i]->certs) == 0)
-			return c->sites[i];
-	struct tls_site **sites = reallocarray(c->sites, c->site_count + 1, sizeof(void *));
-	if (sites == NULL)
-		return NULL;
-	c->sites = sites;
-	struct tls_site *s = calloc(1, sizeof *s);
-	if (s == NULL)
-		return NULL;
-	sites[c->site_count++] = s;
-	memcpy(s->certs, certs, sizeof s->certs);
-	s->ctx = ctx_new(arg);
-	for (int i = 0; s->ctx != NULL && i < TLS_KEY_TYPES; i++)
-		if (certs[i] != NULL && pem_use(s->ctx, certs[i]->chain) == -1)
-			return NULL;
-	return s->ctx != NULL ? s : NULL;
-}
-
-static int
-compare_name(const void *key, const void *entry)
-{
-	return strcmp(key, ((const struct tls_name *)entry)->name);
-}
-
-static const struct tls_name *
-search(const struct tls_certs *c, const char *name)
-{
-	return bsearch(name, c->names, c->name_count, sizeof *c->names, compare_name);
-}
-
-/* The wildcard that covers a name: one label, the left-most (RFC 6125 section 6.4.3). */
-static const struct tls_name *
-search_wildcard(const struct tls_certs *c, const char *name)
-{
-	char wild[256];
-	const char *dot = strchr(name, '.');
-	if (dot == NULL || dot == name || name[0] == '*')
-		return NULL;
-	int n = snprintf(wild, sizeof wild, "*%s", dot);
-	return n > 0 && (size_t)n < sizeof wild ? search(c, wild) : NULL;
-}
-
-struct tls_site *
-tls_certs_find(const struct tls_certs *c, const char *name)
-{
-	const struct tls_name *n = search(c, name);
-	if (n == NULL)
-		n = search_wildcard(c, name);
-	return n != NULL ? n->site : NULL;
-}
-
-/* Claims, sorted; wildcards come first, for `*` sorts before letters and digits. */
-static struct claim *
-sorted_claims(const struct tls_certs *c, size_t *count_r)
-{
-	size_t count = 0, n = 0;
-	for (size_t i = 0; i < c->count; i++)
-		count += c->items[i]->name_count;
-	struct claim *claims = calloc(count + 1, sizeof *claims);
-	if (claims == NULL)
-		return NULL;
-	for (size_t i = 0; i < c->count; i++)
-		for (size_t k = 0; k < c->items[i]->name_count; k++)
-			claims[n++] = (struct claim){ c->items[i]->names[k], c->items[i], i };
-	qsort(claims, count, sizeof *claims, by_name);
-	*count_r = count;
-	return claims;
-}
-
-static int
-name_sites(struct tls_certs *c, const struct claim *claims, size_t count,
-    SSL_CTX *(*ctx_new)(const void *), const void *arg)
-{
-	for (size_t i = 0, next; i < count; i = next) {
-		const struct tls_cert *certs[TLS_KEY_TYPES] = { 0 };
-		for (next = i; next < count && strcmp(claims[next].name, claims[i].name) == 0;
-		     next++)
-			if (certs[claims[next].cert->type] == NULL)
-				certs[claims[next].cert->type] = claims[next].cert;
-		const struct tls_name *wild = search_wildcard(c, claims[i].name);
-		for (int k = 0; wild != NULL && k < TLS_KEY_TYPES; k++)
-			if (certs[k] == NULL)
-				certs[k] = wild->site->certs[k];
-		struct tls_site *s = site_for(c, certs, ctx_new, arg);
-		if (s == NULL)
-			return -1;
-		c->names[c->name_count++] = (struct tls_name){ claims[i].name, s };
-	}
-	return 0;
-}
-
-/* The first certificate of all is the default, with those of other types for its first name. */
-static int
-choose_default(struct tls_certs *c, SSL_CTX *(*ctx_new)(const void *), const void *arg)
-{
-	const struct tls_cert *first = c->items[0], *certs[TLS_KEY_TYPES] = { 0 };
-	struct tls_site *s;
-	if (first->name_count > 0) {
-		s = tls_certs_find(c, first->names[0]);
-	} else {
-		certs[first->type] = first;
-		s = site_for(c, certs, ctx_new, arg);
-	}
-	if (s == NULL)
-		return -1;
-	for (size_t i = 0; i < c->site_count; i++)
-		if (c->sites[i] == s) {
-			c->sites[i] = c->sites[0];
-			c->sites[0] = s;
-		}
-	return 0;
-}
-
-int
-tls_certs_group(struct tls_certs *c, SSL_CTX *(*ctx_new)(const void *arg), const void *arg,
-    char *err_r, size_t err_size)
-{
-	size_t count = 0;
-	struct claim *claims = sorted_claims(c, &count);
-	c->names = calloc(count + 1, sizeof *c->names);
-	int r = -1;
-	if (claims != NULL && c->names != NULL)
-		r = name_sites(c, claims, count, ctx_new, arg);
-	if (r == 0)
-		r = choose_default(c, ctx_new, arg);
-	free(claims);
-	if (r == -1) {
-		const char *why = ERR_reason_error_string(ERR_peek_error());
-		snprintf(err_r, err_size, "OpenSSL does not take the certificates: %s",
-		    why != NULL ? why : "no memory");
-		ERR_clear_error();
-	}
-	return r;
 }
 
 void

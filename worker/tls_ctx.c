@@ -217,7 +217,7 @@ front_open(struct tls_ctx *t, uint32_t number, const struct bundle *b, struct er
 	if (e->count > before)
 		return;
 	write_alpn(f);
-	if (tls_certs_group(&f->certs, front_ctx, f, why, sizeof why) == -1 ||
+	if (tls_certs_group(&f->certs, f->conf->hostname, front_ctx, f, why, sizeof why) == -1 ||
 	    bind_sessions(f, b, why, sizeof why) == -1)
 		complain(e, where, "%s", why);
 }

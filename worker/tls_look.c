@@ -63,6 +63,35 @@ look_at_crls(const char *where, const char *file, X509_STORE *store)
 	}
 }
 
+static const char *
+why_instead(const struct tls_cert *other, const struct tls_cert *c)
+{
+	if (other->valid != c->valid)
+		return c->until < time(NULL) ? "this one has expired" : "this one is not valid yet";
+	return other->until != c->until ? "it is valid longer" : "it stands before this one";
+}
+
+/* Of several for one name: what nobody will see. */
+static void
+look_at_choice(const char *where, const struct tls_front *f)
+{
+	const struct tls_certs *all = &f->certs;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct tls_cert *c = all->items[i];
+		const char *name;
+		const struct tls_cert *other = tls_certs_instead(all, c, &name);
+		if (other != NULL &&
+		    X509_cmp(sk_X509_value(other->chain, 0), sk_X509_value(c->chain, 0)) != 0)
+			log_say(LOG_WARNING, "%s: %s is not shown for %s, but %s: %s", where,
+			    c->piece->name, name, other->piece->name, why_instead(other, c));
+	}
+	if (all->count > 0 && !all->by_hostname)
+		log_say(LOG_WARNING,
+		    "%s: no certificate covers hostname \"%s\": clients that name no host get the "
+		    "first, %s (%s); set hostname to a name that one of them covers",
+		    where, f->conf->hostname, all->items[0]->piece->name, all->items[0]->first);
+}
+
 void
 tls_ctx_look(const struct tls_ctx *t, int first)
 {
@@ -72,6 +101,8 @@ tls_ctx_look(const struct tls_ctx *t, int first)
 	for (size_t i = 0; i < t->conf->frontend_count; i++) {
 		const struct tls_front *f = &t->fronts[i];
 		conf_where(t->conf, f->conf->tls.line, where, sizeof where);
+		if (first)
+			look_at_choice(where, f);
 		for (size_t k = 0; k < f->certs.count; k++)
 			look_at_cert(where, f->certs.items[k]->piece->name,
 			    sk_X509_value(f->certs.items[k]->chain, 0));

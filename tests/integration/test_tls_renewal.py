@@ -55,11 +55,11 @@ class Certbot:
             (self.top / name).chmod(0o700)
         (self.top / "live/README").write_text("This directory contains your keys.\n")
 
-    def renew(self, name, *names, kind="ec"):
+    def renew(self, name, *names, kind="ec", expired=False):
         """A new certificate with a new key; each link is changed at once, one after the other."""
         n = self.count[name] = self.count.get(name, 0) + 1
         made = self.pki.ca.issue(f"{name}-{n}", names[0], [f"DNS:{one}" for one in names],
-                                 kind=kind, directory=self.top / "made")
+                                 kind=kind, expired=expired, directory=self.top / "made")
         archive, live = self.top / "archive" / name, self.top / "live" / name
         for here in (archive, live):
             here.mkdir(exist_ok=True)
@@ -134,6 +134,23 @@ def test_choice(site, pki, server):
     assert shown(pki, "both.example.org") == made["both-ec"]
     assert shown(pki, "both.example.org", "ECDSA") == made["both-ec"]
     assert shown(pki, "both.example.org", "aRSA") == made["both-rsa"]
+
+
+def test_best_of_live(site, pki, server):
+    """An expired certificate that sorts first takes no name from its good successor, and a new
+    domain that sorts first does not become the default: that is what covers hostname."""
+    bot = Certbot(site, pki)
+    name = "mail.example.org"
+    bot.renew(name, name, expired=True)
+    good = bot.renew(f"{name}-0001", name)
+    proxy = Mailreeve(site, pki, CONF % '"$dir/letsencrypt/live"')
+    assert shown(pki, name) == shown(pki, None) == good
+    line = proxy.said(f"live/{name}/fullchain.pem is not shown for {name}, but ")
+    assert line.startswith("<4>") and line.endswith("-0001/fullchain.pem: this one has expired")
+    new = bot.renew("a.example.org", "a.example.org")
+    assert hook(proxy).returncode == 0
+    assert shown(pki, "a.example.org") == new
+    assert shown(pki, None) == good
 
 
 @pytest.mark.parametrize("named", ("itself", "parent"))

@@ -22,7 +22,7 @@ static X509 *ca;
 static struct chan channel;
 
 static const char text[] =
-    "frontends = ( { name = \"f\"; bind = \"*:1\"; backend = \"b\";\n"
+    "frontends = ( { name = \"f\"; bind = \"*:1\"; backend = \"b\"; hostname = \"a.example\";\n"
     "tls = { certificates = \"/c\"; verify = \"required\"; client_ca = \"/c/ca.pem\";\n"
     "  client_crl = \"/c/crl.pem\"; }; } );\n"
     "backends = ( { name = \"b\"; protocol = \"imap\"; servers = \"127.0.0.1:993\";\n"
