@@ -11,6 +11,7 @@
 
 #include "../common/log.h"
 #include "accept.h"
+#include "boards.h"
 #include "bundles.h"
 #include "listen.h"
 #include "procs.h"
@@ -99,7 +100,7 @@ make(struct generation *g)
 		return -1;
 	if (g->m->current)
 		servers_carry(g, g->m->current);
-	servers_publish_all(g);
+	boards_start(g);
 	return 0;
 }
 
@@ -265,7 +266,6 @@ commit(struct generation *g)
 	if (old)
 		generation_retire(old);
 	servers_inherit(g, &m->generations);
-	servers_publish_all(g);
 	accept_resume(m);
 	log_say(LOG_NOTICE, "generation %u serves", g->id);
 	reload_done(m, NULL);

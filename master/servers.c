@@ -7,6 +7,7 @@
 #include "servers.h"
 
 #include "../common/log.h"
+#include "boards.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,62 +135,6 @@ servers_active(const struct generation *g, uint32_t slot)
 	return sum;
 }
 
-/* Open connections that generations before this one have on each server. */
-static void
-sum_elsewhere(struct generation *g, const struct generation_list *all)
-{
-	const struct generation *old;
-
-	for (uint32_t i = 0; i < g->conf->slot_count; i++)
-		g->servers[i].elsewhere = 0;
-	TAILQ_FOREACH(old, all, link)
-	if (old->state == GEN_OLD)
-		for (uint32_t i = 0; i < old->conf->slot_count; i++)
-			if (old->servers[i].heir)
-				old->servers[i].heir->elsewhere += servers_active(old, i);
-}
-
-/* The state of s in a slot of this generation's board; its weight there is the slot's own. */
-static void
-publish_as(struct generation *g, uint32_t slot, const struct server *s)
-{
-	const struct server *own = &g->servers[slot];
-	struct board_server b = {
-		.health = s->health.state,
-		.admin = s->admin | (s->left ? ADMIN_DRAIN : 0),
-		.weight = own->conf->weight * s->slowstart,
-		.elsewhere = s->elsewhere,
-		.addr_count = s->addr_count,
-		.close = s->close,
-	};
-
-	memcpy(b.addrs, s->addrs, sizeof(b.addrs));
-	board_write(g->board, slot, &b);
-}
-
-/* On the board of its generation, and on those of the older ones that have the server too. */
-static void
-publish(struct generation *g, struct server *s)
-{
-	struct generation *old;
-
-	publish_as(g, (uint32_t)(s - g->servers), s);
-	if (g != g->m->current)
-		return;
-	TAILQ_FOREACH(old, &g->m->generations, link)
-	if (old->state == GEN_OLD && old->board)
-		for (uint32_t i = 0; i < old->conf->slot_count; i++)
-			if (old->servers[i].heir == s)
-				publish_as(old, i, s);
-}
-
-void
-servers_publish_all(struct generation *g)
-{
-	for (uint32_t i = 0; i < g->conf->slot_count; i++)
-		publish_as(g, i, &g->servers[i]);
-}
-
 struct server_count
 servers_count(const struct generation *g, uint32_t backend)
 {
@@ -283,7 +228,7 @@ close_where(struct generation *g, const struct server *s)
 		    (s->health.state == HEALTH_UP && !s->conf->backup && other->conf->backup &&
 			b->on_up_close_backup)) {
 			other->close++;
-			publish(g, other);
+			boards_publish(g, other);
 		}
 	}
 }
@@ -322,6 +267,9 @@ servers_inherit(struct generation *g, struct generation_list *all)
 	}
 	for (uint32_t i = 0; i < g->conf->slot_count; i++)
 		settle(g, &g->servers[i]);
+	/* Before the first connection comes: max_connections holds for all generations together. */
+	boards_count(g);
+	boards_publish_all(g);
 }
 
 static void
@@ -347,7 +295,7 @@ servers_checked(struct generation *g, uint32_t slot, const struct report *r)
 	s->health = health_next(
 	    s->health, (struct health_rules){ .rise = c->rise, .fall = c->fall }, (int)r->ok);
 	settle(g, s);
-	publish(g, s);
+	boards_publish(g, s);
 }
 
 static int
@@ -372,7 +320,7 @@ resolved_one(struct generation *g, struct server *s, const struct report *r)
 		s->addrs[0] = r->addrs[0];
 		s->addr_count = 1;
 	}
-	publish(g, s);
+	boards_publish(g, s);
 }
 
 static void
@@ -403,7 +351,7 @@ resolved_all(struct generation *g, struct server *first, const struct report *r)
 	if (r->count == 0) {
 		if (first->addr_count == 0)
 			down_without_address(g, first, r);
-		publish(g, first);
+		boards_publish(g, first);
 		return;
 	}
 	for (struct server *s = first; s < end; s++) {
@@ -431,7 +379,7 @@ resolved_all(struct generation *g, struct server *first, const struct report *r)
 			take_place(g, free_place, &r->addrs[i]);
 	}
 	for (struct server *s = first; s < end; s++)
-		publish(g, s);
+		boards_publish(g, s);
 }
 
 void
@@ -458,16 +406,17 @@ void
 servers_tick(struct generation *g, struct generation_list *all)
 {
 	uint64_t now = real_ms();
-	int has_old = TAILQ_FIRST(all) != TAILQ_LAST(all, generation_list);
+	int changes = TAILQ_FIRST(all) != TAILQ_LAST(all, generation_list);
 
-	sum_elsewhere(g, all);
+	boards_count(g);
 	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
 		struct server *s = &g->servers[i];
 
-		if (s->slowstart < WEIGHT_UNIT)
-			s->slowstart = slowstart_now(now - s->since, backend_of(g, s)->slowstart);
-		else if (!has_old)
+		if (s->slowstart >= WEIGHT_UNIT)
 			continue;
-		publish_as(g, i, s);
+		s->slowstart = slowstart_now(now - s->since, backend_of(g, s)->slowstart);
+		changes = 1;
 	}
+	if (changes)
+		boards_publish_all(g);
 }

@@ -15,11 +15,11 @@ struct server *servers_new(const struct conf *conf);
 
 /* A new generation takes over what the current one knows of the servers that are in both. */
 void servers_carry(struct generation *g, const struct generation *current);
-/* It is current now: every older generation learns which of its servers are whose. */
+/*
+ * It is current now: every older generation learns which of its servers are whose, and all boards
+ * what the others have open on each.
+ */
 void servers_inherit(struct generation *g, struct generation_list *all);
-
-/* Write every slot to the generation's board. */
-void servers_publish_all(struct generation *g);
 
 /*
  * The result of a check, already validated (from_checker.c), of the current generation.

@@ -54,7 +54,7 @@ $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,sockpath.o unixsock.o)
 $(O)/unit/test_errors: $(O)/obj/master/errors.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o conns.o)
 $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
-$(O)/unit/test_servers: $(O)/obj/master/servers.o
+$(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers.o boards.o)
 $(O)/unit/test_state_record: $(O)/obj/master/record.o
 $(O)/unit/test_backoff: $(O)/obj/master/backoff.o
 $(O)/unit/test_pem: $(O)/obj/master/pem.o

@@ -226,6 +226,7 @@ START_TEST(state_outlives_a_reload)
 	struct conf_server changed[3];
 	struct conf other = conf;
 	struct generation next = { .m = &m, .conf = &other };
+	int next_fd;
 
 	result(0, 1, "serves");
 	result(1, 1, "serves");
@@ -240,9 +241,69 @@ START_TEST(state_outlives_a_reload)
 	ck_assert_ptr_eq(next.servers[0].conf, &changed[0]);
 	ck_assert_uint_eq(next.servers[1].health.state, HEALTH_CHECKING);
 	g.state = GEN_OLD;
+	next.board = board_new(SLOTS, &next_fd);
 	servers_inherit(&next, &m.generations);
 	ck_assert_ptr_eq(g.servers[0].heir, &next.servers[0]);
 	ck_assert_ptr_null(g.servers[1].heir);
+	board_unmap(&next.board);
+	close(next_fd);
+	free(next.servers);
+}
+END_TEST
+
+/* A worker of g with so many connections open on the first server. */
+static void
+give_worker(struct generation *to, struct worker *w, uint32_t open)
+{
+	w->tally = tally_new(1, SLOTS, &w->tally_fd);
+	ck_assert_ptr_nonnull(w->tally);
+	to->workers = w;
+	to->worker_count = 1;
+	tally_unmap(&w->tally);
+	w->tally = tally_map(w->tally_fd, 1, SLOTS, 1);
+	atomic_store(&w->tally->servers[0].active, open);
+}
+
+static uint32_t
+elsewhere_on(const struct generation *of)
+{
+	struct board_server s;
+
+	board_read(of->board, 0, &s);
+	return s.elsewhere;
+}
+
+START_TEST(all_generations_count_from_the_first_moment)
+{
+	struct generation next = { .m = &m, .conf = &conf, .servers = servers_new(&conf) };
+	struct worker mine = { 0 }, its = { 0 };
+	int next_fd;
+
+	next.board = board_new(SLOTS, &next_fd);
+	give_worker(&g, &mine, 200);
+	give_worker(&next, &its, 0);
+	ck_assert_uint_eq(elsewhere_on(&g), 0);
+	servers_carry(&next, &g);
+	/* The switch, and nothing but that: no tick has come. */
+	m.current = &next;
+	next.state = GEN_CURRENT;
+	g.state = GEN_OLD;
+	TAILQ_INSERT_TAIL(&m.generations, &next, link);
+	servers_inherit(&next, &m.generations);
+	ck_assert_uint_eq(elsewhere_on(&next), 200);
+	ck_assert_uint_eq(elsewhere_on(&g), 0);
+	/* The old one's workers still shake hands with clients: they count the new one's, not theirs. */
+	atomic_store(&its.tally->servers[0].active, 15);
+	atomic_store(&mine.tally->servers[0].active, 190);
+	servers_tick(&next, &m.generations);
+	ck_assert_uint_eq(elsewhere_on(&next), 190);
+	ck_assert_uint_eq(elsewhere_on(&g), 15);
+	tally_unmap(&mine.tally);
+	tally_unmap(&its.tally);
+	close(mine.tally_fd);
+	close(its.tally_fd);
+	board_unmap(&next.board);
+	close(next_fd);
 	free(next.servers);
 }
 END_TEST
@@ -262,6 +323,7 @@ main(void)
 	tcase_add_test(t, a_family_keeps_its_places);
 	tcase_add_test(t, no_more_places_than_there_are);
 	tcase_add_test(t, state_outlives_a_reload);
+	tcase_add_test(t, all_generations_count_from_the_first_moment);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
