@@ -3,6 +3,7 @@
 /* Telling the service manager how we are.  Master.  Never waits for it longer than a moment. */
 #include "notify.h"
 
+#include "counts.h"
 #include "servers.h"
 
 #include <errno.h>
@@ -163,7 +164,7 @@ say_status(struct master *m)
 		snprintf(text, sizeof(text), "%s%s; not reloaded: %s", up, lack,
 		    errors_brief(&m->errors, brief, sizeof(brief)));
 	else
-		snprintf(text, sizeof(text), "%s, %zu connections%s%s", up, m->conns.count,
+		snprintf(text, sizeof(text), "%s, %zu connections%s%s", up, counts_all(m),
 		    m->stopping ? ", stopping" : "", lack);
 	if (strcmp(text, n->status) == 0)
 		return;

@@ -8,6 +8,7 @@
 
 #include "../common/control.h"
 #include "../common/log.h"
+#include "counts.h"
 #include "procs.h"
 #include "sandbox.h"
 #include "servers.h"
@@ -116,7 +117,7 @@ show_info(struct master *m, FILE *f)
 	    up / 3600 % 24, up / 60 % 60, up % 60);
 	fprintf(f, "Uptime_sec: %" PRIu64 "\n", up);
 	print_time(f, "Start_time", m->started_real);
-	fprintf(f, "CurrConns: %zu\nCumConns: %" PRIu64 "\n", m->conns.count, m->accepted);
+	fprintf(f, "CurrConns: %zu\nCumConns: %" PRIu64 "\n", counts_all(m), m->accepted);
 	fprintf(
 	    f, "Conns_parked: %zu\nConns_held: %zu\n", m->conns.parked_count, m->conns.held_count);
 	fprintf(f, "Stopping: %d\n", m->stopping != STOP_NO);
@@ -171,31 +172,18 @@ print_process(FILE *f, const struct proc *p, uint64_t now, const char *conns)
 	    conns);
 }
 
-/* Open connections of a worker: by our records, or where a crash took those, by its tally. */
-static uint32_t
-connections_of(const struct worker *w)
-{
-	uint32_t sum = 0;
-
-	if (!w->p.gen->orphaned)
-		return w->conn_count;
-	for (uint32_t i = 0; w->tally && i < w->p.gen->conf->slot_count; i++)
-		sum += atomic_load(&w->tally->servers[i].active);
-	return sum;
-}
-
 void
 show_workers(struct master *m, FILE *f)
 {
 	uint64_t now = loop_now(m->loop);
 	const struct generation *g;
-	char conns[16];
+	char conns[24];
 
 	fprintf(f, "# generation process slot pid state age memory_kb connections\n");
 	TAILQ_FOREACH(g, &m->generations, link)
 	{
 		for (uint32_t i = 0; i < g->worker_count; i++) {
-			snprintf(conns, sizeof(conns), "%u", connections_of(&g->workers[i]));
+			snprintf(conns, sizeof(conns), "%zu", counts_worker(&g->workers[i]));
 			print_process(f, &g->workers[i].p, now, conns);
 		}
 		print_process(f, &g->keeper, now, "-");
@@ -315,7 +303,7 @@ show_status(struct master *m, FILE *f)
 					   VERDICT_WELL),
 	    missing ? ", " : "", missing ? missing : "");
 	free(missing);
-	fprintf(f, "; %u of %u servers up, %zu connections\n", c.serving, c.all, m->conns.count);
+	fprintf(f, "; %u of %u servers up, %zu connections\n", c.serving, c.all, counts_all(m));
 	fprintf(f, "# server state admin weight connections seconds why\n");
 	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
 		const struct server *s = &g->servers[i];

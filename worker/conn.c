@@ -100,6 +100,12 @@ conn_backend(const struct conn *c)
 	return &c->worker->conf->backends[c->backend];
 }
 
+static struct tally_frontend *
+frontend_tally(const struct conn *c)
+{
+	return &c->worker->tally->frontends[conn_frontend_index(c)];
+}
+
 void
 conn_reason(struct conn *c, enum conn_end end, const char *why)
 {
@@ -199,6 +205,7 @@ conn_free(struct conn *c)
 	side_close(&c->client, w->loop);
 	timer_stop(&c->timer);
 	to_master_closed(&w->report, c->id);
+	(void)atomic_fetch_sub_explicit(&frontend_tally(c)->active, 1, memory_order_relaxed);
 	worker_forget(w, c);
 	if (c->setup)
 		end_setup(c);
@@ -364,6 +371,7 @@ conn_begin(struct worker *w, const struct msg_handover *h, int fd)
 		.unique_id = h->id,
 	};
 	worker_adopt(w, c);
+	(void)atomic_fetch_add_explicit(&frontend_tally(c)->active, 1, memory_order_relaxed);
 	conn_deadline(c, conn_frontend(c)->timeouts.handshake);
 	/* Where TLS begins, the client speaks first: until then nothing is touched. */
 	if (conn_frontend(c)->tls.mode == TLS_NONE)

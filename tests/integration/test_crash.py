@@ -66,6 +66,8 @@ def test_next_master_takes_over(site, pki):
     stayers = [connect(PROXY, 993, context(pki)) for _ in range(4)]
     for sock in stayers:
         assert lines(sock) == [ECHO]
+    silent = connect(PROXY, 993)
+    wait_until(lambda: proxy.info()["CurrConns"] == "5", "all to be there")
     old = {row[3] for row in rows(proxy)}
     proxy.process.kill()
     proxy.process.wait()
@@ -81,8 +83,13 @@ def test_next_master_takes_over(site, pki):
     proxy.said(r"generation 1 of an earlier master goes on with 2 workers")
     wait_until(lambda: proxy.info()["Generation"] == "2", "the new generation")
     found = {row[3]: row for row in rows(proxy) if row[0] == "1"}
-    assert sum(int(row[7]) for row in found.values()) == 4
+    assert sum(int(row[7]) for row in found.values()) == 5
     assert set(found) <= old
+    # All that is open is counted, also one that has not shaken hands and has no server.
+    wait_until(lambda: proxy.info()["CurrConns"] == "5", "who waited to be gone")
+    assert "5 connections" in proxy.control("status").splitlines()[0]
+    wait_until(lambda: any("5 connections" in line for line in manager.said), "STATUS")
+    silent.close()
     for sock in stayers:
         Traffic.talk(sock, b"still here\r\n")
         sock.close()
