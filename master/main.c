@@ -128,7 +128,7 @@ say_ready(struct master *m)
 {
 	struct generation *g = m->current;
 
-	if (m->said_ready || !g)
+	if (m->said_ready || !g || m->reloading)
 		return;
 	if (!servers_settled(g) && loop_now(m->loop) - m->serves_since < first_checks(g->conf))
 		return;
@@ -236,6 +236,8 @@ take_over(struct master *m, int saved)
 		reload_apply(m);
 	if (m->said_ready)
 		notify_ready(m);
+	/* The log says it again when what this program has started serves. */
+	m->said_ready = 0;
 	log_say(LOG_NOTICE, "re-executed, version %s", MAILREEVE_VERSION);
 	m->force_new = 1;
 	for (g = TAILQ_FIRST(&m->generations); g; g = next) {

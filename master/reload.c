@@ -163,6 +163,7 @@ take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
 {
 	int bundles[HELPER_COUNT] = { -1, -1, -1 };
 	struct identity ids[HELPER_COUNT];
+	int is_same;
 
 	m->reloading = 1;
 	m->reloads++;
@@ -170,8 +171,12 @@ take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
 	if (conf)
 		gather(m, conf, text, p, ids, bundles);
 	say_all(m, p);
-	if (!conf || p->errors > 0 ||
-	    (m->current && !m->force_new && bundles_same(bundles, m->current->bundles))) {
+	is_same = conf && p->errors == 0 && m->current && !m->force_new &&
+	    bundles_same(bundles, m->current->bundles);
+	if (is_same)
+		log_say(LOG_NOTICE, "reloaded: nothing has changed, generation %u goes on",
+		    m->current->id);
+	if (!conf || p->errors > 0 || is_same) {
 		bundles_close(bundles);
 		listeners_rollback(m);
 		conf_free(&conf);

@@ -3,6 +3,7 @@
 """Reload, upgrade and stop: nobody's session notices."""
 import os
 import pathlib
+import re
 import selectors
 import shutil
 import signal
@@ -110,6 +111,9 @@ def test_reload_of_the_same_makes_no_generation(site, pki):
     after = proxy.control("show workers").split()
     assert [w for w in before if w.isdigit()][1::6] == [w for w in after if w.isdigit()][1::6]
     assert proxy.info()["Generation"] == "1"
+    # Whoever has asked learns that there was nothing to do, in one line.
+    assert len([line for line in proxy.raw() if "reloaded: nothing has changed, generation 1 goes on"
+                in line]) == 2
 
 
 def test_reading_the_file_again_leaves_the_master_as_small(site, pki):
@@ -254,7 +258,12 @@ def test_upgrade_under_load(site, pki, installed):
         proxy.send(signal.SIGUSR2)
         proxy.said(rf"re-executed, version 0.1.{number}")
         wait_until(lambda: proxy.info()["Generation"] == str(number + 1), "the new generation")
+        proxy.said(r" ready$", number + 1)
     assert traffic.stop() == []
+    # Each of them says it once, and not before its own processes serve.
+    said = [re.search(r"re-executed|generation \d+ serves|ready$", line) for line in proxy.raw()]
+    assert [hit[0] for hit in said if hit][2:] == [
+        word for number in range(2, 5) for word in ("re-executed", f"generation {number} serves", "ready")]
     assert proxy.info()["Version"] == "0.1.3"
     assert rows(proxy, "keeper")[-1][3] != old_keeper
     wait_until(lambda: len(rows(proxy)) == 2, "older generations to end", 30)
