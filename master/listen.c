@@ -3,6 +3,7 @@
 /* Binding ports and keeping them.  Master. */
 #include "listen.h"
 
+#include "../common/keepalive.h"
 #include "../common/log.h"
 #include "accept.h"
 #include "holder.h"
@@ -178,6 +179,13 @@ listeners_look(const struct conf *conf, struct problems *p)
 	}
 }
 
+/* What its connections inherit.  Those that wait in its backlog already have what was before. */
+static void
+set_keepalive(int fd, const struct conf *conf, const struct conf_listener *cl)
+{
+	keepalive_set(fd, conf->frontends[cl->frontend].timeouts.keepalive);
+}
+
 static void
 open_listener(
     struct master *m, const struct conf *conf, const struct conf_listener *cl, struct problems *p)
@@ -194,6 +202,8 @@ open_listener(
 		return;
 	}
 	fd = open_socket(&cl->addr, &ss, &len);
+	if (fd != -1)
+		set_keepalive(fd, conf, cl);
 	shared = fd != -1 && share_port(m, &cl->addr, fd);
 	if (fd == -1 || bind_socket(fd, &ss, len, &foreign) == -1 ||
 	    (!shared && listen(fd, BACKLOG) == -1)) {
@@ -300,6 +310,7 @@ listeners_commit(struct master *m, const struct conf *conf)
 		if (!l)
 			continue;
 		l->index = (uint32_t)i;
+		set_keepalive(l->watch.fd, conf, &conf->listeners[i]);
 		if (l->is_new && !l->given)
 			store_listener(m, l);
 		l->is_new = 0;

@@ -4,6 +4,7 @@
  * A connection carries bytes, most of its life long: which of its two directions has ended, and
  * what it means when one breaks.  Runs in the worker; the bytes themselves are relay.c's.
  */
+#include "../common/keepalive.h"
 #include "relay.h"
 #include "steps.h"
 #include "worker.h"
@@ -15,11 +16,38 @@
 /* So long a silence, and what comes next is not bulk any more. */
 #define PAUSE_MS 1000
 
-enum conn_state
-expire_relay(struct conn *c)
+/* How long the relaying may be silent. */
+static uint32_t
+patience(const struct conn *c)
 {
-	conn_reason(c, c->first_eof ? END_HALF_CLOSED : END_IDLE, NULL);
-	return CONN_DRAIN;
+	const struct conf_timeouts *t = &conn_frontend(c)->timeouts;
+
+	return c->first_eof ? t->half_closed : t->idle;
+}
+
+/* How long a peer that owes us an answer may be silent; 0: for ever. */
+static uint32_t
+dead_after(const struct conn *c)
+{
+	uint32_t keepalive = conn_frontend(c)->timeouts.keepalive;
+
+	return keepalive ? keepalive + KEEPALIVE_GRACE : 0;
+}
+
+/* Milliseconds since the last bytes came. */
+static uint32_t
+quiet_for(const struct conn *c)
+{
+	return (uint32_t)loop_now(c->worker->loop) - c->moved_ms;
+}
+
+void
+relay_quiet_from_now(struct conn *c)
+{
+	uint32_t dead = dead_after(c), most = patience(c);
+
+	c->moved_ms = (uint32_t)loop_now(c->worker->loop);
+	conn_deadline(c, dead && dead < most ? dead : most);
 }
 
 /* Which side ended its direction first; from then on the other has half_closed to follow. */
@@ -29,7 +57,7 @@ note_first_end(struct conn *c)
 	if (c->first_eof || !(c->client.ended || c->server.ended))
 		return;
 	c->first_eof = c->client.ended ? 1 : 2;
-	conn_deadline(c, conn_frontend(c)->timeouts.half_closed);
+	relay_quiet_from_now(c);
 }
 
 /*
@@ -110,20 +138,45 @@ detach(struct conn *c)
 		side_detach(&c->server);
 }
 
-/* How long the relaying may be silent. */
-static uint32_t
-patience(const struct conn *c)
+/* Its peer is dead: bytes wait for it that nobody takes any more. */
+static enum conn_state
+peer_dead(struct conn *c, struct side *dead, int client_side)
 {
-	const struct conf_timeouts *t = &conn_frontend(c)->timeouts;
+	enum conn_state next;
 
-	return c->first_eof ? t->half_closed : t->idle;
+	errno = ETIMEDOUT;
+	next = relay_broken(c, FLOW_FROM_FAILED, client_side);
+	side_reset(dead, c->worker->loop);
+	return next;
 }
 
-/* The last bytes came when the deadline was set: was that long ago? */
+enum conn_state
+expire_relay(struct conn *c)
+{
+	uint32_t dead = dead_after(c), quiet = quiet_for(c), most = patience(c);
+	uint32_t client, server, silence, again;
+
+	if (quiet >= most) {
+		conn_reason(c, c->first_eof ? END_HALF_CLOSED : END_IDLE, NULL);
+		return CONN_DRAIN;
+	}
+	client = dead ? side_silence(&c->client) : 0;
+	server = dead ? side_silence(&c->server) : 0;
+	if (dead && client >= dead)
+		return peer_dead(c, &c->client, 1);
+	if (dead && server >= dead)
+		return peer_dead(c, &c->server, 0);
+	/* Keep-alive sees to a peer that owes nothing; one that answers and does not read may. */
+	silence = client > server ? client : server;
+	again = silence ? dead - silence : most - quiet;
+	conn_deadline(c, again < most - quiet ? again : most - quiet);
+	return CONN_RELAY;
+}
+
 static void
 after_pause(struct conn *c)
 {
-	if (loop_now(c->worker->loop) + patience(c) < c->timer.deadline + PAUSE_MS)
+	if (quiet_for(c) < PAUSE_MS)
 		return;
 	c->client.window = c->server.window = SIDE_WINDOW_MIN;
 }
@@ -152,6 +205,6 @@ step_relay(struct conn *c)
 		worker_again(c->worker, c);
 	detach(c);
 	if (moved != c->bytes_in + c->bytes_out)
-		conn_deadline(c, patience(c));
+		relay_quiet_from_now(c);
 	return CONN_RELAY;
 }

@@ -225,7 +225,7 @@ entered(struct conn *c)
 		notes = conn_log_keep(c);
 		end_setup(c);
 		c->notes = notes;
-		conn_deadline(c, conn_frontend(c)->timeouts.idle);
+		relay_quiet_from_now(c);
 		break;
 	case CONN_DRAIN:
 		conn_deadline(c, c->worker->hurried ? HURRY_MS : DRAIN_MS);

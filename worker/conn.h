@@ -94,6 +94,7 @@ struct conn {
 	uint32_t listener;            /* index in conf->listeners */
 	uint32_t backend;             /* index in conf->backends, by SNI perhaps */
 	uint32_t slot;                /* on the board, or CONN_NO_SERVER */
+	uint32_t moved_ms;            /* RELAY: when the last bytes came; low bits of loop_now */
 	uint8_t state;                /* enum conn_state */
 	uint8_t end, end_state;       /* enum conn_end, and the state in which that was said */
 	uint8_t expired;              /* the timer has fired */

@@ -4,6 +4,7 @@
  * Reaching a server: choose one, connect, say who the client is, begin TLS.  A server that
  * refuses or takes too long is left for another; the client hears nothing of it.
  */
+#include "../common/keepalive.h"
 #include "../common/tls/verify.h"
 #include "record.h"
 #include "steps.h"
@@ -18,10 +19,6 @@
 
 /* How often the board is looked at while every server is still before its first check. */
 #define CHECKING_MS 50
-
-/* A dead server is noticed so long after the first unanswered keep-alive. */
-#define KEEPALIVE_PROBES   4
-#define KEEPALIVE_INTERVAL 15 /* seconds */
 
 static struct tally_server *
 tally_of(const struct conn *c)
@@ -114,19 +111,11 @@ bind_source(const struct conn *c, int fd, uint8_t family)
 static void
 set_options(int fd, uint32_t keepalive_ms)
 {
-	const int on = 1, probes = KEEPALIVE_PROBES, interval = KEEPALIVE_INTERVAL;
-	const int idle = (int)((keepalive_ms + 999) / 1000);
-	const unsigned dead = keepalive_ms + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL * 1000u;
+	const int on = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (keepalive_ms == 0)
-		return;
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-	/* Keep-alives are not sent while data is unacknowledged; this covers that case. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
+	if (keepalive_ms > 0)
+		keepalive_set(fd, keepalive_ms);
 }
 
 static enum conn_state

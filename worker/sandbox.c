@@ -45,13 +45,13 @@ static const struct sandbox_call calls[] = {
 	{ CALL(connect) },			/* Landlock says to which ports; a reset, too */
 	{ CALL(getsockname) },			/* out_port in the log */
 	{ CALL(getsockopt), WHEN(IS(1, SOL_SOCKET), IS(2, SO_ERROR)) },	/* how a connect ended */
+	{ CALL(getsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_INFO)) },	/* whether a peer is dead */
 	/* never SO_LINGER, by which closing a socket could put the master to sleep */
 	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)) },	/* the mark, too */
 	{ CALL(setsockopt), WHEN(IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)) },
 	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_KEEPIDLE)) },
 	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_KEEPINTVL)) },
 	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_KEEPCNT)) },
-	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_USER_TIMEOUT)) },
 	/* bind_address, and only where it is set: these two stand last */
 	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)) },
 	{ CALL(bind) },				/* Landlock: no port of our choice */

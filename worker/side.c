@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +264,22 @@ int
 side_broken(const struct side *s)
 {
 	return s->hup && side_connected(s) == IO_FAILED;
+}
+
+uint32_t
+side_silence(const struct side *s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (s->watch.fd == -1 ||
+	    getsockopt(s->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 ||
+	    (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0))
+		return 0;
+	/* A peer that has closed its window answers every question about it. */
+	if (info.tcpi_last_ack_recv < info.tcpi_last_data_recv)
+		return info.tcpi_last_ack_recv;
+	return info.tcpi_last_data_recv;
 }
 
 int

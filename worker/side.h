@@ -132,6 +132,12 @@ int side_pending(const struct side *s);
 int side_broken(const struct side *s);
 
 /*
+ * How many milliseconds nothing was heard of a peer that owes us something: the acknowledgment of
+ * what was sent, or room for what waits.  0 if it owes nothing.
+ */
+uint32_t side_silence(const struct side *s);
+
+/*
  * Wait for what this side needs: always for room to write while there is a spill.  -1: the kernel
  * has no memory for it, so nothing would ever be heard of this side again.
  */

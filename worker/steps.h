@@ -72,7 +72,9 @@ enum conn_state expire_attempt(struct conn *c);
 
 /* carry.c */
 enum conn_state step_relay(struct conn *c);
-/* Nobody has said anything for too long. */
+/* Bytes have just come, or may: the time without any begins anew. */
+void relay_quiet_from_now(struct conn *c);
+/* Nobody has said anything for too long, or for so long that a peer may be dead. */
 enum conn_state expire_relay(struct conn *c);
 
 /*

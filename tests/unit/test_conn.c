@@ -605,7 +605,7 @@ START_TEST(pause_ends_bulk)
 	ck_assert_uint_eq(adopted->client.window, SIDE_WINDOW_MAX);
 	adopted->server.window = SIDE_WINDOW_MAX;
 	/* no event for a second, as far as the connection can tell */
-	adopted->timer.deadline -= 1000;
+	adopted->moved_ms -= 1000;
 	conn_run(adopted);
 	ck_assert_uint_eq(adopted->client.window, SIDE_WINDOW_MIN);
 	ck_assert_uint_eq(adopted->server.window, SIDE_WINDOW_MIN);

@@ -8,13 +8,19 @@
 
 #include <check.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static struct master m;
 static struct conf_listener port;
-static struct conf with = { .name = "a.conf", .listeners = &port, .listener_count = 1 }, without;
+static struct conf_frontend frontend;
+static struct conf with = { .name = "a.conf",
+	.frontends = &frontend,
+	.listeners = &port,
+	.listener_count = 1 },
+		   without;
 static struct problems problems;
 
 /* ---- neighbours: there is no service manager, and nobody else's port ---- */
@@ -94,6 +100,63 @@ START_TEST(given_back_and_taken_again)
 }
 END_TEST
 
+static int
+option(const struct listener *l, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(l->watch.fd, level, name, &value, &len), 0);
+	return value;
+}
+
+/* Connections inherit keep-alive from the port, whoever opened it, and as the last reload says. */
+START_TEST(keepalive_by_the_configuration)
+{
+	struct listener *l = given();
+
+	if (_i) {
+		TAILQ_INSERT_TAIL(&m.given, l, link);
+	} else {
+		close(l->watch.fd);
+		free(l);
+	}
+	frontend.timeouts.keepalive = 61500;
+	listeners_prepare(&m, &with, &problems);
+	listeners_commit(&m, &with);
+	l = TAILQ_FIRST(&m.listeners);
+	ck_assert_int_eq(option(l, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPIDLE), 62);
+	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPINTVL), 15);
+	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPCNT), 4);
+	frontend.timeouts.keepalive = 5000;
+	listeners_prepare(&m, &with, &problems);
+	listeners_commit(&m, &with);
+	ck_assert_ptr_eq(TAILQ_FIRST(&m.listeners), l);
+	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPIDLE), 5);
+	frontend.timeouts.keepalive = 0;
+	listeners_prepare(&m, &with, &problems);
+	listeners_commit(&m, &with);
+	ck_assert_int_eq(option(l, SOL_SOCKET, SO_KEEPALIVE), 0);
+	ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+/* A port is open before its generation serves: what comes meanwhile has it, too. */
+START_TEST(keepalive_before_the_first_client)
+{
+	struct listener *l = given();
+
+	close(l->watch.fd);
+	free(l);
+	frontend.timeouts.keepalive = 7000;
+	listeners_prepare(&m, &with, &problems);
+	l = TAILQ_FIRST(&m.listeners);
+	ck_assert_int_eq(option(l, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPIDLE), 7);
+}
+END_TEST
+
 /* Whoever else holds the socket can shut it down: then accept fails for ever. */
 START_TEST(a_dead_socket_is_left)
 {
@@ -115,6 +178,8 @@ main(void)
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, given_back_and_taken_again);
+	tcase_add_loop_test(t, keepalive_by_the_configuration, 0, 2);
+	tcase_add_test(t, keepalive_before_the_first_client);
 	tcase_add_test(t, a_dead_socket_is_left);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
