@@ -10,6 +10,7 @@
 #include "../common/conf.h"
 #include "../common/sandbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -51,6 +52,11 @@ static const struct sandbox_call calls[] = {
 	/* never SO_LINGER */
 	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_QUICKACK)) },	/* unseen checks */
 	{ CALL(setsockopt), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)) },	/* c-ares */
+	/* c-ares 1.34 tries it and goes on without: it would go past Landlock */
+	{ CALL(setsockopt), FAILS(ENOPROTOOPT), WHEN(IS(1, IPPROTO_TCP), IS(2, TCP_FASTOPEN_CONNECT)) },
+	/* what it may try of a socket's size */
+	{ CALL(setsockopt), FAILS(ENOPROTOOPT), WHEN(IS(1, SOL_SOCKET), IS(2, SO_SNDBUF)) },
+	{ CALL(setsockopt), FAILS(ENOPROTOOPT), WHEN(IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)) },
 	/* c-ares makes its sockets non-blocking and close-on-exec */
 	{ CALL(fcntl), WHEN(IS(1, F_GETFD)) },
 	{ CALL(fcntl), WHEN(IS(1, F_SETFD), IS(2, FD_CLOEXEC)) },

@@ -66,6 +66,8 @@ static const struct sandbox_call everywhere[] = {
 	{ CALL(futex) },
 	/* the clock, where the kernel's page for it does not answer */
 	{ CALL(clock_gettime) },
+	{ CALL(gettimeofday) },
+	{ CALL(time) },
 	/* signals: coming back from a handler, and from SIGSTOP in the middle of a wait */
 	{ CALL(rt_sigreturn) },
 	{ CALL(restart_syscall) },
@@ -83,16 +85,38 @@ static const struct sandbox_call everywhere[] = {
 	{ CALL(sigaltstack) },
 	{ CALL(madvise) },
 	{ CALL(ioctl), WHEN(IS(0, STDERR_FILENO), IS(1, TCGETS)) },	/* whether it may use colours */
+#else
+	/* malloc's huge pages and guards, libcrypto's memory that no core has; stdio's first look at
+	 * a descriptor */
+	{ CALL(madvise), FAILS(EINVAL), WHEN(NOT(2, MADV_DONTNEED)) },
+	{ CALL(ioctl), FAILS(ENOTTY), WHEN(IS(1, TCGETS)) },
 #endif
+	{ CALL(fstat), FAILS(EBADF) },
+	{ CALL(newfstatat), FAILS(EBADF), WHEN(BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH)) },
+	/* libc on its way to memory for getrandom and malloc: how many processors, how much memory,
+	 * names for mappings */
+	{ CALL(sched_getaffinity), FAILS(ENOSYS) },
+	{ CALL(getcpu), FAILS(ENOSYS) },
+	{ CALL(sysinfo), FAILS(ENOSYS) },
+	{ CALL(prctl), FAILS(EINVAL), WHEN(IS(0, PR_SET_VMA)) },
+	{ CALL(prlimit64), FAILS(EPERM), WHEN(IS(0, 0), NONE(2)) },
+	/* locks and what comes of them */
+	{ CALL(sched_yield), FAILS(ENOSYS) },
+	{ CALL(membarrier), FAILS(ENOSYS) },
+	{ CALL(rseq), FAILS(ENOSYS) },
+	/* which kernel it is */
+	{ CALL(uname), FAILS(EPERM) },
 };
 /* clang-format on */
 
+/* Each call with this action, or with its own error where it has one. */
 static int
 add(scmp_filter_ctx f, uint32_t action, const struct sandbox_call *calls, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
+		uint32_t own = calls[i].error ? SCMP_ACT_ERRNO(calls[i].error) : action;
 		int rc = seccomp_rule_add_array(
-		    f, action, calls[i].call, calls[i].conditions, calls[i].when);
+		    f, own, calls[i].call, calls[i].conditions, calls[i].when);
 
 		/* A call that this architecture has not cannot be made either. */
 		if (rc < 0 && rc != -EDOM && rc != -EEXIST)

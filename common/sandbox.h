@@ -40,15 +40,18 @@ int sandbox_landlock_abi(void);
 
 /*
  * One call, and up to three conditions on its arguments, all of which must hold.  Several entries
- * for a call permit it when one of them holds.
+ * for a call permit it when one of them holds.  With an error it is not permitted, but fails: for
+ * what a library may try and does without, in this version of it or in the next.
  */
 struct sandbox_call {
 	int call;
+	int error;
 	unsigned conditions;
 	struct scmp_arg_cmp when[3];
 };
 
 #define CALL(name) .call = SCMP_SYS(name)
+#define FAILS(e)   .error = (e)
 #define WHEN(...) \
 	.conditions = \
 	    sizeof((struct scmp_arg_cmp[]){ __VA_ARGS__ }) / sizeof(struct scmp_arg_cmp), \
@@ -62,6 +65,11 @@ struct sandbox_call {
 	{ \
 		n, SCMP_CMP_MASKED_EQ, (unsigned)(mask), (unsigned)(v) \
 	}
+/* Argument n is anything else. */
+#define NOT(n, v) \
+	{ \
+		n, SCMP_CMP_NE, (unsigned)(v), 0 \
+	}
 /* Argument n, a pointer, is NULL. */
 #define NONE(n) \
 	{ \
@@ -69,9 +77,9 @@ struct sandbox_call {
 	}
 
 /*
- * From now on these calls and no others: anything else kills the process.  What memory, abort()
- * and a sanitizer need in every process is added here.  Returns 0, or -1 with errno, which is
- * ENOSYS where the kernel has no filters.
+ * From now on these calls and no others: anything else kills the process.  What memory, abort(),
+ * a sanitizer and the libraries need or try in every process is added here.  Returns 0, or -1 with
+ * errno, which is ENOSYS where the kernel has no filters.
  */
 int sandbox_permit(const struct sandbox_call *calls, size_t count);
 

@@ -231,7 +231,7 @@ bench-scale: all $(addprefix $(O)/bench/,load backend) ## how cost grows: docs/s
 .PHONY: bench-idle bench-scale
 
 # From inside a locked worker, checker and keeper: what an attacker would try, and what they need.
-$(O)/hostile/attacks: $(addprefix $(O)/obj/tests/hostile/,attacks.o attack_list.o locked.o needs.o) \
+$(O)/hostile/attacks: $(addprefix $(O)/obj/tests/hostile/,attacks.o attack_list.o try_list.o locked.o needs.o) \
     $(addprefix $(O)/obj/,worker/sandbox.o checker/sandbox.o keeper/sandbox.o) \
     $(addprefix $(O)/obj/tests/lib/,certs.o shake.o) $(O)/libcommon.a
 	@mkdir -p $(@D)

@@ -159,8 +159,6 @@ struct raw_attack raw_attacks[] = {
 	{ "sendmsg to the master", SYS_sendmsg, { 3, P(&mh), 0 } },
 	{ "sendmmsg", SYS_sendmmsg, { 3, P(&mh), 1, 0 } },
 	{ "setsockopt SO_LINGER", SYS_setsockopt, { 3, SOL_SOCKET, SO_LINGER, P(buf), 8 } },
-	{ "setsockopt TCP_FASTOPEN_CONNECT", SYS_setsockopt,
-	    { 3, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, P(&on), sizeof(on) } },
 	{ "setsockopt TCP_ULP", SYS_setsockopt, { 3, IPPROTO_TCP, TCP_ULP, P("tls"), 4 } },
 	{ "setsockopt TCP_REPAIR", SYS_setsockopt, { 3, IPPROTO_TCP, TCP_REPAIR, P(&on), sizeof(on) } },
 	{ "setsockopt SO_ATTACH_FILTER", SYS_setsockopt, { 3, SOL_SOCKET, SO_ATTACH_FILTER, P(buf), 16 } },
@@ -284,6 +282,24 @@ a_bind_port(const void *arg)
 	return binds(45678);
 }
 
+/* A connect that does not ask Landlock. */
+static int
+a_fast_open(const void *arg)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)arg;
+	return setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)) == 0 ? 0 : errno;
+}
+static int
+a_send_buffer(const void *arg)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	(void)arg;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &on, sizeof(on)) == 0 ? 0 : errno;
+}
+
 /* Make a connection end in a reset, without SO_LINGER. */
 static int
 a_reset(const void *arg)
@@ -311,6 +327,9 @@ const struct attack attacks[] = {
 	{ "bind to any port", a_bind_any,           { KILLED,     WORKS,       KILLED,     KILLED }, "a source address; the kernel picks the port" },
 	{ "bind to a port", a_bind_port,            { KILLED,     PORTS_SHUT,  KILLED,     KILLED }, NULL },
 	{ "reset by connect(AF_UNSPEC)", a_reset,   { WORKS,      WORKS,       WORKS,      KILLED }, "its own connections" },
+	/* what c-ares may try, and does without */
+	{ "TCP_FASTOPEN_CONNECT", a_fast_open,      { KILLED,     KILLED,      ENOPROTOOPT, KILLED }, "no connect past Landlock" },
+	{ "SO_SNDBUF of a UDP socket", a_send_buffer, { KILLED,   KILLED,      ENOPROTOOPT, KILLED }, NULL },
 	/* what each needs */
 	{ "memory, 1 B to 256 MiB", need_memory,    { WORKS,      WORKS,       WORKS,      WORKS }, NULL },
 	{ "random numbers after two hours", need_reseed, { WORKS, WORKS,       WORKS,      WORKS }, NULL },
@@ -326,8 +345,8 @@ const struct attack attacks[] = {
 
 const char *const everybody[] = {
 	"brk", "close", "clock_gettime", "epoll_ctl", "epoll_wait", "exit", "exit_group", "futex",
-	"getpid", "getrandom", "gettid", "mremap", "munmap", "recvmsg", "restart_syscall",
-	"rt_sigprocmask", "rt_sigreturn", "writev", NULL
+	"getpid", "getrandom", "gettid", "gettimeofday", "mremap", "munmap", "recvmsg",
+	"restart_syscall", "rt_sigprocmask", "rt_sigreturn", "time", "writev", NULL
 };
 static const char *const of_worker[] = {
 	"connect", "getsockname", "poll", "read", "recvfrom", NULL

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * What somebody who has taken over a worker, the checker or the keeper would try, from inside the
- * walls, and what the process itself needs, which must work there.  Prints the table; each line is
- * tried in each kind of process, in a process of its own.
+ * walls; what the process's libraries may try; and what it needs itself, which must work there.
+ * Prints the table; each line is tried in each kind of process, in a process of its own.
  *
  * At the end every system call that there is, with senseless arguments: whatever is not in the
  * process's list must kill it.
@@ -69,13 +69,25 @@ row(const char *name, int (*fn)(const void *), const void *arg, const int want[K
 }
 
 static int
-raw(const void *arg)
+raw_call(long nr, const long a[6])
+{
+	return syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]) == -1 ? errno : 0;
+}
+
+static int
+raw_attack(const void *arg)
 {
 	const struct raw_attack *a = arg;
-	long res =
-	    syscall(a->nr, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4], a->args[5]);
 
-	return res == -1 ? errno : 0;
+	return raw_call(a->nr, a->args);
+}
+
+static int
+raw_try(const void *arg)
+{
+	const struct raw_try *t = arg;
+
+	return raw_call(t->nr, t->args);
 }
 
 /* ---- Every system call there is ---- */
@@ -96,17 +108,19 @@ name_of(long nr)
 	return name ? name : "?"; /* small, and we end soon */
 }
 
+static int
+is_in(const char *const *names, const char *name)
+{
+	while (*names && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
 /* Calls that stand in the lists without a condition, or with one that senseless arguments meet. */
 static int
 is_listed(enum kind kind, const char *name)
 {
-	for (const char *const *p = everybody; *p; p++)
-		if (strcmp(*p, name) == 0)
-			return 1;
-	for (const char *const *p = listed[kind]; *p; p++)
-		if (strcmp(*p, name) == 0)
-			return 1;
-	return 0;
+	return is_in(everybody, name) || is_in(listed[kind], name) || is_in(refused, name);
 }
 
 /*
@@ -172,7 +186,11 @@ main(void)
 	    kind_names[CHECKER], kind_names[KEEPER]);
 	attacks_fill();
 	for (const struct raw_attack *a = raw_attacks; a->name; a++)
-		row(a->name, raw, a, (const int[KINDS]){ KILLED, KILLED, KILLED, KILLED }, NULL);
+		row(a->name, raw_attack, a, (const int[KINDS]){ KILLED, KILLED, KILLED, KILLED },
+		    NULL);
+	for (const struct raw_try *t = raw_tries; t->name; t++)
+		row(t->name, raw_try, t,
+		    (const int[KINDS]){ t->error, t->error, t->error, t->error }, NULL);
 	for (const struct attack *a = attacks; a->name; a++)
 		row(a->name, a->fn, NULL, a->want, a->bound);
 	for (int k = 0; k < KINDS; k++)

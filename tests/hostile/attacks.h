@@ -25,6 +25,15 @@ extern struct raw_attack raw_attacks[];
 /* Put in what is known at run time only: process ids. */
 void attacks_fill(void);
 
+/* A system call with these arguments, which fails so in every kind of process. */
+struct raw_try {
+	const char *name;
+	long nr;
+	long args[6];
+	int error;
+};
+extern const struct raw_try raw_tries[];
+
 struct attack {
 	const char *name;
 	int (*fn)(const void *);
@@ -36,5 +45,7 @@ extern const struct attack attacks[];
 /* By name: the system calls that senseless arguments do not kill, in all processes and in each. */
 extern const char *const everybody[];
 extern const char *const *const listed[KINDS];
+/* Those that senseless arguments do not kill either, because they fail always. */
+extern const char *const refused[];
 
 #endif
