@@ -19,6 +19,7 @@
 struct dns;
 
 enum dns_answer {
+	DNS_ASKED,      /* not answered yet */
 	DNS_GOOD,       /* got has at least one address */
 	DNS_NO_ADDRESS, /* the name exists, but has none of this family */
 	DNS_NO_NAME,

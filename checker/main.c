@@ -121,6 +121,18 @@ on_keeper(struct checker *self, const struct msg *m)
 	self->keeper.fd = m->fds[0];
 }
 
+/* A worker could not connect: the server may be down, or elsewhere. */
+static void
+on_suspect(struct checker *self, uint32_t slot)
+{
+	const struct conf *conf = self->conf;
+
+	for (size_t i = 0; i < conf->server_count; i++)
+		if (slot - conf->servers[i].slot < conf->servers[i].slots)
+			resolver_suspect(self->resolver, i);
+	schedule_now(self->schedule, slot);
+}
+
 static void
 on_message(struct checker *self, struct msg *m)
 {
@@ -134,7 +146,10 @@ on_message(struct checker *self, struct msg *m)
 		on_keeper(self, m);
 		break;
 	case MSG_CHECK_NOW:
-		schedule_now(self->schedule, server->server);
+		on_suspect(self, server->server);
+		break;
+	case MSG_RESOLVE:
+		resolver_again(self->resolver);
 		break;
 	default:
 		msg_drop_fds(m);

@@ -8,6 +8,7 @@
 
 #include "dns.h"
 #include "names.h"
+#include "places.h"
 
 #include "../common/log.h"
 
@@ -17,11 +18,13 @@
 #include <string.h>
 #include <strings.h>
 
-#define TTL_LEAST 5     /* seconds: not asked more often */
-#define TTL_MOST  86400 /* seconds */
-#define RETRY_MS  5000  /* after a failure */
-#define AT_ONCE   64    /* names asked for at a time: a name server's buffer must hold them */
-#define SLOW_MS   250   /* a name that takes longer does not keep others from asking */
+#define TTL_LEAST      5     /* seconds: not asked more often */
+#define TTL_MOST       86400 /* seconds */
+#define RETRY_MS       5000  /* after a failure, and while the server is not well */
+#define EARLY_MS       5000  /* after the start: DNS itself may come up later than we do */
+#define EARLY_RETRY_MS 1000  /* ... and is asked this often */
+#define AT_ONCE        64    /* names asked for at a time: a name server's buffer must hold them */
+#define SLOW_MS        250   /* a name that takes longer does not keep others from asking */
 
 struct name {
 	struct note note;   /* REPORT_ADDRESSES */
@@ -29,11 +32,13 @@ struct name {
 	struct resolver *r;
 	size_t server; /* index in conf->servers */
 	enum name_state state;
+	uint64_t asked;     /* when, last of all */
 	int fixed;          /* from hosts: never asked for */
 	int failing;        /* the last attempt failed: logged once */
 	unsigned candidate; /* which full name we ask for */
 	int exists;         /* one of them does, though without an address */
 	int pending;        /* questions without an answer */
+	int early;          /* one answer has been told before the other came */
 	int counted;        /* in the resolver's asking */
 	struct dns_question questions[2];
 	struct addr had[REPORT_ADDRS]; /* on the board when we asked */
@@ -51,7 +56,9 @@ struct resolver {
 	const struct board *board;
 	struct outbox *outbox;
 	struct resolv resolv;
-	struct dns *dns;         /* NULL: no server has a name */
+	struct dns *dns;   /* NULL: no server has a name */
+	struct dns *early; /* the same with short time-outs, for the first seconds */
+	uint64_t began;
 	struct name **by_server; /* NULL where a server has a literal address */
 	struct name **by_host;   /* sorted by host name, for hosts */
 	size_t count;
@@ -82,23 +89,6 @@ fill_addresses(struct note *note, struct report *r_r)
 		memcpy(r_r->text, n->why, sizeof(r_r->text));
 }
 
-/* The addresses that the server has on the board. */
-static size_t
-on_board(const struct name *n, struct addr had_r[REPORT_ADDRS])
-{
-	const struct conf_server *s = &n->r->conf->servers[n->server];
-	struct board_server b;
-	size_t count = 0;
-	uint32_t i;
-
-	for (i = 0; i < s->slots && count < REPORT_ADDRS; i++) {
-		board_read(n->r->board, s->slot + i, &b);
-		if (b.addr_count > 0)
-			had_r[count++] = b.addrs[0];
-	}
-	return count;
-}
-
 /* Not all at the same moment: up to a sixteenth later. */
 static void
 ask_in(struct name *n, uint64_t ms)
@@ -114,7 +104,7 @@ settle(struct name *n, const struct addr *got, size_t got_count, uint32_t ttl)
 {
 	const struct conf_server *s = &n->r->conf->servers[n->server];
 	struct addr had[REPORT_ADDRS], chosen[REPORT_ADDRS];
-	size_t had_count = on_board(n, had), i;
+	size_t had_count = places_read(n->r->board, s, had), i;
 	size_t count = names_choose(had, had_count, got, got_count, chosen);
 
 	if (s->resolve == RESOLVE_ONE && count > 1)
@@ -122,7 +112,8 @@ settle(struct name *n, const struct addr *got, size_t got_count, uint32_t ttl)
 	for (i = 0; i < count; i++)
 		chosen[i].port = s->addr.port;
 	n->ttl = ttl;
-	if (n->state == NAME_KNOWN && count == n->count && count == had_count &&
+	/* What has just been told may not be on the board yet. */
+	if (n->state == NAME_KNOWN && count == n->count && (n->early || count == had_count) &&
 	    memcmp(chosen, n->addrs, count * sizeof(chosen[0])) == 0)
 		return;
 	n->state = NAME_KNOWN;
@@ -150,7 +141,7 @@ log_turn(struct name *n, int failing)
 	log_text(&l, "name", host_of(n));
 	if (failing) {
 		log_quoted(&l, "why", n->why);
-		log_text(&l, "kept", n->state == NAME_KNOWN ? "the last answer" : "nothing");
+		log_text(&l, "kept", n->had_count > 0 ? "the last answer" : "nothing");
 	}
 	log_end(&l);
 }
@@ -194,7 +185,10 @@ done_asking(struct name *n, uint64_t again_ms)
 	proceed(n->r);
 }
 
-/* The answers, and where one of the questions failed, the addresses of its family as they were. */
+/*
+ * The answers, and where one of the questions failed or is still open, the addresses of its family
+ * as they were.
+ */
 static size_t
 gather(const struct name *n, struct addr got_r[2 * REPORT_ADDRS], uint32_t *ttl_r)
 {
@@ -210,13 +204,27 @@ gather(const struct name *n, struct addr got_r[2 * REPORT_ADDRS], uint32_t *ttl_
 			if (q->ttl < *ttl_r)
 				*ttl_r = q->ttl;
 		}
-		for (i = 0; q->answer == DNS_FAILED && i < n->had_count; i++)
+		if (q->answer != DNS_FAILED && q->answer != DNS_ASKED)
+			continue;
+		for (i = 0; i < n->had_count; i++)
 			if (n->had[i].family == q->family)
 				got_r[count++] = n->had[i];
 	}
 	if (*ttl_r < TTL_LEAST)
 		*ttl_r = TTL_LEAST;
 	return count;
+}
+
+/* In the first seconds, a name that no name server has answered for is asked for every second. */
+static int
+ask_early(struct name *n)
+{
+	uint64_t now = loop_now(n->r->loop), next = n->asked + EARLY_RETRY_MS;
+
+	if (n->state != NAME_ASKING || now - n->r->began >= EARLY_MS)
+		return 0;
+	done_asking(n, next > now ? next - now : 1);
+	return 1;
 }
 
 /* Both questions are answered, or will not be. */
@@ -233,7 +241,11 @@ conclude(struct name *n)
 		count = gather(n, got, &ttl);
 		settle(n, got, count, ttl);
 		log_turn(n, 0);
-		done_asking(n, (uint64_t)ttl * 1000);
+		done_asking(n,
+		    places_unwell(
+			n->r->board, &n->r->conf->servers[n->server], n->addrs, n->count) ?
+			RETRY_MS :
+			(uint64_t)ttl * 1000);
 		return;
 	}
 	n->exists |= a->answer == DNS_NO_ADDRESS || aaaa->answer == DNS_NO_ADDRESS;
@@ -247,6 +259,8 @@ conclude(struct name *n)
 		(void)snprintf(n->why, sizeof(n->why), "DNS: %s",
 		    n->exists ? "the name has no address" : "no such name");
 	}
+	if ((a->answer == DNS_FAILED || aaaa->answer == DNS_FAILED) && ask_early(n))
+		return;
 	if (n->state == NAME_ASKING) {
 		/* Nobody need wait for checks of a server that has no address. */
 		n->state = NAME_UNKNOWN;
@@ -256,11 +270,25 @@ conclude(struct name *n)
 	done_asking(n, RETRY_MS);
 }
 
+/* An IPv4 address serves; the question for IPv6 may take its time, or never be answered. */
+static void
+settle_early(struct name *n)
+{
+	struct addr got[2 * REPORT_ADDRS];
+	uint32_t ttl;
+	size_t count = gather(n, got, &ttl);
+
+	settle(n, got, count, ttl);
+	n->early = 1;
+}
+
 static void
 answered(struct name *n)
 {
 	if (--n->pending == 0)
 		conclude(n);
+	else if (n->questions[0].answer == DNS_GOOD && n->questions[1].answer == DNS_ASKED)
+		settle_early(n);
 }
 
 static void
@@ -278,20 +306,24 @@ answered_aaaa(struct dns_question *q)
 static void
 ask(struct name *n)
 {
+	struct dns *dns = n->state == NAME_ASKING ? n->r->early : n->r->dns;
 	char full[NAME_SIZE];
 	size_t k;
 
-	n->had_count = on_board(n, n->had);
+	n->asked = loop_now(n->r->loop);
+	n->early = 0;
+	n->had_count = places_read(n->r->board, &n->r->conf->servers[n->server], n->had);
 	n->pending = 3; /* one more than the answers: none is concluded from before both are out */
 	for (k = 0; k < 2; k++) {
-		n->questions[k].answer = DNS_NO_NAME;
+		n->questions[k].answer = DNS_ASKED;
 		n->questions[k].had = n->had;
 		n->questions[k].had_count = n->had_count;
 	}
 	if (names_candidate(&n->r->resolv, host_of(n), n->candidate, full)) {
-		dns_ask(n->r->dns, &n->questions[0], full);
-		dns_ask(n->r->dns, &n->questions[1], full);
+		dns_ask(dns, &n->questions[0], full);
+		dns_ask(dns, &n->questions[1], full);
 	} else {
+		n->questions[0].answer = n->questions[1].answer = DNS_NO_NAME;
 		n->pending = 1;
 	}
 	answered(n);
@@ -376,6 +408,7 @@ resolver_new(struct loop *loop, const struct conf *conf, const struct bundle *b,
     const struct board *board, struct outbox *outbox)
 {
 	struct resolver *r = calloc(1, sizeof(*r));
+	struct resolv quick;
 	size_t i;
 
 	if (r == NULL)
@@ -396,8 +429,12 @@ resolver_new(struct loop *loop, const struct conf *conf, const struct bundle *b,
 	qsort(r->by_host, r->count, sizeof(struct name *), by_host);
 	names_hosts(text_of(b, PIECE_HOSTS), on_host, r);
 	names_resolv(text_of(b, PIECE_RESOLV), &r->resolv);
+	quick = r->resolv;
+	quick.timeout = 1;
+	quick.attempts = 1;
 	r->dns = dns_new(loop, &r->resolv);
-	return r->dns != NULL ? r : NULL;
+	r->early = dns_new(loop, &quick);
+	return r->dns != NULL && r->early != NULL ? r : NULL;
 }
 
 void
@@ -405,6 +442,7 @@ resolver_begin(struct resolver *r)
 {
 	size_t i;
 
+	r->began = loop_now(r->loop);
 	for (i = 0; i < r->count; i++) {
 		struct name *n = r->by_host[i];
 
@@ -419,6 +457,36 @@ resolver_begin(struct resolver *r)
 			on_due(&n->timer);
 		}
 	}
+}
+
+/* Ask for this name in so many milliseconds, if it would be later otherwise. */
+static void
+ask_sooner(struct name *n, uint64_t ms)
+{
+	/* No timer: it is about to ask.  With questions under way the timer is for these. */
+	if (n->fixed || n->pending > 0 || n->timer.deadline == 0 ||
+	    n->timer.deadline <= loop_now(n->r->loop) + ms)
+		return;
+	timer_set(n->r->loop, &n->timer, ms);
+}
+
+void
+resolver_suspect(struct resolver *r, size_t server)
+{
+	struct name *n = r->by_server[server];
+	uint64_t now = loop_now(r->loop);
+
+	if (n != NULL)
+		ask_sooner(n, now - n->asked < RETRY_MS ? n->asked + RETRY_MS - now : 1);
+}
+
+void
+resolver_again(struct resolver *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++)
+		ask_sooner(r->by_host[i], 1);
 }
 
 enum name_state

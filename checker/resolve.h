@@ -32,6 +32,12 @@ struct resolver *resolver_new(struct loop *loop, const struct conf *conf, const 
 /* Begin to ask.  From here on the loop does the rest. */
 void resolver_begin(struct resolver *r);
 
+/* This server (index in conf->servers) does not answer: it may have another address now. */
+void resolver_suspect(struct resolver *r, size_t server);
+
+/* A reload that changes nothing: ask for every name again. */
+void resolver_again(struct resolver *r);
+
 /*
  * How it stands with a server (index in conf->servers) that has a host name; why_r becomes words
  * for NAME_UNKNOWN, which live until the next answer.

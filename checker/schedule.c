@@ -130,6 +130,13 @@ tell(struct target *t, const struct verdict *v)
 	}
 }
 
+/* In conf->servers. */
+static size_t
+server_index(const struct target *t)
+{
+	return (size_t)(t->plan.server - t->s->p.conf->servers);
+}
+
 /* A server without an address: down if its name has none, else a matter of a moment. */
 static void
 nowhere(struct target *t, uint32_t health)
@@ -140,8 +147,7 @@ nowhere(struct target *t, uint32_t health)
 	uint64_t now = loop_now(t->s->p.loop);
 
 	if (t->slot == server->slot &&
-	    resolver_state(t->s->p.resolver, (size_t)(server - t->s->p.conf->servers), &why) ==
-		NAME_UNKNOWN &&
+	    resolver_state(t->s->p.resolver, server_index(t), &why) == NAME_UNKNOWN &&
 	    now >= due(t, health)) {
 		t->started = now;
 		t->rounds++;
@@ -209,6 +215,8 @@ told(struct check_owner *o, const struct verdict *v)
 		return;
 	}
 	tell(t, v);
+	if (!v->ok)
+		resolver_suspect(t->s->p.resolver, server_index(t));
 	timer_set(t->s->p.loop, &t->timer, 1);
 }
 

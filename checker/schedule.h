@@ -24,7 +24,7 @@ struct schedule_parts {
 	const struct board *board;
 	struct outbox *outbox;
 	const struct tls_set *tls;
-	const struct resolver *resolver;
+	struct resolver *resolver;
 	uint32_t descriptors; /* checks under way at the most */
 };
 

@@ -70,14 +70,15 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 	X(19, SIGNED,      ROLE_KEEPER, ROLE_SIGNER,  struct msg_signed,      struct msg_byte,       SIG_MAX,      FDS_NONE) \
 	X(20, GRANT,       ROLE_MASTER, ROLE_KEEPER,  struct msg_grant,       struct msg_none,       0,            FDS_NONE) \
 	X(21, ASK_TICKETS, ROLE_WORKER, ROLE_KEEPER,  struct msg_ask_tickets, struct msg_none,       0,            FDS_NONE) \
-	X(22, TICKETS,     ROLE_KEEPER, ROLE_WORKER,  struct msg_tickets,     struct msg_ticket_key, TICKET_KEYS,  FDS_NONE)
+	X(22, TICKETS,     ROLE_KEEPER, ROLE_WORKER,  struct msg_tickets,     struct msg_ticket_key, TICKET_KEYS,  FDS_NONE) \
+	X(23, RESOLVE,     ROLE_MASTER, ROLE_CHECKER, struct msg_empty,       struct msg_none,       0,            FDS_NONE)
 /* clang-format on */
 
 enum msg_type {
 #define X(no, name, from, to, fixed, items, most, fds) MSG_##name = no,
 	MESSAGES(X)
 #undef X
-	    MSG_COUNT = 23 /* one more than the highest number */
+	    MSG_COUNT = 24 /* one more than the highest number */
 };
 
 /* What stands before every fixed part. */

@@ -157,6 +157,16 @@ build(
 	generation_progress(g);
 }
 
+/* Nothing is new in the file; but where servers are may have changed. */
+static void
+ask_again(struct master *m)
+{
+	const struct msg_empty none = { 0 };
+
+	if (m->current && m->current->checker.state == PROC_SERVING)
+		(void)chan_tell(&m->current->checker.chan, MSG_RESOLVE, &none);
+}
+
 /* What has been read becomes a generation, if it is another than the current one. */
 static void
 take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
@@ -181,6 +191,8 @@ take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
 		listeners_rollback(m);
 		conf_free(&conf);
 		free(text);
+		if (p->errors == 0)
+			ask_again(m);
 		reload_done(m, p->errors > 0 ? "it cannot be used" : NULL);
 	} else {
 		build(m, conf, text, ids, bundles);

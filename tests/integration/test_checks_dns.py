@@ -97,6 +97,71 @@ def test_change(site, pki, servers):
     wait_for(checker, SERVERS[0], SERVERS[2], server="back/all")
 
 
+def test_down_is_asked_for(site, pki):
+    """A server that is down may be elsewhere: DNS is asked every 5 s, whatever the TTL says."""
+    fake = Fake(site, SERVERS[0], 1110, pop3)
+    Fake(site, SERVERS[1], 1110, pop3)
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]}, ttl=3600)
+    checker = Checker(site, pki, conf(one()), resolv=RESOLV)
+    assert checker.result("back/s+0").ok
+    fake.stop()
+    checker.result("back/s+0", lambda r: r.state == "down")
+    wait_until(lambda: len(dns.questions(NAME)) >= 6, "two more rounds of questions", 15)
+    asked = [q[0] for q in dns.questions(NAME) if q[2] == "A"]
+    assert all(later - earlier > 4.9 for earlier, later in zip(asked, asked[1:])), asked
+    dns.zone[NAME] = [SERVERS[1]]
+    wait_for(checker, SERVERS[1], seconds=8)
+    up = checker.result("back/s+0", lambda r: r.state == "up" and r.at > 5000)
+    # Well again: the time to live counts.
+    time.sleep(max(0, 6 - (time.monotonic() - dns.questions(NAME)[-1][0])))
+    count = len(dns.questions(NAME))
+    time.sleep(6)
+    assert len(dns.questions(NAME)) == count and up.ok
+
+
+def test_suspicion_and_reload_ask(site, pki, servers):
+    """A failed connect of a client, and a reload that changes nothing."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]}, ttl=3600)
+    checker = Checker(site, pki, conf(one()).replace('interval = "300ms"', 'type = "none"'),
+                      resolv=RESOLV)
+    wait_for(checker, SERVERS[0])
+    dns.zone[NAME] = [SERVERS[1]]
+    checker.command("now 0")
+    wait_for(checker, SERVERS[1], seconds=8)
+    dns.zone[NAME] = [SERVERS[0]]
+    checker.command("again")
+    wait_for(checker, SERVERS[0], seconds=2)
+
+
+def test_late_resolver(site, pki, servers):
+    """DNS that comes up after us makes no server down in the first seconds."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]})
+    dns.ways.add("silent")
+    checker = Checker(site, pki, conf(one()), resolv=f"nameserver {DNS}\n")
+    wait_until(lambda: len([q for q in dns.questions(NAME) if q[2] == "A"]) >= 3, "three rounds", 4)
+    dns.ways.clear()
+    checker.result("back/s+0", lambda r: r.state == "up")
+    assert all(r.ok for r in checker.results())
+    assert "dns=failed" not in checker.out.read_text()
+
+
+def test_no_answer_for_ipv6(site, pki, servers):
+    """An answer for IPv4 serves without the one for IPv6."""
+    dns = FakeDns(site, DNS, {NAME: [SERVERS[0], SERVERS6[0]]})
+    dns.ways.add("mute-ipv6")
+    resolv = f"nameserver {DNS}\noptions timeout:30 attempts:5\n"
+    checker = Checker(site, pki, conf(one(), one(more='resolve = "all";', name="all")), resolv=resolv)
+    wait_for(checker, SERVERS[0], seconds=0.9)
+    assert checker.result("back/all+0").ok
+    # What IPv6 had is not taken away by a question that is still open.
+    dns.ways.clear()
+    wait_for(checker, SERVERS[0], f"[{SERVERS6[0]}]", server="back/all", seconds=9)
+    dns.ways.add("mute-ipv6")
+    dns.zone[NAME] = [SERVERS[1], SERVERS6[0]]
+    wait_until(lambda: set(addresses(checker, "back/all")) ==
+               {f"{SERVERS[1]}:1110", f"[{SERVERS6[0]}]:1110"}, "the new address beside the old", 9)
+
+
 def test_search_list(site, pki, servers):
     """A short name in the domain of resolv.conf; a name in no domain is asked as it is."""
     dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]})

@@ -5,6 +5,7 @@ that clients' connections go to."""
 import ctypes
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -144,6 +145,23 @@ backends = ( { name = "back"; protocol = "pop3"; servers = ( { name = "s"; addre
     proxy.said(r'server=back/s dns=failed name=pop3.example.org why="DNS: Timeout')
     assert greeting() == [b"+OK s1\r\n"]
     assert not [line for line in proxy.raw() if "state=down" in line]
+
+
+def test_reload_asks(site, pki, resolv):
+    """A reload asks DNS, also one that finds nothing new in the file."""
+    name = "pop3.example.org"
+    dns = FakeDns(site, "10.0.0.20", {name: [SERVERS[0]]}, ttl=3600)
+    for number in (0, 1):
+        Fake(site, SERVERS[number], 1110, greets(b"+OK\r\n"))
+    proxy = Mailreeve(site, pki, """
+frontends = ( { name = "front"; bind = "192.0.2.10:110"; backend = "back"; } );
+backends = ( { name = "back"; protocol = "pop3"; servers = ( { name = "s"; address = "%s:1110"; } );
+               check = { interval = "500ms"; type = "tcp"; }; } );
+""" % name)
+    proxy.said(r"server=back/s state=up was=checking")
+    dns.zone[name] = [SERVERS[1]]
+    proxy.send(signal.SIGHUP)
+    proxy.said(r"server=back/s address=10.0.0.12:1110 was=10.0.0.11:1110")
 
 
 def test_all_addresses(site, pki, resolv):

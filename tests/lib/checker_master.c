@@ -13,7 +13,7 @@
  *   T days B/S+N DAYS
  *
  * (T: milliseconds since the start.  N: which of the server's slots.)  What the checker logs
- * comes as it is.  Its input takes: now SLOT, maint SLOT 0|1, ping, pause MS
+ * comes as it is.  Its input takes: now SLOT, maint SLOT 0|1, again, ping, pause MS
  * (leave the pipe alone), end.
  */
 #include "../../common/board.h"
@@ -221,6 +221,7 @@ on_command(char *line)
 {
 	struct msg_server m = { 0 };
 	struct msg_ping ping = { 7 };
+	struct msg_empty none = { 0 };
 	unsigned slot = 0, value = 0;
 
 	if (sscanf(line, "now %u", &slot) == 1) {
@@ -229,6 +230,8 @@ on_command(char *line)
 	} else if (sscanf(line, "maint %u %u", &slot, &value) == 2 && slot < conf->slot_count) {
 		servers[slot].admin = value ? ADMIN_MAINT : 0;
 		board_write(board, slot, &servers[slot]);
+	} else if (strncmp(line, "again", 5) == 0) {
+		(void)chan_tell(&to_checker, MSG_RESOLVE, &none);
 	} else if (strncmp(line, "ping", 4) == 0) {
 		(void)chan_tell(&to_checker, MSG_PING, &ping);
 	} else if (sscanf(line, "pause %u", &value) == 1) {

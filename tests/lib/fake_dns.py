@@ -17,7 +17,7 @@ class FakeDns:
     set of words that change what every answer is like:
     silent, slow, garbage, truncated (whole over TCP), cut (whole nowhere), wrong-id,
     wrong-question, servfail, refused, nxdomain, alias (a CNAME before the addresses), no-ipv6
-    (SERVFAIL for AAAA), loop (a compression pointer to itself)."""
+    (SERVFAIL for AAAA), mute-ipv6 (no answer for AAAA), loop (a compression pointer to itself)."""
 
     def __init__(self, site, address, zone, ttl=1, port=53):
         self.zone, self.ttl, self.ways = dict(zone), ttl, set()
@@ -85,7 +85,7 @@ class FakeDns:
         self.asked.append((time.monotonic(), name, TYPES.get(kind, kind), transport))
         self.ids.append(struct.unpack("!H", query[:2])[0])
         ways = self.ways
-        if "silent" in ways:
+        if "silent" in ways or "mute-ipv6" in ways and kind == 28:
             return None
         if "garbage" in ways:
             return random.randbytes(random.choice([0, 1, 11, 12, 40, 500])) or b"\0"
