@@ -14,6 +14,7 @@
 
 #include "../common/child.h"
 #include "../common/log.h"
+#include "../common/stack.h"
 #include "../common/tls/key.h"
 
 #include <errno.h>
@@ -203,5 +204,6 @@ main(int argc, char **argv)
 		if (loop_once(self.loop, more ? 0 : -1) == -1)
 			fatal("checker: %s", strerror(errno));
 		more = schedule_start(self.schedule);
+		stack_clean();
 	}
 }

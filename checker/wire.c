@@ -6,6 +6,8 @@
  */
 #include "wire.h"
 
+#include "../common/stack.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -234,6 +236,7 @@ void
 wire_close(struct wire *w)
 {
 	SSL_free(w->ssl);
+	stack_secret();
 	w->ssl = NULL;
 	if (w->fd != -1)
 		close(w->fd);

@@ -9,6 +9,7 @@
 #include "../common/bundle.h"
 #include "../common/child.h"
 #include "../common/log.h"
+#include "../common/stack.h"
 #include "keys.h"
 #include "sandbox.h"
 #include "serve.h"
@@ -83,9 +84,12 @@ main(int argc, char **argv)
 		child_failed(&c, "keeper: no event loop: %s", strerror(errno));
 	keeper_sandbox(&c);
 	child_ready(&c);
-	while (serve_wanted(&serve))
+	stack_secret(); /* what reading the keys left */
+	while (serve_wanted(&serve)) {
+		stack_clean();
 		if (loop_once(loop, -1) == -1)
 			fatal("keeper: waiting for messages: %s", strerror(errno));
+	}
 	serve_stop(&serve);
 	loop_free(&loop);
 	keys_free(&keys);

@@ -8,6 +8,7 @@
 #include "serve.h"
 
 #include "../common/log.h"
+#include "../common/stack.h"
 #include "policy.h"
 #include "sign.h"
 
@@ -158,6 +159,7 @@ answer_tickets(struct signer *g, const struct msg *m)
 static int
 answer(struct signer *g, const struct msg *m)
 {
+	stack_secret();
 	switch (m->type) {
 	case MSG_SIGN:
 		return answer_sign(g, m);

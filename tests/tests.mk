@@ -325,3 +325,16 @@ interop: $(O)/lib/record_peer ## TLS with other libraries
 	@packaging/install-depends interop
 	@unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $< $(STEP)'
 .PHONY: interop
+
+# The same programs as on other processors: what the libraries choose there must make no difference.
+# In `make check` those that compute with keys, under two masks.
+PROCESSORS_SHORT := $(addprefix $(O)/unit/,test_record_take test_record_derive test_side test_idle \
+	test_tls_ctx test_key)
+processors: $(addprefix $(O)/unit/,$(UNITS)) $(O)/hostile/attacks $(O)/lib/record_peer ## every test program as on other processors
+	@packaging/install-depends interop
+	@unshare --net sh -c 'ip link set lo up && exec tests/processors.sh long $^'
+processors-short: $(PROCESSORS_SHORT)
+	@tests/processors.sh short $^
+CHECKS += processors-short
+LONGER += processors
+.PHONY: processors processors-short

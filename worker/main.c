@@ -5,6 +5,7 @@
  * master, locked in before it reads its first byte; faces the internet, holds no private key.
  */
 #include "../common/log.h"
+#include "../common/stack.h"
 #include "../common/tls/key.h"
 #include "record.h"
 #include "sandbox.h"
@@ -172,6 +173,7 @@ main(int argc, char **argv)
 		if (loop_once(w->loop, w->again ? 0 : -1) == -1)
 			fatal("the event loop failed: %s", strerror(errno));
 		worker_run_again(w);
+		stack_clean();
 		report_soon(w);
 		atomic_store_explicit(
 		    &w->tally->worker->log_lost, log_lost(), memory_order_relaxed);

@@ -9,6 +9,7 @@
  */
 #include "record.h"
 
+#include "../common/stack.h"
 #include "record_crypt.h"
 
 #include <openssl/crypto.h>
@@ -394,4 +395,5 @@ record_wipe(struct record *r)
 {
 	record_crypt_forget(r);
 	OPENSSL_cleanse(r, record_size(r));
+	stack_secret();
 }

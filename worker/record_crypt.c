@@ -8,6 +8,7 @@
  */
 #include "record_crypt.h"
 
+#include "../common/stack.h"
 #include "record_derive.h"
 #include "record_provider.h"
 
@@ -131,6 +132,7 @@ record_crypt_update(struct record *r, enum record_way way)
 		rc = record_crypt_keys(r, way);
 	}
 	OPENSSL_cleanse(next, sizeof(next));
+	stack_secret(); /* the old ones */
 	return rc;
 }
 

@@ -4,6 +4,7 @@
  * A side whose TLS is done by an object of OpenSSL's: during the handshake, and for as long as the
  * object is kept.  Runs in the worker, on bytes of clients and servers.
  */
+#include "../common/stack.h"
 #include "record.h"
 #include "side_int.h"
 
@@ -68,6 +69,8 @@ side_shake(struct side *s)
 	bio_turn();
 	ret = SSL_do_handshake(s->ssl);
 	saved = errno;
+	if (ret == 1)
+		stack_secret(); /* those of the handshake */
 	/*
 	 * From now on OpenSSL drops them after each record.  In the handshake that would be several
 	 * times a flight; here it is while somebody is waited for, who may never answer.
@@ -150,6 +153,7 @@ ssl_free(struct side *s)
 	SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
+	stack_secret();
 }
 
 /* The same in as little memory as this suite needs; without memory it stays where it is. */

@@ -4,13 +4,16 @@
 
 The search looks for what a key is when it is in use (the secret numbers, in either order of
 bytes) and for the text of its file.  It must find them in the keeper, which shows that it can."""
+import hmac
 import pathlib
 import random
 import re
 import ssl
 import subprocess
 
-from lib.clients import connect, context
+import pytest
+
+from lib.clients import connect, context, set_ciphersuites
 from lib.dovecot import Dovecot
 from lib.mailreeve import Mailreeve
 from lib.site import HOSTNAME, PROXY, wait_until
@@ -110,6 +113,52 @@ def test_only_the_keeper_has_keys(site, pki):
         for other in OTHERS:
             for pid in processes[other]:
                 assert search(pid, secrets) == [], f"{name}'s key in {other}"
+
+
+def label(secret, name, size):
+    """HKDF-Expand-Label of RFC 8446 section 7.1, with SHA-256 and for one block."""
+    name = b"tls13 " + name
+    info = size.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0\1"
+    return hmac.digest(secret, info, "sha256")[:size]
+
+
+def traffic_keys(log, key_size):
+    """What a connection was protected with, out of a client's key log."""
+    found = {}
+    for line in log.read_text().splitlines():
+        name, *values = line.split()
+        if name.endswith("TRAFFIC_SECRET_0"):
+            found[name] = bytes.fromhex(values[-1])
+            found[f"key of {name}"] = label(found[name], b"key", key_size)
+    return found
+
+
+@pytest.mark.parametrize("suite, key_size", [("TLS_CHACHA20_POLY1305_SHA256", 32),
+                                             ("TLS_AES_128_GCM_SHA256", 16)])
+def test_session_keys_go(site, pki, suite, key_size):
+    """While a connection lives a worker knows its keys; when it is over nobody does."""
+    Dovecot(site, pki, ssl="required")
+    site.path("seed").write_bytes(SEED)
+    site.path("seed").chmod(0o600)
+    proxy = Mailreeve(site, pki, CONF % "one")
+    log = site.path("keys")
+    tls = context(pki)
+    set_ciphersuites(tls, suite)
+    tls.keylog_filename = log
+    with connect(PROXY, 993, tls) as client:
+        assert client.recv(1000).startswith(b"* OK")
+        secrets = traffic_keys(log, key_size)
+        assert len(secrets) == 4
+        workers = proxy.processes()["mailreeve-worker"]
+        assert any(search(pid, secrets) for pid in workers)
+        client.sendall(b"a noop\r\n" * 1000)  # a full record
+        answer = b""
+        while answer.count(b"a OK") < 1000:
+            answer += client.recv(65536)
+    proxy.ended()
+    for name, pids in proxy.processes().items():
+        for pid in pids:
+            assert search(pid, secrets) == [], name
 
 
 def test_the_search_sees_text(pki):

@@ -35,9 +35,14 @@ ADD = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_ui
 CLIENT_HELLO = 0x80  # SSL_EXT_CLIENT_HELLO
 
 
+def pointer(ctx):
+    """The SSL_CTX: what an SSLContext has behind the head of every object."""
+    return ctypes.c_void_p.from_address(id(ctx) + object.__basicsize__)
+
+
 def add_extension(ctx, number, data):
     """From now on the ClientHellos of this context have an extension more.  Python cannot, the
-    OpenSSL below it can: the SSL_CTX is what an SSLContext has behind the head of every object."""
+    OpenSSL below it can."""
     held = ctypes.create_string_buffer(data, len(data))
 
     def add(_ssl, _type, _context, out, size, _x509, _index, _alert, _arg):
@@ -45,9 +50,13 @@ def add_extension(ctx, number, data):
         return 1
     ctx.added = [*getattr(ctx, "added", ()), ADD(add)]
     openssl = ctypes.CDLL(_ssl.__file__)
-    pointer = ctypes.c_void_p.from_address(id(ctx) + object.__basicsize__)
-    assert openssl.SSL_CTX_add_custom_ext(pointer, number, CLIENT_HELLO, ctx.added[-1], None, None,
-                                          None, None) == 1
+    assert openssl.SSL_CTX_add_custom_ext(pointer(ctx), number, CLIENT_HELLO, ctx.added[-1], None,
+                                          None, None, None) == 1
+
+
+def set_ciphersuites(ctx, names):
+    """Those of TLS 1.3, which Python cannot choose either."""
+    assert ctypes.CDLL(_ssl.__file__).SSL_CTX_set_ciphersuites(pointer(ctx), names.encode()) == 1
 
 
 def connect(address, port, tls=None, name=HOSTNAME, source=None):

@@ -4,6 +4,7 @@
  * When a connection is taken over from its SSL object and when it is not; what both versions do
  * at its edges (alerts, renegotiation, fragment sizes, resumption); and that no secret stays.
  */
+#include "../../common/stack.h"
 #include "../../worker/record_take.h"
 #include "../lib/tls_pair.h"
 
@@ -662,6 +663,14 @@ invert(const uint8_t *in, uint8_t *out, size_t n)
 		out[i] = (uint8_t)~in[i];
 }
 
+/* As the worker at the end of a pass. */
+static void
+end_of_pass(void)
+{
+	stack_secret();
+	stack_clean();
+}
+
 /* Once a connection is over, none of its keys is anywhere in the process. */
 START_TEST(no_secret_stays)
 {
@@ -692,6 +701,7 @@ START_TEST(no_secret_stays)
 	ck_assert_int_ge(find_in_memory(key[0], key_size, "(as it must be) key"), 1);
 	/* the other side is OpenSSL's: its free must leave nothing either */
 	tls_pair_close(&p);
+	end_of_pass();
 	for (int w = 0; w < 2; w++) {
 		found += (size_t)find_in_memory(key[w], key_size, "key");
 		if (is_v12(_i))
@@ -702,6 +712,54 @@ START_TEST(no_secret_stays)
 	if (is_v12(_i))
 		found += (size_t)find_in_memory(master, 48, "master secret");
 	ck_assert_uint_eq(found, 0);
+}
+END_TEST
+
+#define DEEP  (4 * STACK_DEPTH)
+#define PAINT 0xa5
+
+static void __attribute__((noinline)) paint_stack(void)
+{
+	uint8_t below[DEEP];
+
+	memset(below, PAINT, sizeof(below));
+	__asm__ volatile("" : : "r"(below) : "memory"); /* somebody reads it */
+}
+
+/* How far down the paint is gone, counted from whoever calls this. */
+static size_t __attribute__((noinline)) stack_used(void)
+{
+	const volatile uint8_t *here = __builtin_frame_address(0), *p = here - DEEP + 1024;
+
+	while (p < here && *p == PAINT)
+		p++;
+	return (size_t)(here - p);
+}
+
+/* What is overwritten is twice as much as the longest way down that secrets take. */
+START_TEST(as_deep_as_needed)
+{
+	const struct tls_suite *s = &tls_suites[_i];
+	SSL_CTX *client = tls_ctx_for(CLIENT, s), *server = tls_ctx_for(SERVER, s);
+	struct tls_pair p;
+	size_t used;
+
+	SSL_CTX_set_verify(server, SSL_VERIFY_PEER, accept_any);
+	SSL_CTX_use_certificate(client, SSL_CTX_get0_certificate(server));
+	SSL_CTX_use_PrivateKey(client, SSL_CTX_get0_privatekey(server));
+	paint_stack();
+	ck_assert_uint_lt(stack_used(), 1024);
+	tls_pair_start(&p, client, server);
+	ck_assert_int_eq(tls_pair_shake(&p), 0);
+	ck_assert_int_eq(tls_pair_take(&p, SERVER), 0);
+	carry(&p, CLIENT, 3000);
+	carry(&p, SERVER, 3000);
+	tls_pair_close(&p);
+	used = stack_used();
+	ck_assert_uint_gt(used, 1024);
+	ck_assert_msg(used < STACK_DEPTH / 2, "the stack was used %zu bytes deep", used);
+	SSL_CTX_free(client);
+	SSL_CTX_free(server);
 }
 END_TEST
 
@@ -748,8 +806,10 @@ main(void)
 	tcase_add_loop_test(t, maximum_fragment, 0, TLS_SUITES);
 	tcase_add_loop_test(t, closing, 0, TLS_SUITES);
 	tcase_add_loop_test(t, renegotiation, 0, 3);
-	if (!SANITIZED)
+	if (!SANITIZED) {
 		tcase_add_loop_test(t, no_secret_stays, 0, TLS_SUITES);
+		tcase_add_loop_test(t, as_deep_as_needed, 0, TLS_SUITES);
+	}
 	tcase_add_test(t, without_algorithms);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
