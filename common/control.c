@@ -51,9 +51,9 @@ control_find(const char *line, const char **rest_r)
 }
 
 static const char *const VERDICTS[] = {
-	[VERDICT_WELL] = "status: well",
-	[VERDICT_SERVER_DOWN] = "status: server down",
-	[VERDICT_FRONTEND_DOWN] = "status: frontend without server",
+	[VERDICT_OK] = "OK: ",
+	[VERDICT_WARNING] = "WARNING: ",
+	[VERDICT_CRITICAL] = "CRITICAL: ",
 };
 
 const char *
@@ -65,12 +65,9 @@ control_verdict_text(enum control_verdict v)
 int
 control_verdict_find(const char *line)
 {
-	for (int i = VERDICT_WELL; i <= VERDICT_FRONTEND_DOWN; i++) {
-		size_t n = strlen(VERDICTS[i]);
-
-		if (strncmp(line, VERDICTS[i], n) == 0 && strchr(";, ", line[n]))
-			return i; /* strchr finds the NUL as well: the line may end here */
-	}
+	for (int i = VERDICT_OK; i <= VERDICT_CRITICAL; i++)
+		if (strncmp(line, VERDICTS[i], strlen(VERDICTS[i])) == 0)
+			return i;
 	return -1;
 }
 

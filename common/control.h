@@ -26,7 +26,7 @@ enum control_shape {
 	SHAPE_KEYS,   /* `Name: value` each, as HAProxy's show info */
 	SHAPE_STATE,  /* HAProxy's show servers state: a version, a `# ` head, then rows */
 	SHAPE_TABLE,  /* a `# ` head with the columns' names, then rows; below */
-	SHAPE_STATUS, /* first line control_verdict_text and what else is to be said; then a table */
+	SHAPE_STATUS, /* first line control_verdict_text and the reasons; lines; then a table */
 };
 /*
  * Rows of SHAPE_TABLE and SHAPE_STATUS: values parted by one blank, `-` for none; the last column
@@ -37,6 +37,7 @@ enum control_shape {
 /*    name          words                 reads  shape         what it does */
 #define CONTROL_COMMANDS(X) \
 	X(HELP,         "help",               1,     SHAPE_WORDS,  "this list") \
+	X(RELOAD_CERTS, "reload certificates", 0,  SHAPE_WORDS,  "read certificates, keys, CAs and CRLs again, not the configuration") \
 	X(RELOAD,       "reload",             0,     SHAPE_WORDS,  "read the configuration and its files again") \
 	X(SHOW_INFO,    "show info",          1,     SHAPE_KEYS,   "the running instance: version, counters, memory") \
 	X(SHOW_STATE,   "show servers state", 1,     SHAPE_STATE,  "every server's state, as HAProxy prints it") \
@@ -67,11 +68,12 @@ int control_find(const char *line, const char **rest_r);
 
 /* What `status` finds; mailreevectl's exit code. */
 enum control_verdict {
-	VERDICT_WELL = 0,
-	VERDICT_SERVER_DOWN = 1,   /* a server that should serve does not */
-	VERDICT_FRONTEND_DOWN = 2, /* a frontend has no server left */
+	VERDICT_OK = 0,
+	VERDICT_WARNING =
+	    1, /* a server down, a reload or an upgrade refused: somebody should look */
+	VERDICT_CRITICAL = 2, /* a frontend has no server left */
 };
-/* "status: well", "status: server down", "status: frontend without server". */
+/* "OK: ", "WARNING: ", "CRITICAL: ": the reasons follow. */
 const char *control_verdict_text(enum control_verdict v);
 /* The verdict that a first line of `status` begins with, or -1. */
 int control_verdict_find(const char *line);

@@ -121,12 +121,18 @@ static json_t *
 status(const struct answer *a)
 {
 	int verdict = a->count > 0 ? control_verdict_find(a->lines[0]) : -1;
+	json_t *more = json_array();
+	size_t head = 1;
 
-	if (verdict == -1)
+	if (verdict == -1) {
+		json_decref(more);
 		return NULL;
-	return json_pack("{si,so,so}", "status", verdict, "text",
-	    text(a->lines[0], strlen(a->lines[0])), "rows",
-	    a->count > 1 && show_columns(a->lines[1]) > 0 ? rows(a, 1) : json_array());
+	}
+	for (; head < a->count && show_columns(a->lines[head]) == 0; head++)
+		json_array_append_new(more, text(a->lines[head], strlen(a->lines[head])));
+	return json_pack("{si,so,so,so}", "status", verdict, "text",
+	    text(a->lines[0], strlen(a->lines[0])), "more", more, "rows",
+	    head < a->count ? rows(a, head) : json_array());
 }
 
 char *

@@ -12,6 +12,7 @@
 #include "reload.h"
 #include "show.h"
 #include "sockpath.h"
+#include "status.h"
 #include "unixsock.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct client {
 	struct timer timer;
 	int which;      /* which socket it came over */
 	uint64_t waits; /* for the end of this reload; 0: for none */
+	enum reload_kind kind;
 	char line[CONTROL_LINE];
 	size_t len;
 	char *answer; /* open_memstream's */
@@ -47,6 +49,7 @@ struct control {
 	gid_t gids[SOCKET_COUNT]; /* the groups' numbers */
 	TAILQ_HEAD(, client) clients;
 	int client_count[SOCKET_COUNT];
+	int where_said;     /* that mailreevectl does not find it by itself: once is enough */
 	struct timer again; /* runs while the sockets are not polled for want of descriptors */
 };
 
@@ -105,7 +108,9 @@ run(struct client *c, FILE *f)
 		show_help(f, c->which == SOCKET_MONITOR);
 		break;
 	case CONTROL_RELOAD:
-		c->waits = m->reloads + 1;
+	case CONTROL_RELOAD_CERTS:
+		c->kind = command == CONTROL_RELOAD ? RELOAD_FILE : RELOAD_CERTS;
+		c->waits = m->reloads[c->kind].begun + 1;
 		break;
 	case CONTROL_SHOW_INFO:
 		show_info(m, f);
@@ -117,7 +122,7 @@ run(struct client *c, FILE *f)
 		show_workers(m, f);
 		break;
 	case CONTROL_STATUS:
-		show_status(m, f);
+		status_show(m, f);
 		break;
 	case CONTROL_COUNT:
 		break;
@@ -143,7 +148,7 @@ answer(struct client *c, void (*fill)(struct client *c, FILE *f))
 		c->answer = NULL;
 		c->answer_len = 0;
 		timer_stop(&c->timer);
-		reload_begin(c->control->m);
+		reload_begin(c->control->m, c->kind);
 		return;
 	}
 	send_answer(c);
@@ -160,17 +165,20 @@ static void
 fill_reload(struct client *c, FILE *f)
 {
 	const struct master *m = c->control->m;
+	const struct errors *e = &m->reloads[c->kind].errors;
 
-	for (size_t i = 0; i < m->errors.count; i++)
-		fprintf(f, "%s%s\n", i == 0 ? CONTROL_ERROR : "", m->errors.lines[i]);
-	if (m->errors.more > 0)
-		fprintf(f, "and %zu more; mailreeve -t prints all\n", m->errors.more);
-	if (m->errors.count == 0)
-		fprintf(f, "reloaded: generation %u\n", m->current ? m->current->id : 0);
+	for (size_t i = 0; i < e->count; i++)
+		fprintf(f, "%s%s\n", i == 0 ? CONTROL_ERROR : "", e->lines[i]);
+	if (e->more > 0)
+		fprintf(f, "and %zu more; mailreeve -t prints all\n", e->more);
+	if (e->count == 0)
+		fprintf(f, "%s: generation %u\n",
+		    c->kind == RELOAD_FILE ? "reloaded" : "certificates",
+		    m->current ? m->current->id : 0);
 }
 
 void
-control_reload_done(struct master *m)
+control_reload_done(struct master *m, enum reload_kind kind)
 {
 	struct client *c, *next;
 
@@ -178,7 +186,7 @@ control_reload_done(struct master *m)
 		return;
 	for (c = TAILQ_FIRST(&m->control->clients); c; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (c->waits == 0 || c->waits > m->reloads)
+		if (c->waits == 0 || c->kind != kind || c->waits > m->reloads[kind].begun)
 			continue;
 		c->waits = 0;
 		timer_set(m->loop, &c->timer, CLIENT_TIME);
@@ -345,7 +353,7 @@ say_where(struct control *c)
 	char why[256];
 
 	if (path && sockpath_say(CONTROL_WHERE, path, why, sizeof(why)) == -1 &&
-	    strcmp(path, CONTROL_SOCKET) != 0)
+	    strcmp(path, CONTROL_SOCKET) != 0 && !c->where_said++)
 		log_say(LOG_NOTICE, "mailreevectl needs -s %s: %s", path, why);
 }
 

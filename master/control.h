@@ -15,7 +15,7 @@
  */
 void control_open(struct master *m, const struct conf *conf);
 /* Whoever waits for a reload gets its answer. */
-void control_reload_done(struct master *m);
+void control_reload_done(struct master *m, enum reload_kind kind);
 /* Close all and remove the sockets' files. */
 void control_close(struct master *m);
 

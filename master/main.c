@@ -69,7 +69,7 @@ on_signal(struct watch *w, uint32_t events)
 	while (read(w->fd, &si, sizeof(si)) == sizeof(si)) {
 		switch (si.ssi_signo) {
 		case SIGHUP:
-			reload_begin(m);
+			reload_begin(m, RELOAD_FILE);
 			break;
 		case SIGTERM:
 			stop_begin(m, STOP_DRAIN,
@@ -289,7 +289,7 @@ main(int argc, char **argv)
 	warn_not_root(&m);
 	take_over(&m, saved);
 	rootdir_make(&m);
-	reload_begin(&m);
+	reload_begin(&m, RELOAD_FILE);
 	while (!m.done)
 		if (loop_once(m.loop, -1) == -1)
 			fatal("the event loop failed: %s", strerror(errno));

@@ -160,9 +160,9 @@ say_status(struct master *m)
 		snprintf(lack, sizeof(lack), "; no server for %.40s%s", missing,
 		    strlen(missing) > 40 ? "..." : "");
 	free(missing);
-	if (m->errors.count && !m->stopping)
+	if (m->reloads[RELOAD_FILE].errors.count && !m->stopping)
 		snprintf(text, sizeof(text), "%s%s; not reloaded: %s", up, lack,
-		    errors_brief(&m->errors, brief, sizeof(brief)));
+		    errors_brief(&m->reloads[RELOAD_FILE].errors, brief, sizeof(brief)));
 	else
 		snprintf(text, sizeof(text), "%s, %zu connections%s%s", up, counts_all(m),
 		    m->stopping ? ", stopping" : "", lack);

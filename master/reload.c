@@ -28,7 +28,7 @@ reload_say(struct master *m, enum problem_kind kind, const char *text)
 	else
 		log_say(kind == PROBLEM_WARNING ? LOG_WARNING : LOG_ERR, "%s", text);
 	if (kind == PROBLEM_ERROR && m->reloading)
-		(void)errors_add(&m->errors, text, strlen(text));
+		(void)errors_add(&m->reloads[m->kind].errors, text, strlen(text));
 }
 
 static void
@@ -58,24 +58,29 @@ reload_apply(struct master *m)
 
 /* Whoever asks for a reload, or waits for one, when the service stops. */
 static void
-reload_refuse(struct master *m)
+refuse(struct reload *r)
 {
 	static const char why[] = "stopping";
 
-	errors_clear(&m->errors);
-	(void)errors_add(&m->errors, why, strlen(why));
+	errors_clear(&r->errors);
+	(void)errors_add(&r->errors, why, strlen(why));
 }
 
 static void
 fail(struct master *m, const char *why)
 {
+	struct reload *r = &m->reloads[m->kind];
 	char brief[LOG_LINE_MAX / 4];
 
-	if (m->errors.count == 0)
+	if (r->errors.count == 0)
 		reload_say(m, PROBLEM_ERROR, why);
-	errors_brief(&m->errors, brief, sizeof(brief));
+	r->refused = real_ms();
+	errors_brief(&r->errors, brief, sizeof(brief));
 	if (m->current) {
-		log_say(LOG_ERR, "not reloaded, the old configuration goes on: %s", brief);
+		log_say(LOG_ERR, "%s: %s",
+		    m->kind == RELOAD_FILE ? "not reloaded, the old configuration goes on" :
+					     "certificates not taken over, those in use stay",
+		    brief);
 		return;
 	}
 	if (!m->testing)
@@ -88,25 +93,28 @@ void
 reload_done(struct master *m, const char *why)
 {
 	if (m->stopping) {
-		reload_refuse(m);
+		refuse(&m->reloads[m->kind]);
 	} else if (why) {
 		fail(m, why);
 	} else {
-		errors_clear(&m->errors);
+		/* Whoever has read the configuration has read the files as well. */
+		for (int kind = m->kind; kind < RELOAD_KINDS; kind++)
+			errors_clear(&m->reloads[kind].errors);
 		m->force_new = 0;
 		reload_apply(m);
 	}
 	m->reloading = 0;
-	control_reload_done(m);
+	control_reload_done(m, m->kind);
 	notify_reloaded(m);
 	if (m->upgrade_again && !m->done) {
 		m->upgrade_again = 0;
 		upgrade_begin(m);
 	}
-	if (m->reload_again && !m->done) {
-		m->reload_again = 0;
-		reload_begin(m);
-	}
+	for (int kind = 0; kind < RELOAD_KINDS && !m->done; kind++)
+		if (m->reloads[kind].again && !m->building) {
+			m->reloads[kind].again = 0;
+			reload_begin(m, (enum reload_kind)kind);
+		}
 }
 
 void
@@ -169,56 +177,76 @@ ask_again(struct master *m)
 
 /* What has been read becomes a generation, if it is another than the current one. */
 static void
-take_over(struct master *m, struct conf *conf, char *text, struct problems *p)
+take_over(
+    struct master *m, enum reload_kind kind, struct conf *conf, char *text, struct problems *p)
 {
 	int bundles[HELPER_COUNT] = { -1, -1, -1 };
 	struct identity ids[HELPER_COUNT];
 	int is_same;
 
 	m->reloading = 1;
-	m->reloads++;
-	errors_clear(&m->errors);
+	m->kind = kind;
+	m->reloads[kind].begun++;
+	errors_clear(&m->reloads[kind].errors);
 	if (conf)
 		gather(m, conf, text, p, ids, bundles);
 	say_all(m, p);
 	is_same = conf && p->errors == 0 && m->current && !m->force_new &&
 	    bundles_same(bundles, m->current->bundles);
 	if (is_same)
-		log_say(LOG_NOTICE, "reloaded: nothing has changed, generation %u goes on",
-		    m->current->id);
+		log_say(LOG_NOTICE, "%s: nothing has changed, generation %u goes on",
+		    kind == RELOAD_FILE ? "reloaded" : "certificates", m->current->id);
 	if (!conf || p->errors > 0 || is_same) {
 		bundles_close(bundles);
 		listeners_rollback(m);
 		conf_free(&conf);
 		free(text);
-		if (p->errors == 0)
+		if (is_same)
 			ask_again(m);
-		reload_done(m, p->errors > 0 ? "it cannot be used" : NULL);
+		reload_done(m, is_same ? NULL : "it cannot be used");
 	} else {
 		build(m, conf, text, ids, bundles);
 	}
 }
 
-void
-reload_begin(struct master *m)
+/* The configuration that runs, once more: the files that it names may be others. */
+static struct conf *
+same_again(const struct master *m, struct problems *p, char **text_r)
 {
+	struct conf *conf;
+
+	*text_r = strdup(m->current->text);
+	conf = *text_r ? conf_parse(*text_r, m->conf_path, NULL, p) : NULL;
+	if (conf)
+		problems_clear(p); /* they were said when it was read */
+	return conf;
+}
+
+void
+reload_begin(struct master *m, enum reload_kind kind)
+{
+	struct reload *r = &m->reloads[kind];
 	struct problems p = { 0 };
 	struct conf *conf;
 	char *text = NULL;
 
 	if (m->stopping) {
-		m->reloads++;
-		reload_refuse(m);
-		control_reload_done(m);
+		r->begun++;
+		refuse(r);
+		control_reload_done(m, kind);
 		return;
 	}
 	if (m->building) {
-		m->reload_again = 1;
+		r->again = 1;
 		return;
 	}
-	notify_reloading(m);
-	conf = conf_load(m->conf_path, &p, &text);
-	take_over(m, conf, text, &p);
+	if (kind == RELOAD_CERTS && m->current) {
+		conf = same_again(m, &p, &text);
+	} else {
+		notify_reloading(m);
+		conf = conf_load(m->conf_path, &p, &text);
+	}
+	take_over(m, kind, conf, text, &p);
 	problems_clear(&p);
 }
 
@@ -263,15 +291,10 @@ on_watch(struct timer *t)
 	timer_set(m->loop, t, m->current->conf->watch);
 	if (m->building)
 		return;
-	text = strdup(m->current->text);
-	conf = text ? conf_parse(text, m->conf_path, NULL, &p) : NULL;
-	problems_clear(&p); /* they were said when it was read */
-	if (conf && files_changed(m, conf, text)) {
-		log_say(LOG_NOTICE, "certificates or other files have changed and are taken over");
-		take_over(m, conf, text, &p);
-		problems_clear(&p);
-		return;
-	}
+	conf = same_again(m, &p, &text);
+	if (conf && files_changed(m, conf, text))
+		reload_begin(m, RELOAD_CERTS);
+	problems_clear(&p);
 	conf_free(&conf);
 	free(text);
 }

@@ -10,12 +10,12 @@
 #include "state.h"
 
 /*
- * Read configuration and files and begin to build a generation of them; reload_done says how it
- * went, perhaps before this returns.  One that is asked for while another is being built follows
- * it, once for all who ask meanwhile: the files are read again then.  In both cases it becomes
- * number m->reloads + 1 of them.
+ * Read configuration and files (RELOAD_CERTS: the files alone, for the configuration that runs)
+ * and begin to build a generation of them; reload_done says how it went, perhaps before this
+ * returns.  One that is asked for while another is being built follows it, once for all who ask
+ * meanwhile: the files are read again then.  In both cases it becomes number begun + 1 of its kind.
  */
-void reload_begin(struct master *m);
+void reload_begin(struct master *m, enum reload_kind kind);
 
 /*
  * At the first start, before we have given up the right to look into other processes: open the

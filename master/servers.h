@@ -46,6 +46,8 @@ struct server_count servers_count(const struct generation *g, uint32_t backend);
  * to; parted by ", ".  malloc'ed (the caller's), NULL if there is none.
  */
 char *servers_missing(const struct generation *g);
+/* The same of those whose servers are still waiting for their first check, which do not count there. */
+char *servers_waiting(const struct generation *g);
 
 /* Whether every server has had its first check. */
 int servers_settled(const struct generation *g);

@@ -108,6 +108,7 @@ show_info(struct master *m, FILE *f)
 {
 	uint64_t up = (mono_ms() - m->started_mono) / 1000;
 	const struct generation *g = m->current;
+	const struct errors *e = &m->reloads[RELOAD_FILE].errors;
 	int differs = config_differs(m);
 	char brief[ERRORS_LINE];
 
@@ -129,8 +130,7 @@ show_info(struct master *m, FILE *f)
 	    differs == 1     ? "yes" :
 		differs == 0 ? "no" :
 			       "the file has errors");
-	fprintf(f, "Reload_error: %s\n",
-	    m->errors.count ? errors_brief(&m->errors, brief, sizeof(brief)) : "-");
+	fprintf(f, "Reload_error: %s\n", e->count ? errors_brief(e, brief, sizeof(brief)) : "-");
 	fprintf(f, "Log_lines_lost: %" PRIu64 "\n", lines_lost(m));
 	master_sandbox_show(m, f);
 	fprintf(f, "Memory_master_KB: %lu\n", memory_of(getpid()));
@@ -272,47 +272,5 @@ show_state(struct master *m, FILE *f)
 		id++;
 		if (!is_free_place(s))
 			print_state(f, g, s, id);
-	}
-}
-
-static const char *
-admin_word(const struct server *s)
-{
-	return s->admin & ADMIN_MAINT         ? "maint" :
-	    s->admin & ADMIN_DRAIN || s->left ? "drain" :
-						"ready";
-}
-
-void
-show_status(struct master *m, FILE *f)
-{
-	const struct generation *g = m->current;
-	struct server_count c;
-	char *missing;
-
-	if (!g) {
-		fprintf(f, "%sstopping\n", CONTROL_ERROR);
-		return;
-	}
-	c = servers_count(g, UINT32_MAX);
-	missing = servers_missing(g);
-	/* The worst that there is to say. */
-	fprintf(f, "%s%s%s",
-	    control_verdict_text(missing ? VERDICT_FRONTEND_DOWN :
-		    c.serving < c.all    ? VERDICT_SERVER_DOWN :
-					   VERDICT_WELL),
-	    missing ? ", " : "", missing ? missing : "");
-	free(missing);
-	fprintf(f, "; %u of %u servers up, %zu connections\n", c.serving, c.all, counts_all(m));
-	fprintf(f, "# server state admin weight connections seconds why\n");
-	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
-		const struct server *s = &g->servers[i];
-
-		if (!is_free_place(s))
-			fprintf(f, "%s/%s %s %s %u %u %" PRIu64 " %s\n",
-			    g->conf->backends[s->conf->backend].name, s->name,
-			    health_name(s->health.state), admin_word(s), s->conf->weight,
-			    servers_active(g, i) + s->elsewhere, (real_ms() - s->since) / 1000,
-			    s->why[0] ? s->why : "-");
 	}
 }

@@ -12,6 +12,5 @@ void show_help(FILE *f, int reads_only);
 void show_info(struct master *m, FILE *f);
 void show_state(struct master *m, FILE *f);
 void show_workers(struct master *m, FILE *f);
-void show_status(struct master *m, FILE *f);
 
 #endif

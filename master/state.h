@@ -155,6 +155,17 @@ struct listener {
 };
 TAILQ_HEAD(listener_list, listener);
 
+/* What is read again: the configuration with all its files, or only the files that it names. */
+enum reload_kind { RELOAD_FILE, RELOAD_CERTS, RELOAD_KINDS };
+
+/* How it went with reloads of one kind. */
+struct reload {
+	struct errors errors; /* of the last one; none if it was good */
+	uint64_t refused;     /* when: CLOCK_REALTIME, milliseconds */
+	uint64_t begun;       /* how many, good or not */
+	int again;            /* asked for while another one was running */
+};
+
 /* Why the loop ends. */
 enum stopping { STOP_NO, STOP_DRAIN /* TERM, USR1 */, STOP_NOW /* INT */ };
 
@@ -198,11 +209,10 @@ struct master {
 	uint32_t stop_time;    /* timeouts.stop of the generation that was current at the stop */
 	uint32_t stop_spread;  /* milliseconds over which connections end at its end */
 	int reloading;         /* a configuration is being read or a generation built */
-	int reload_again;      /* asked for while another one was running */
+	enum reload_kind kind; /* ... of which kind; the last one's, if none is running */
+	struct reload reloads[RELOAD_KINDS];
 	struct timer watch;    /* the next look at the files that the configuration names */
 	char watch_error[512]; /* what was wrong with them at the last look */
-	struct errors errors;  /* of the last reload; none if it was good */
-	uint64_t reloads;      /* how many were begun, good or not */
 	int upgrade_again;     /* asked for while a reload was running */
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */

@@ -4,6 +4,8 @@
 import grp
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import stat
@@ -13,7 +15,7 @@ import sys
 from lib.clients import connect, context, lines
 from lib.fakes import Fake, greets
 from lib.mailreeve import BUILD, Mailreeve
-from lib.site import PROXY, wait_until
+from lib.site import HOSTNAME, PROXY, wait_until
 
 CONF = """
 frontends = ( { name = "imaps"; bind = "192.0.2.10:993"; backend = "dovecot";
@@ -176,6 +178,44 @@ def test_ctl(site, pki):
     assert "Name: Mailreeve" in ctl(proxy, "show", "info").stdout.replace("  ", " ")
     assert json.loads(ctl(proxy, "--json", "show", "info").stdout)["Name"] == "Mailreeve"
     assert ctl(proxy, "nonsense").returncode != 0
+
+
+def test_certificates_alone(site, pki):
+    """`reload certificates` reads the files again and not the configuration, which is half edited."""
+    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
+    mail = site.path("mail")
+    shutil.copytree(pki.directory / "mail", mail)
+    proxy = Mailreeve(site, pki, CONF.replace("$pki/mail", "$dir/mail"))
+    proxy.rewrite("half = edited")
+    assert proxy.control("reload certificates") == "certificates: generation 1\n"
+    first = shown(pki)
+    pki.ca.issue("renewed", HOSTNAME, [f"DNS:{HOSTNAME}"], directory=site.directory)
+    for file in ("privkey.pem", "fullchain.pem"):
+        shutil.copy(site.path("renewed") / file, mail / file)
+    assert proxy.control("reload certificates") == "certificates: generation 2\n"
+    assert shown(pki) != first
+    info = proxy.info()
+    assert info["Reload_error"] == "-" and info["Config_differs"] == "the file has errors"
+    # A refused reload stays refused, whatever becomes of the certificates.
+    assert "half" in proxy.control("reload")
+    assert proxy.control("reload certificates") == "certificates: generation 2\n"
+    assert proxy.info()["Reload_error"] != "-" and "reload refused" in proxy.control("status")
+    # A file that is wrong changes nothing; status says it until it is right.
+    good = (mail / "privkey.pem").read_text()
+    (mail / "privkey.pem").write_text("no key\n")
+    assert re.match(r"error: \S*mailreeve.conf:\d+: .*privkey.pem", proxy.control("reload certificates"))
+    assert re.search(r"; certificates refused \d\d:\d\d: .*privkey.pem", proxy.control("status").splitlines()[0])
+    assert shown(pki) != first
+    (mail / "privkey.pem").write_text(good)
+    assert proxy.control("reload certificates") == "certificates: generation 2\n"
+    assert "certificates refused" not in proxy.control("status")
+
+
+def shown(pki):
+    """The certificate that a client is shown, in DER."""
+    with connect(PROXY, 993, context(pki)) as sock:
+        lines(sock)
+        return sock.getpeercert(binary_form=True)
 
 
 # A /run/mailreeve that no other instance on this host has.

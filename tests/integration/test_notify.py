@@ -93,21 +93,21 @@ def test_a_backend_of_routes_is_missed(site, pki):
                               stdout=subprocess.PIPE, text=True, timeout=20, check=False)
         return done.returncode, done.stdout.splitlines()[0]
 
-    assert status() == (0, "status: well; 4 of 4 servers up, 0 connections")
+    assert status() == (0, "OK: 4 of 4 servers up")
     wait_until(heard(manager, r"STATUS=4 of 4 servers up, 0 connections"), "STATUS")
     fakes[2].stop()
-    wait_until(lambda: status() == (1, "status: server down; 3 of 4 servers up, 0 connections"),
+    wait_until(lambda: status() == (1, "WARNING: server down: three/10.0.0.13:1143"),
                "one of three's servers to be down")
     wait_until(heard(manager, r"STATUS=3 of 4 servers up, 0 connections"), "STATUS")
     fakes[1].stop()
-    wait_until(lambda: status() == (2, "status: frontend without server, front (backend two); "
-                                    "2 of 4 servers up, 0 connections"), "the route to be missed")
+    wait_until(lambda: status() == (2, "CRITICAL: no server for frontends front (backend two); "
+                                    "servers down: two/10.0.0.12:1143, three/10.0.0.13:1143"), "the route to be missed")
     wait_until(heard(manager, r"STATUS=2 of 4 servers up, 0 connections; "
                      r"no server for front \(backend two\)"), "STATUS")
     fakes[0].stop()
     wait_until(lambda: status() == (
-        2, "status: frontend without server, front, front (backend two), plain; "
-        "0 of 4 servers up, 0 connections"), "all to be missed")
+        2, "CRITICAL: no server for frontends front, front (backend two), plain; servers down: "
+        "one/10.0.0.11:1143, two/10.0.0.12:1143, three/10.0.0.11:1143, three/10.0.0.13:1143"), "all to be missed")
 
 
 @pytest.mark.parametrize("role", ["keeper", "checker", "worker"])

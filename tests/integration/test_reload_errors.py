@@ -97,6 +97,13 @@ def assert_all(says, text):
     assert len(found) == len(says), text
 
 
+def verdict(proxy):
+    """mailreevectl's exit status for `status`, and the first line."""
+    done = subprocess.run([BUILD / "mailreevectl", "-s", proxy.control_socket, "status"],
+                          stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout.splitlines()[0]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_everything_that_is_wrong_is_answered(site, pki, case):
     text, says = CASES[case]
@@ -118,6 +125,8 @@ def test_everything_that_is_wrong_is_answered(site, pki, case):
     brief = f"{first} (and {len(says) - 1} more)"
     assert f"not reloaded, the old configuration goes on: {brief}" in log
     assert proxy.info()["Reload_error"] == brief
+    code, status = verdict(proxy)
+    assert code == 1 and re.fullmatch(r"WARNING: reload refused \d\d:\d\d: " + re.escape(brief), status)
     said = wait_until(lambda: [line for line in manager.said if "; not reloaded: " in line],
                       "the reason in STATUS")[0]
     assert first[:60] in said and said.endswith(f" (and {len(says) - 1} more)")
@@ -141,6 +150,7 @@ def test_everything_that_is_wrong_is_answered(site, pki, case):
     proxy.rewrite(GOOD % {"port": 143})
     assert proxy.control("reload") == "reloaded: generation 1\n"
     assert proxy.info()["Reload_error"] == "-"
+    assert verdict(proxy) == (0, "OK: 1 of 1 servers up")
     holder.close()
 
 

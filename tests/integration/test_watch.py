@@ -55,7 +55,7 @@ def test_renewed_by_itself(site, pki, server):
         proxy.rewrite(CONF.replace('name = "front"', 'name = "other"'))
         issue(site, pki, "second")
         wait_until(lambda: certificate(pki) != first, "the new certificate")
-        proxy.said("certificates or other files have changed")
+        proxy.said("generation 2 serves")
         assert "frontend=other" not in "\n".join(proxy.raw())
         # A broken file: said once, and what is in use goes on.
         second = certificate(pki)

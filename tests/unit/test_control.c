@@ -18,6 +18,9 @@ static const struct {
 	{ "show servers state", CONTROL_SHOW_STATE, "" },
 	{ "show servers state dovecot", CONTROL_SHOW_STATE, "dovecot" },
 	{ "status  now please", CONTROL_STATUS, "now please" },
+	{ "reload", CONTROL_RELOAD, "" },
+	{ "reload  certificates", CONTROL_RELOAD_CERTS, "" },
+	{ "reload certificate", CONTROL_RELOAD, "certificate" },
 	{ "", -1, NULL },
 	{ " ", -1, NULL },
 	{ "show", -1, NULL },
@@ -50,16 +53,16 @@ END_TEST
 
 START_TEST(verdicts)
 {
-	for (int v = VERDICT_WELL; v <= VERDICT_FRONTEND_DOWN; v++) {
+	for (int v = VERDICT_OK; v <= VERDICT_CRITICAL; v++) {
 		char line[128];
 
-		ck_assert_int_eq(control_verdict_find(control_verdict_text(v)), v);
 		strcpy(line, control_verdict_text(v));
-		strcat(line, "; 3 of 4 servers up");
+		strcat(line, "3 of 4 servers up");
 		ck_assert_int_eq(control_verdict_find(line), v);
 	}
-	ck_assert_int_eq(control_verdict_find("status: wellness"), -1);
-	ck_assert_int_eq(control_verdict_find("status: "), -1);
+	ck_assert_int_eq(control_verdict_find("OK"), -1);
+	ck_assert_int_eq(control_verdict_find("OKAY: "), -1);
+	ck_assert_int_eq(control_verdict_find("error: OK: "), -1);
 	ck_assert_int_eq(control_verdict_find(""), -1);
 }
 END_TEST

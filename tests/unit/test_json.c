@@ -25,11 +25,12 @@ static const struct {
 	    "[{\"a\":1,\"b\":\"x\",\"c\":\"two words\"},{\"a\":-5,\"b\":null,\"c\":null}]" },
 	{ "empty table", SHAPE_TABLE, "# a b\n", "[]" },
 	{ "no table", SHAPE_TABLE, "a b\n", NULL },
-	{ "status", SHAPE_STATUS, "status: server down; 1 of 2\n# server state\nb/s down\n",
-	    "{\"rows\":[{\"server\":\"b/s\",\"state\":\"down\"}],\"status\":1,"
-	    "\"text\":\"status: server down; 1 of 2\"}" },
-	{ "status alone", SHAPE_STATUS, "status: well\n",
-	    "{\"rows\":[],\"status\":0,\"text\":\"status: well\"}" },
+	{ "status", SHAPE_STATUS, "WARNING: server down\n0.1, up\n# server state\nb/s down\n",
+	    "{\"more\":[\"0.1, "
+	    "up\"],\"rows\":[{\"server\":\"b/s\",\"state\":\"down\"}],\"status\":1,"
+	    "\"text\":\"WARNING: server down\"}" },
+	{ "status alone", SHAPE_STATUS, "OK: 1 of 1 servers up\n",
+	    "{\"more\":[],\"rows\":[],\"status\":0,\"text\":\"OK: 1 of 1 servers up\"}" },
 	{ "no status", SHAPE_STATUS, "all is well\n", NULL },
 	{ "nearly numbers", SHAPE_TABLE,
 	    "# a b c d e f g\n007 0 +1 1.5 0x1 9223372036854775807 9223372036854775808\n",
