@@ -29,6 +29,12 @@ enum hello_result {
  * Look at the first size bytes of a connection: one or more TLS handshake records whose content
  * begins with a ClientHello.  A name that is longer than 255 bytes or has a NUL in it is none.
  */
+/*@ requires \valid_read(bytes + (0 .. size - 1)) && \valid(sni_r + (0 .. 255));
+    requires \separated(bytes + (0 .. size - 1), sni_r + (0 .. 255));
+    assigns sni_r[0 .. 255];
+    ensures \result == HELLO_WHOLE || \result == HELLO_MORE || \result == HELLO_BAD;
+    ensures \result == HELLO_WHOLE ==> \exists integer n; 0 <= n <= 255 && sni_r[n] == 0;
+*/
 enum hello_result hello_parse(const uint8_t *bytes, size_t size, char sni_r[256]);
 
 #endif
