@@ -45,6 +45,7 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 #define TBS_MAX      (128 * 1024) /* bytes to be signed: a TLS 1.2 client's transcript */
 #define TICKET_KEYS  3            /* enum msg_ticket_keys */
 #define SIG_MAX      1024         /* bytes of a signature: RSA with 8192 bits */
+#define CERT_TEXT    3072         /* bytes of names, or of a reason */
 
 /* clang-format off */
 /*    no  name         from         to            fixed part              items                  most          descriptors */
@@ -71,14 +72,15 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 	X(20, GRANT,       ROLE_MASTER, ROLE_KEEPER,  struct msg_grant,       struct msg_none,       0,            FDS_NONE) \
 	X(21, ASK_TICKETS, ROLE_WORKER, ROLE_KEEPER,  struct msg_ask_tickets, struct msg_none,       0,            FDS_NONE) \
 	X(22, TICKETS,     ROLE_KEEPER, ROLE_WORKER,  struct msg_tickets,     struct msg_ticket_key, TICKET_KEYS,  FDS_NONE) \
-	X(23, RESOLVE,     ROLE_MASTER, ROLE_CHECKER, struct msg_empty,       struct msg_none,       0,            FDS_NONE)
+	X(23, RESOLVE,     ROLE_MASTER, ROLE_CHECKER, struct msg_empty,       struct msg_none,       0,            FDS_NONE) \
+	X(24, CERT,        ROLE_WORKER, ROLE_MASTER,  struct msg_cert,        struct msg_byte,       CERT_TEXT,    FDS_NONE)
 /* clang-format on */
 
 enum msg_type {
 #define X(no, name, from, to, fixed, items, most, fds) MSG_##name = no,
 	MESSAGES(X)
 #undef X
-	    MSG_COUNT = 24 /* one more than the highest number */
+	    MSG_COUNT = 25 /* one more than the highest number */
 };
 
 /* What stands before every fixed part. */
@@ -255,6 +257,23 @@ struct msg_ticket_key {
 	uint8_t mac[32];
 };
 static_assert(sizeof(struct msg_ticket_key) == 80, "derived as one string of bytes");
+
+/*
+ * Of the first worker, before READY, and so before it has seen a byte of the network: what became
+ * of a certificate in its bundle.  The items are text: names, each with a newline (further ones
+ * may follow in further messages), or the reason why it was left out.
+ */
+enum msg_cert_kind { CERT_SHOWN = 1, CERT_LEFT_OUT = 2 };
+
+struct msg_cert {
+	uint32_t piece; /* its number in the bundle */
+	uint32_t kind;  /* enum msg_cert_kind */
+	uint64_t until; /* SHOWN: seconds since 1970 */
+	uint8_t key_id[MSG_KEY_ID];
+	uint8_t print[32]; /* SHA-256 of the certificate */
+	char key[24];      /* kind of key, as in struct msg_key */
+};
+static_assert(sizeof(struct msg_cert) == 104, "padding");
 
 /*
  * The checker's pipe to the master: records of one size, written whole (below PIPE_BUF).

@@ -12,14 +12,18 @@
 
 #include "../common/conf.h"
 
+struct generation;
+
 /*
  * Read every file that conf names and make the three bundles of it, bundles_r[enum helper]: sealed
  * memory, the caller's.  conf_path names the configuration in messages, text is its canonical
- * form.  ticket_seed serves where no file has one.  Every problem goes to *p.  Returns 0, or -1 and
+ * form.  ticket_seed serves where no file has one.  now is what serves (NULL: nothing
+ * yet): what it shows must not be left out.  Every problem goes to *p.  Returns 0, or -1 and
  * no bundle.
  */
 int bundles_make(const struct conf *conf, const char *conf_path, const char *text,
-    const uint8_t ticket_seed[32], struct problems *p, int *bundles_r);
+    const uint8_t ticket_seed[32], const struct generation *now, struct problems *p,
+    int *bundles_r);
 
 /* Whether these three are the same as those, byte for byte. */
 int bundles_same(const int *a, const int *b);

@@ -127,10 +127,21 @@ on_suspect(struct proc *p, const struct msg *m)
 	return NULL;
 }
 
+/* The first worker's words, before it knows the network; its successors say the same again. */
+static const char *
+on_cert(struct proc *p, const struct msg *m)
+{
+	if (p->slot != 0)
+		return "speaks of certificates, which only the first does";
+	return p->gen->state == GEN_BUILDING ? pairs_take(p->gen, m->fixed, m->items, m->count) :
+					       NULL;
+}
+
 #define LIVE (PROC_SERVING | PROC_RETIRING)
 
 static const struct from_rule table[MSG_COUNT] = {
 	[MSG_READY] = { from_ready, PROC_STARTING },
+	[MSG_CERT] = { on_cert, PROC_STARTING },
 	[MSG_FAILED] = { from_failed, PROC_STARTING },
 	[MSG_PONG] = { from_pong, LIVE },
 	[MSG_TAKEN] = { on_taken, LIVE },

@@ -14,6 +14,7 @@
 #include "boards.h"
 #include "bundles.h"
 #include "listen.h"
+#include "pairs.h"
 #include "procs.h"
 #include "reload.h"
 #include "sandbox.h"
@@ -221,6 +222,7 @@ generation_free(struct generation **gp)
 	conf_free(&g->conf);
 	free(g->text);
 	errors_clear(&g->complaints);
+	pairs_free(&g->pairs);
 	free(g);
 	*gp = NULL;
 }
@@ -263,11 +265,13 @@ commit(struct generation *g)
 		store_worker(&g->workers[i]);
 	if (m->serves_since == 0)
 		m->serves_since = loop_now(m->loop);
-	if (old)
+	log_say(LOG_NOTICE, "generation %u serves", g->id);
+	if (old) {
+		reload_tell(m, old, g);
 		generation_retire(old);
+	}
 	servers_inherit(g, &m->generations);
 	accept_resume(m);
-	log_say(LOG_NOTICE, "generation %u serves", g->id);
 	reload_done(m, NULL);
 }
 
@@ -398,6 +402,8 @@ generation_child_serves(struct generation *g, struct proc *p)
 	struct master *m = g->m;
 
 	master_sandbox_child(m, p->role, p->layers);
+	if (g->state == GEN_BUILDING && p == &g->workers[0].p && pairs_judge(g) == -1)
+		g->failed = 1;
 	if (p->role == ROLE_KEEPER)
 		procs_give_keeper(g);
 	if (p->role == ROLE_WORKER && g->state == GEN_CURRENT)

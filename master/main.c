@@ -211,6 +211,8 @@ init(struct master *m)
 	if (getrandom(m->ticket_seed, sizeof(m->ticket_seed), 0) != sizeof(m->ticket_seed))
 		fatal("no random bytes: %s", strerror(errno));
 	m->drop = geteuid() == 0;
+	for (int i = 0; i < HELPER_COUNT; i++)
+		m->tried[i] = -1;
 	m->tick.fn = on_tick;
 	timer_set(m->loop, &m->tick, TICK);
 }

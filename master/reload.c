@@ -90,8 +90,25 @@ fail(struct master *m, const char *why)
 }
 
 void
+reload_tell(struct master *m, const struct generation *old, const struct generation *g)
+{
+	if (pairs_tell(old, g) == 0 && m->watched)
+		log_say(LOG_NOTICE, "changed files taken over");
+}
+
+/* A try that failed for want of something else than good files is worth another one. */
+static void
+end_watched(struct master *m, const char *why)
+{
+	if (m->watched && (!why || m->reloads[m->kind].errors.count == 0))
+		bundles_close(m->tried);
+	m->watched = 0;
+}
+
+void
 reload_done(struct master *m, const char *why)
 {
+	end_watched(m, why);
 	if (m->stopping) {
 		refuse(&m->reloads[m->kind]);
 	} else if (why) {
@@ -136,6 +153,20 @@ reload_open_ports(struct master *m)
 	problems_clear(&p);
 }
 
+/* The files; nothing that is in use may be missing.  Returns 0, or -1 and no bundle. */
+static int
+gather_files(
+    struct master *m, const struct conf *conf, const char *text, struct problems *p, int *bundles)
+{
+	if (bundles_make(conf, m->conf_path, text, m->ticket_seed, m->current, p, bundles) == -1)
+		return -1;
+	pairs_missing(m->current, conf, bundles[HELPER_WORKER], p);
+	if (p->errors == 0)
+		return 0;
+	bundles_close(bundles);
+	return -1;
+}
+
 /* Everything that conf needs and that is not a process; errors are in *p. */
 static void
 gather(struct master *m, const struct conf *conf, const char *text, struct problems *p,
@@ -147,7 +178,7 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
 		listeners_look(conf, p);
 	else
 		listeners_prepare(m, conf, p);
-	(void)bundles_make(conf, m->conf_path, text, m->ticket_seed, p, bundles);
+	(void)gather_files(m, conf, text, p, bundles);
 }
 
 static void
@@ -254,7 +285,8 @@ reload_begin(struct master *m, enum reload_kind kind)
 
 /*
  * Whether the files that the running configuration names are others than those that are in use,
- * and good.  What is wrong with them is said once, not at every look.
+ * and may be good: not those that were refused before; they are in m->tried then.  What is wrong
+ * with them is said once, not at every look.
  */
 static int
 files_changed(struct master *m, const struct conf *conf, const char *text)
@@ -264,17 +296,24 @@ files_changed(struct master *m, const struct conf *conf, const char *text)
 	const char *wrong = "";
 	int changed = 0;
 
-	if (bundles_make(conf, m->conf_path, text, m->ticket_seed, &p, bundles) == 0)
-		changed = !bundles_same(bundles, m->current->bundles);
+	if (gather_files(m, conf, text, &p, bundles) == 0)
+		changed = !bundles_same(bundles, m->current->bundles) &&
+		    (m->tried[0] == -1 || !bundles_same(bundles, m->tried));
 	for (size_t i = p.count; i-- > 0;)
 		if (p.items[i].kind == PROBLEM_ERROR)
 			wrong = p.items[i].text;
 	if (*wrong && strcmp(wrong, m->watch_error) != 0)
-		log_say(LOG_ERR, "%s; what is in use goes on", wrong);
+		log_say(LOG_ERR, "%s%s", wrong,
+		    strstr(wrong, "what is in use stays") ? "" : "; what is in use stays");
 	snprintf(m->watch_error, sizeof(m->watch_error), "%s", wrong);
-	bundles_close(bundles);
 	problems_clear(&p);
-	return changed && !*wrong;
+	if (!changed) {
+		bundles_close(bundles);
+		return 0;
+	}
+	bundles_close(m->tried);
+	memcpy(m->tried, bundles, sizeof(bundles));
+	return 1;
 }
 
 /* Renewed certificates, keys, CAs and CRLs are taken over; the file itself only by a reload. */
@@ -292,8 +331,10 @@ on_watch(struct timer *t)
 	if (m->building)
 		return;
 	conf = same_again(m, &p, &text);
-	if (conf && files_changed(m, conf, text))
+	if (conf && files_changed(m, conf, text)) {
+		m->watched = 1;
 		reload_begin(m, RELOAD_CERTS);
+	}
 	problems_clear(&p);
 	conf_free(&conf);
 	free(text);

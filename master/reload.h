@@ -26,6 +26,9 @@ void reload_open_ports(struct master *m);
 /* The generation that was built serves (why NULL), or could not be built. */
 void reload_done(struct master *m, const char *why);
 
+/* A new generation serves in place of the old one: what the log says of its files. */
+void reload_tell(struct master *m, const struct generation *old, const struct generation *g);
+
 /* What the master itself takes from the current configuration: log and control sockets. */
 void reload_apply(struct master *m);
 

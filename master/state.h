@@ -20,6 +20,7 @@
 #include "conns.h"
 #include "errors.h"
 #include "logs.h"
+#include "pairs.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -136,6 +137,7 @@ struct generation {
 	int ended;             /* END was sent */
 	int orphaned;          /* of a master that crashed: of its connections nothing is known */
 	struct errors complaints; /* why it failed */
+	struct pairs pairs;       /* certificates in use */
 };
 TAILQ_HEAD(generation_list, generation);
 
@@ -211,9 +213,11 @@ struct master {
 	int reloading;         /* a configuration is being read or a generation built */
 	enum reload_kind kind; /* ... of which kind; the last one's, if none is running */
 	struct reload reloads[RELOAD_KINDS];
-	struct timer watch;    /* the next look at the files that the configuration names */
-	char watch_error[512]; /* what was wrong with them at the last look */
-	int upgrade_again;     /* asked for while a reload was running */
+	struct timer watch;      /* the next look at the files that the configuration names */
+	int tried[HELPER_COUNT]; /* bundles of changed files that were tried and refused; or -1 */
+	int watched;             /* that is being tried now */
+	char watch_error[512];   /* what was wrong with them at the last look */
+	int upgrade_again;       /* asked for while a reload was running */
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
 	uint64_t started_mono, started_real; /* milliseconds */

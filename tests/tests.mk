@@ -53,6 +53,7 @@ $(O)/unit/test_listen: $(addprefix $(O)/obj/master/,listen.o accept.o conns.o in
 $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,sockpath.o unixsock.o)
 $(O)/unit/test_errors: $(O)/obj/master/errors.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o conns.o)
+$(O)/unit/test_pairs: $(O)/obj/master/pairs.o
 $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers.o boards.o)
 $(O)/unit/test_state_record: $(O)/obj/master/record.o

@@ -100,12 +100,15 @@ on_look(struct timer *t)
 	timer_set(w->loop, t, DAY_MS);
 }
 
-/* Certificates that are wrong or old: one worker says it, for all have the same. */
+/* Which certificates serve, are wrong or old: one worker says it, for all have the same. */
 static void
 look(struct worker *w)
 {
 	if (w->child.slot != 0)
 		return;
+	if (tls_ctx_tell(w->tls, w->bundle, &w->child.chan) == -1)
+		child_failed(
+		    &w->child, "cannot tell the master which certificates serve: %s", strerror(errno));
 	tls_ctx_look(w->tls, 1);
 	w->look.fn = on_look;
 	timer_set(w->loop, &w->look, DAY_MS);

@@ -52,15 +52,16 @@ ends_tls(const struct conf_frontend *f)
 
 /* Certificates */
 
-/* Remember that one of many was left out, for tls_ctx_look. */
+/* Remember that one of many was left out, for tls_ctx_tell. */
 static void
-leave_out(struct tls_ctx *t, const char *where, const char *why)
+leave_out(struct tls_ctx *t, size_t piece, const char *why)
 {
-	char **lines = reallocarray(t->left_out, t->left_out_count + 1, sizeof(void *));
-	if (lines == NULL)
+	struct tls_left_out *all = reallocarray(t->left_out, t->left_out_count + 1, sizeof(*all));
+	if (all == NULL)
 		return;
-	t->left_out = lines;
-	if (asprintf(&lines[t->left_out_count], "%s: %s; left out", where, why) != -1)
+	t->left_out = all;
+	all[t->left_out_count] = (struct tls_left_out){ (uint32_t)piece, strdup(why) };
+	if (all[t->left_out_count].why != NULL)
 		t->left_out_count++;
 }
 
@@ -79,7 +80,7 @@ read_certs(struct tls_ctx *t, uint32_t number, const struct bundle *b, struct er
 		if (tls_certs_add(&f->certs, p, why, sizeof why) == 0)
 			continue;
 		if ((p->flags & PIECE_FOUND) != 0)
-			leave_out(t, where, why);
+			leave_out(t, i, why);
 		else
 			complain(e, where, "%s", why);
 	}
@@ -299,7 +300,7 @@ tls_ctx_free(struct tls_ctx **tp)
 		SSL_SESSION_free(t->sessions[i]);
 	tls_tickets_close(&t->tickets);
 	for (size_t i = 0; i < t->left_out_count; i++)
-		free(t->left_out[i]);
+		free(t->left_out[i].why);
 	free(t->left_out);
 	free(t->fronts);
 	free(t->backs);

@@ -9,6 +9,7 @@
 #define TLS_CTX_H
 
 #include "../common/bundle.h"
+#include "../common/chan.h"
 #include "../common/conf.h"
 
 #include <openssl/ssl.h>
@@ -17,7 +18,7 @@ struct tls_ctx;
 
 /*
  * Contexts for every frontend and backend that has TLS.  tls_key_init comes first.  A piece that
- * was found through a parent directory and is not usable is left out (tls_ctx_look says so);
+ * was found through a parent directory and is not usable is left out (tls_ctx_tell says so);
  * anything else that is wrong gives NULL and words for the administrator in err_r, several lines
  * if several things are wrong.
  */
@@ -26,8 +27,14 @@ tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 void tls_ctx_free(struct tls_ctx **t);
 
 /*
+ * Tell the master which certificates are shown, for which names, and which were left out, and
+ * why.  0, or -1 with errno.
+ */
+int tls_ctx_tell(const struct tls_ctx *t, const struct bundle *b, const struct chan *master);
+
+/*
  * Log what the administrator should know: certificates and CRLs that have expired or soon will;
- * the first time, also which certificates were left out.  For one worker of a generation to call,
+ * the first time, also which of several for one name are not shown.  For one worker of a generation to call,
  * at its start and once a day.
  */
 void tls_ctx_look(const struct tls_ctx *t, int first);

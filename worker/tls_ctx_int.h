@@ -9,13 +9,18 @@
 #include "tls_front.h"
 #include "tls_ticket.h"
 
+struct tls_left_out {
+	uint32_t piece; /* its number in the bundle */
+	char *why;
+};
+
 struct tls_ctx {
 	const struct conf *conf;
 	struct tls_front *fronts; /* by index of the configuration */
 	struct tls_back *backs;
 	SSL_SESSION **sessions; /* by server */
 	struct tls_tickets tickets;
-	char **left_out; /* certificates that were found but are not usable: lines for the log */
+	struct tls_left_out *left_out; /* certificates that were found but are not usable */
 	size_t left_out_count;
 };
 

@@ -96,8 +96,6 @@ void
 tls_ctx_look(const struct tls_ctx *t, int first)
 {
 	char where[512];
-	for (size_t i = 0; first && i < t->left_out_count; i++)
-		log_say(LOG_ERR, "%s", t->left_out[i]);
 	for (size_t i = 0; i < t->conf->frontend_count; i++) {
 		const struct tls_front *f = &t->fronts[i];
 		conf_where(t->conf, f->conf->tls.line, where, sizeof where);

@@ -2,13 +2,17 @@
 # Copyright (c) 2026 The Mailreeve authors
 """Renewed files are taken over by themselves: nobody's connection ends, and a file that is wrong
 changes nothing but the log."""
+import os
+import re
 import shutil
+import signal
 
 import pytest
 
 from lib.clients import connect, context, lines
 from lib.fakes import Fake, greets
 from lib.mailreeve import Mailreeve
+from lib.pki import new_key
 from lib.site import HOSTNAME, PROXY, wait_until
 
 CONF = """
@@ -25,9 +29,9 @@ def server(site):
     return Fake(site, "10.0.0.11", 143, greets(b"* OK ready\r\n"))
 
 
-def certificate(pki):
+def certificate(pki, name=HOSTNAME):
     """What a new client is shown, in DER."""
-    with context(pki).wrap_socket(connect(PROXY, 993), server_hostname=HOSTNAME) as sock:
+    with context(pki).wrap_socket(connect(PROXY, 993), server_hostname=name) as sock:
         assert lines(sock) == [b"* OK ready\r\n"]
         return sock.getpeercert(binary_form=True)
 
@@ -55,12 +59,12 @@ def test_renewed_by_itself(site, pki, server):
         proxy.rewrite(CONF.replace('name = "front"', 'name = "other"'))
         issue(site, pki, "second")
         wait_until(lambda: certificate(pki) != first, "the new certificate")
-        proxy.said("generation 2 serves")
+        proxy.said(rf"certificates taken over: {HOSTNAME} \(EC\) until 20\d\d-\d\d-\d\d$")
         assert "frontend=other" not in "\n".join(proxy.raw())
-        # A broken file: said once, and what is in use goes on.
+        # A broken file: said once, and what is in use stays.
         second = certificate(pki)
         (site.path("mail") / "privkey.pem").write_text("no key\n")
-        said = proxy.said("what is in use goes on")
+        said = proxy.said("what is in use stays")
         assert said.startswith("<3>") and "private key" in said
         for _ in range(5):
             assert certificate(pki) == second
@@ -69,4 +73,87 @@ def test_renewed_by_itself(site, pki, server):
         proxy.send(1)  # HUP, with the broken file: the reload is refused
         proxy.said("not reloaded")
         assert certificate(pki) == second
-    assert len([line for line in proxy.raw() if "what is in use goes on" in line]) == 1
+    assert len([line for line in proxy.raw() if "what is in use stays" in line]) == 1
+
+
+def swap(text):
+    """Written beside it and put in its place, as is usual."""
+    def change(path):
+        (path.parent / "new").write_text(text)
+        (path.parent / "new").rename(path)
+    return change
+
+
+def cut(path):
+    path.write_text(path.read_text()[:300])
+
+
+def other_key(path):
+    """Half of a renewal: the new key is there, the new certificate is not."""
+    new_key(path.parent / "new", "ec")
+    (path.parent / "new").rename(path)
+
+
+# What happens to one pair of a directory, and the words for it.
+LOST = {
+    "empty": ("fullchain.pem", swap(""), r"fullchain\.pem has no certificate; what is in use stays"),
+    "empty-key": ("privkey.pem", swap(""), r"privkey\.pem has no private key; what is in use stays"),
+    "no-pem": ("fullchain.pem", swap("0\x82\x03\n"),
+               r"fullchain\.pem has no certificate; what is in use stays"),
+    "cut": ("fullchain.pem", cut, r"fullchain\.pem has no certificate; what is in use stays"),
+    "half": ("privkey.pem", other_key,
+             r"privkey\.pem \(EC P-256\) does not belong to .*; what is in use stays"),
+    "key-gone": ("privkey.pem", lambda path: path.unlink(),
+                 r"fullchain\.pem has no private key, .*; what is in use stays"),
+    "gone": ("", shutil.rmtree, r"fullchain\.pem is no longer there; what is in use stays; .*"),
+    "name-gone": ("", None, r"no certificate covers b\.example\.org any more, which \S*/live/b/"
+                            r"fullchain\.pem did; what is in use stays; .*"),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_what_is_in_use_stays(site, pki, server, how):
+    """A pair of a directory that is not usable any more takes nobody's name away, neither when the
+    files are watched nor at a reload; the error is said once; when it is good again it serves."""
+    name, change, words = LOST[how]
+    live = site.path("live")
+    live.mkdir()
+    for one in ("a", "b"):
+        pki.ca.issue(one, one, [f"DNS:{one}.example.org"], directory=live)
+        (live / f"{one}.pem").unlink()
+    proxy = Mailreeve(site, pki, CONF.replace("$dir/mail", "$dir/live"))
+    before = certificate(pki, "b.example.org")
+    if change:
+        change(live / "b" / name)
+    else:
+        renew(site, pki, live / "b", "c.example.org")
+    assert re.search(f"mailreeve\\.conf:\\d+: .*{words}$", proxy.said("what is in use stays"))
+    for _ in range(4):
+        assert certificate(pki, "b.example.org") == before
+    # What only a worker can find is refused like a reload, with a line for the outcome.
+    by_worker = how in ("half", "name-gone")
+    proxy.send(signal.SIGHUP)
+    assert re.search(words, proxy.said("not reloaded"))
+    assert certificate(pki, "b.example.org") == before
+    said = [line for line in proxy.raw() if re.search(f": .*{words}$", line)]
+    assert len(said) == 3 + by_worker, said
+    assert not [line for line in proxy.raw() if "s taken over" in line or "left out" in line]
+    renew(site, pki, live / "b", "b.example.org")
+    wait_until(lambda: certificate(pki, "b.example.org") != before, "the new certificate")
+    proxy.said(r"certificates taken over: b\.example\.org \(EC\) until")
+
+
+def renew(site, pki, here, name):
+    """A new certificate with a new key, in place of what is there, at once."""
+    renew.count += 1
+    made = pki.ca.issue(f"renewed{renew.count}", name, [f"DNS:{name}"], directory=site.directory)
+    here.mkdir(exist_ok=True)
+    both = site.path(f"both{renew.count}")
+    both.mkdir()
+    for file in ("fullchain.pem", "privkey.pem"):
+        shutil.copy(made / file, both / file)
+    here.rename(site.path(f"old{renew.count}"))
+    os.rename(both, here)
+
+
+renew.count = 0

@@ -18,7 +18,7 @@
 /* ---- The master's neighbours, played ---- */
 
 static char complaint[512];
-static int checked, resolved;
+static int checked, resolved, certs;
 
 uint64_t
 real_ms(void)
@@ -31,6 +31,15 @@ generation_complain(struct generation *g, const char *text)
 {
 	(void)g;
 	snprintf(complaint, sizeof(complaint), "%s", text);
+}
+
+const char *
+pairs_take(struct generation *of, const struct msg_cert *c, const char *text, size_t len)
+{
+	(void)of;
+	(void)text;
+	certs += c->piece == 5 && len == 4;
+	return NULL;
 }
 
 void
@@ -266,6 +275,28 @@ START_TEST(failed_needs_an_end)
 }
 END_TEST
 
+/* Of the first worker, and as long as it builds its generation. */
+START_TEST(certificates)
+{
+	const struct msg_cert c = { .piece = 5, .kind = CERT_SHOWN };
+
+	certs = 0;
+	ck_assert_int_eq(chan_send(&liar, MSG_CERT, &c, "a.x\n", 4, NULL, 0), 0);
+	ck_assert_str_eq(hear(), "sent a message out of turn");
+	workers[0].p.state = PROC_STARTING;
+	ck_assert_int_eq(chan_send(&liar, MSG_CERT, &c, "a.x\n", 4, NULL, 0), 0);
+	ck_assert_ptr_null(hear());
+	ck_assert_int_eq(certs, 0);
+	g.state = GEN_BUILDING;
+	ck_assert_int_eq(chan_send(&liar, MSG_CERT, &c, "a.x\n", 4, NULL, 0), 0);
+	ck_assert_ptr_null(hear());
+	ck_assert_int_eq(certs, 1);
+	workers[0].p.slot = 1;
+	ck_assert_int_eq(chan_send(&liar, MSG_CERT, &c, "a.x\n", 4, NULL, 0), 0);
+	ck_assert_str_eq(hear(), "speaks of certificates, which only the first does");
+}
+END_TEST
+
 /* A CHECK_NOW a second and server, and none for servers that are not. */
 START_TEST(suspicion_is_passed_on_once)
 {
@@ -427,6 +458,7 @@ main(void)
 	tcase_add_test(t, taken_never_goes_back);
 	tcase_add_test(t, truth_is_noted);
 	tcase_add_test(t, failed_needs_an_end);
+	tcase_add_test(t, certificates);
 	tcase_add_test(t, suspicion_is_passed_on_once);
 	tcase_add_test(t, a_flood_is_read_in_portions);
 	tcase_add_loop_test(t, report, 0, COUNT(reports));

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Certificates and keys for the bundles: which files belong together, and whether there is a key
+ * in them, by the labels of their blocks.  Master; keys pass through the one buffer.
+ */
+#include "bundles_int.h"
+#include "certs.h"
+#include "pairs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The number of this file's key in the keeper's bundle. */
+static uint32_t
+key_number(struct bundler *b, const char *path, enum piece_use use)
+{
+	struct key_file *more;
+
+	for (size_t i = 0; i < b->key_count; i++)
+		if (strcmp(b->keys[i].path, path) == 0) {
+			b->keys[i].use |= use;
+			return (uint32_t)i;
+		}
+	more = reallocarray(b->keys, b->key_count + 1, sizeof(*b->keys));
+	if (!more)
+		abort();
+	b->keys = more;
+	b->keys[b->key_count] = (struct key_file){ strdup(path), use, b->line };
+	if (!b->keys[b->key_count].path)
+		abort();
+	return (uint32_t)b->key_count++;
+}
+
+/*
+ * Whether the file has exactly one private key that can be used.  Returns 1; 0 if it has none;
+ * -1 with the reason in why_r.  Leaves nothing in the buffer.
+ */
+static int
+has_key(struct bundler *b, const char *path, char why_r[FILE_WHY])
+{
+	struct pem_counts c = { 0 };
+	struct stat st;
+	ssize_t n = file_read(path, b->buf, KEY_MOST, &st, why_r);
+
+	if (n == -1)
+		return -1;
+	pem_count(b->buf, (size_t)n, &c);
+	explicit_bzero(b->buf, (size_t)n);
+	if (c.encrypted > 0)
+		snprintf(why_r, FILE_WHY,
+		    "%s: the key is encrypted; write it without a pass phrase, readable by root "
+		    "alone",
+		    path);
+	else if (c.keys > 1)
+		snprintf(why_r, FILE_WHY, "%s has %zu private keys, expected one", path, c.keys);
+	else if (c.broken)
+		snprintf(why_r, FILE_WHY, "%s: a block begins that has no end", path);
+	else if (c.keys == 1 && (st.st_mode & S_IROTH))
+		conf_problem(b->conf, b->p, PROBLEM_WARNING, b->line,
+		    "%s holds a private key and is readable by everybody (mode %04o): chmod 0600",
+		    path, (unsigned)st.st_mode & 07777);
+	return c.encrypted > 0 || c.keys > 1 || c.broken ? -1 : (int)c.keys;
+}
+
+ssize_t
+bundler_read(struct bundler *b, const char *path, enum pem_kind kind, char why_r[FILE_WHY])
+{
+	struct stat st;
+	ssize_t n = file_read(path, b->buf, FILE_MOST, &st, why_r);
+	size_t len;
+
+	if (n == -1)
+		return -1;
+	len = pem_copy(b->buf, (size_t)n, kind, b->out);
+	b->out[len] = '\0';
+	explicit_bzero(b->buf, (size_t)n);
+	if (len == 0) {
+		snprintf(why_r, FILE_WHY, "%s has no %s", path,
+		    kind == PEM_CRL ? "revocation list" : "certificate");
+		return -1;
+	}
+	return (ssize_t)len;
+}
+
+int
+bundler_add_cert(struct bundler *b, struct piece *piece, enum piece_use use, unsigned helpers,
+    char why_r[FILE_WHY])
+{
+	const char *key = piece->key_name[0] ? piece->key_name : piece->name;
+	int good = has_key(b, key, why_r);
+	ssize_t len;
+
+	if (good != 1)
+		return good;
+	len = bundler_read(b, piece->name, PEM_CERT, why_r);
+	if (len == -1)
+		return -1;
+	piece->key_name = key;
+	piece->key = key_number(b, key, use);
+	piece->data = b->out;
+	piece->size = (size_t)len;
+	for (int who = 0; who < HELPER_COUNT; who++)
+		if (helpers & 1u << who)
+			bundler_add(b, (enum helper)who, piece);
+	return 1;
+}
+
+static int
+is_named(const char *path, const char *name)
+{
+	return strcmp(strrchr(path, '/') + 1, name) == 0;
+}
+
+static int
+is_fullchain(const char *path)
+{
+	return is_named(path, "fullchain.pem");
+}
+
+/* What certbot and Kubernetes put beside a certificate: nobody expects a key for it. */
+static int
+is_by_the_way(const char *path)
+{
+	return is_named(path, "cert.pem") || is_named(path, "chain.pem") ||
+	    is_named(path, "ca.crt") || is_named(path, "ca.pem");
+}
+
+static void
+on_cert(void *context, const char *cert, const char *key, int found)
+{
+	struct bundler *b = context;
+	struct piece piece = { .kind = PIECE_CERT,
+		.owner = b->frontend,
+		.name = cert,
+		.key_name = key,
+		.flags = found ? PIECE_FOUND : 0 };
+	char why[FILE_WHY];
+	int good = bundler_add_cert(b, &piece, USE_SERVER, 1u << HELPER_WORKER, why);
+
+	int used = pairs_in_use(b->now, b->conf->frontends[b->frontend].name, cert);
+
+	b->usable += good == 1;
+	if (good == 1 || (good == 0 && found && !used && *key == '\0' && is_by_the_way(cert)))
+		return;
+	if (good == 0 && *key)
+		snprintf(why, sizeof(why), "%s has no private key", key);
+	else if (good == 0)
+		snprintf(why, sizeof(why), "%s has no private key, and there is no %s beside it",
+		    cert, is_fullchain(cert) ? "privkey.pem" : "file with the same name and .key");
+	if (found && used)
+		conf_problem(
+		    b->conf, b->p, PROBLEM_ERROR, b->line, "%s; what is in use stays", why);
+	else if (found)
+		conf_problem(b->conf, b->p, PROBLEM_LEFT_OUT, b->line, "%s; left out", why);
+	else
+		bundler_complain(b, why);
+}
+
+void
+bundler_add_front_certs(struct bundler *b, uint32_t n)
+{
+	const struct conf_front_tls *t = &b->conf->frontends[n].tls;
+	char why[FILE_WHY];
+
+	b->frontend = n;
+	for (size_t i = 0; i < t->certificates.count; i++) {
+		size_t errors = b->p->errors;
+
+		b->usable = 0;
+		if (certs_find(t->certificates.items[i], on_cert, b, why) == -1)
+			bundler_complain(b, why);
+		else if (b->usable == 0 && b->p->errors == errors)
+			conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
+			    "%s: no certificate with a key in it", t->certificates.items[i]);
+	}
+}
