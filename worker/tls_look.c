@@ -64,11 +64,17 @@ look_at_crls(const char *where, const char *file, X509_STORE *store)
 }
 
 static const char *
-why_instead(const struct tls_cert *other, const struct tls_cert *c)
+why_instead(const struct tls_cert *other, const struct tls_cert *c, char buf[64])
 {
-	if (other->valid != c->valid)
-		return c->until < time(NULL) ? "this one has expired" : "this one is not valid yet";
-	return other->until != c->until ? "it is valid longer" : "it stands before this one";
+	char day[16];
+	if (other->valid == c->valid)
+		return other->until != c->until ? "it is valid longer" :
+						  "it stands before this one";
+	if (c->until >= time(NULL))
+		return "this one is not valid yet";
+	snprintf(buf, 64, "this one expired on %s",
+	    day_of(X509_get0_notAfter(sk_X509_value(c->chain, 0)), day));
+	return buf;
 }
 
 /* Of several for one name: what nobody will see. */
@@ -79,11 +85,12 @@ look_at_choice(const char *where, const struct tls_front *f)
 	for (size_t i = 0; i < all->count; i++) {
 		const struct tls_cert *c = all->items[i];
 		const char *name;
+		char why[64];
 		const struct tls_cert *other = tls_certs_instead(all, c, &name);
 		if (other != NULL &&
 		    X509_cmp(sk_X509_value(other->chain, 0), sk_X509_value(c->chain, 0)) != 0)
 			log_say(LOG_WARNING, "%s: %s is not shown for %s, but %s: %s", where,
-			    c->piece->name, name, other->piece->name, why_instead(other, c));
+			    c->piece->name, name, other->piece->name, why_instead(other, c, why));
 	}
 	if (all->count > 0 && !all->by_hostname)
 		log_say(LOG_WARNING,
@@ -102,8 +109,9 @@ tls_ctx_look(const struct tls_ctx *t, int first)
 		if (first)
 			look_at_choice(where, f);
 		for (size_t k = 0; k < f->certs.count; k++)
-			look_at_cert(where, f->certs.items[k]->piece->name,
-			    sk_X509_value(f->certs.items[k]->chain, 0));
+			if (tls_certs_shown(&f->certs, f->certs.items[k]))
+				look_at_cert(where, f->certs.items[k]->piece->name,
+				    sk_X509_value(f->certs.items[k]->chain, 0));
 		look_at_crls(where, f->conf->tls.client_crl, f->clients);
 	}
 	for (size_t i = 0; i < t->conf->backend_count; i++) {
