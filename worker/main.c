@@ -107,8 +107,8 @@ look(struct worker *w)
 	if (w->child.slot != 0)
 		return;
 	if (tls_ctx_tell(w->tls, w->bundle, &w->child.chan) == -1)
-		child_failed(
-		    &w->child, "cannot tell the master which certificates serve: %s", strerror(errno));
+		child_failed(&w->child, "cannot tell the master which certificates serve: %s",
+		    strerror(errno));
 	tls_ctx_look(w->tls, 1);
 	w->look.fn = on_look;
 	timer_set(w->loop, &w->look, DAY_MS);
