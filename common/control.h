@@ -42,6 +42,7 @@ enum control_shape {
 	X(SHOW_INFO,    "show info",          1,     SHAPE_KEYS,   "the running instance: version, counters, memory") \
 	X(SHOW_STATE,   "show servers state", 1,     SHAPE_STATE,  "every server's state, as HAProxy prints it") \
 	X(SHOW_WORKERS, "show workers",       1,     SHAPE_TABLE,  "processes: generation, age, memory, connections") \
+	X(UPGRADE,      "upgrade",            0,     SHAPE_WORDS,  "become the program that is on the disk now") \
 	X(STATUS,       "status",             1,     SHAPE_STATUS, "servers and frontends, with reasons")
 /* clang-format on */
 

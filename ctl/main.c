@@ -11,10 +11,14 @@
 #include "show.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Milliseconds for a trial, and for the new processes to be ready. */
+#define UPGRADE_WAIT 180000
 
 /* Exit codes beside those of `status` (enum control_verdict). */
 enum {
@@ -125,16 +129,53 @@ deliver(int command, int json, const struct answer *a)
 	return verdict;
 }
 
+/* "30s" in milliseconds, or -1. */
 static int
-ask(const char *path, const char *line, int json)
+duration(const char *text)
+{
+	static const struct {
+		const char *unit;
+		int ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(end, units[i].unit) == 0 && n > 0 && n <= INT_MAX / units[i].ms)
+			return (int)n * units[i].ms;
+	return -1;
+}
+
+/*
+ * `upgrade wait D`: how long to wait is ours to know, not the master's; the words are cut off.
+ * Returns milliseconds, or -1.
+ */
+static int
+waiting(char **words)
+{
+	if (strcmp(words[0], "upgrade") != 0)
+		return ANSWER_WAIT;
+	if (!words[1] || strcmp(words[1], "wait") != 0)
+		return UPGRADE_WAIT;
+	words[1] = NULL;
+	return words[2] && !words[3] ? duration(words[2]) : -1;
+}
+
+static int
+ask(const char *path, const char *line, int wait, int json)
 {
 	char why[512];
 	struct answer a;
 	int fd = answer_connect(path, why, sizeof(why));
 	int code = EXIT_NO_ANSWER;
 
-	if (fd == -1 || answer_ask(fd, line, ANSWER_WAIT, &a, why, sizeof(why)) == -1) {
+	if (fd == -1 || answer_ask(fd, line, wait, &a, why, sizeof(why)) == -1) {
 		complain(json, why);
+		/* It is not there yet, and may well come. */
+		if (fd != -1 && strcmp(line, "upgrade") == 0)
+			code = EXIT_REFUSED;
 	} else {
 		if (a.whole)
 			code = deliver(control_find(line, NULL), json, &a);
@@ -170,7 +211,7 @@ main(int argc, char **argv)
 	};
 	const char *path = NULL;
 	char where[CONTROL_PATH], line[CONTROL_LINE - 1];
-	int json = 0, code, c;
+	int json = 0, code, c, wait;
 
 	while ((c = getopt_long(argc, argv, "+s:hV", longs, NULL)) != -1) {
 		switch (c) {
@@ -195,12 +236,17 @@ main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_USAGE;
 	}
+	wait = waiting(argv + optind);
+	if (wait == -1) {
+		fprintf(stderr, "mailreevectl: write upgrade, or upgrade wait 2m\n");
+		return EXIT_USAGE;
+	}
 	if (join(argv + optind, line, sizeof(line)) == -1) {
 		fprintf(stderr, "mailreevectl: a command is one line of at most %d bytes\n",
 		    CONTROL_LINE - 1);
 		return EXIT_USAGE;
 	}
-	code = ask(socket_path(path, where), line, json);
+	code = ask(socket_path(path, where), line, wait, json);
 	/* A full disk or a closed pipe: an exit code must not say that the answer arrived. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("mailreevectl: standard output");

@@ -14,6 +14,7 @@
 #include "sockpath.h"
 #include "status.h"
 #include "unixsock.h"
+#include "upgrade.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct client {
 	int which;      /* which socket it came over */
 	uint64_t waits; /* for the end of this reload; 0: for none */
 	enum reload_kind kind;
+	int upgrades; /* it waits for the end of an upgrade */
 	char line[CONTROL_LINE];
 	size_t len;
 	char *answer; /* open_memstream's */
@@ -88,6 +90,12 @@ send_answer(struct client *c)
 	client_free(c);
 }
 
+static int
+is_waiting(const struct client *c)
+{
+	return c->waits || c->upgrades;
+}
+
 static void
 run(struct client *c, FILE *f)
 {
@@ -111,6 +119,9 @@ run(struct client *c, FILE *f)
 	case CONTROL_RELOAD_CERTS:
 		c->kind = command == CONTROL_RELOAD ? RELOAD_FILE : RELOAD_CERTS;
 		c->waits = m->reloads[c->kind].begun + 1;
+		break;
+	case CONTROL_UPGRADE:
+		c->upgrades = 1;
 		break;
 	case CONTROL_SHOW_INFO:
 		show_info(m, f);
@@ -142,13 +153,16 @@ answer(struct client *c, void (*fill)(struct client *c, FILE *f))
 	fill(c, f);
 	fputc('\n', f);
 	fclose(f);
-	if (c->waits) {
-		/* Not yet: the reload's end fills it. */
+	if (is_waiting(c)) {
+		/* Not yet: the end of what it asks for fills it. */
 		free(c->answer);
 		c->answer = NULL;
 		c->answer_len = 0;
 		timer_stop(&c->timer);
-		reload_begin(c->control->m, c->kind);
+		if (c->upgrades)
+			upgrade_begin(c->control->m);
+		else
+			reload_begin(c->control->m, c->kind);
 		return;
 	}
 	send_answer(c);
@@ -195,6 +209,49 @@ control_reload_done(struct master *m, enum reload_kind kind)
 }
 
 static void
+fill_upgrade(struct client *c, FILE *f)
+{
+	const struct master *m = c->control->m;
+	char words[UPGRADE_WORDS];
+
+	if (*upgrade_words(m, words))
+		fprintf(f, "%s%s\n", CONTROL_ERROR, words);
+	else
+		fprintf(f, "upgraded: version %s, generation %u\n", MAILREEVE_VERSION,
+		    m->current ? m->current->id : 0);
+}
+
+void
+control_upgrade_done(struct master *m)
+{
+	struct client *c, *next;
+
+	if (!m->control)
+		return;
+	for (c = TAILQ_FIRST(&m->control->clients); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (!c->upgrades)
+			continue;
+		c->upgrades = 0;
+		timer_set(m->loop, &c->timer, CLIENT_TIME);
+		answer(c, fill_upgrade);
+	}
+}
+
+size_t
+control_waiting(const struct master *m, int fds_r[CONTROL_ASKED])
+{
+	const struct client *c;
+	size_t count = 0;
+
+	if (m->control)
+		TAILQ_FOREACH(c, &m->control->clients, link)
+	if (c->upgrades && count < CONTROL_ASKED)
+		fds_r[count++] = c->watch.fd;
+	return count;
+}
+
+static void
 on_client(struct watch *w, uint32_t events)
 {
 	struct client *c = CONTAINER(w, struct client, watch);
@@ -204,8 +261,8 @@ on_client(struct watch *w, uint32_t events)
 		send_answer(c);
 		return;
 	}
-	if (c->waits) {
-		/* Whoever goes away while a reload runs is not waited for. */
+	if (is_waiting(c)) {
+		/* Whoever goes away meanwhile is not waited for. */
 		if (events & (EPOLLHUP | EPOLLERR))
 			client_free(c);
 		else
@@ -249,6 +306,29 @@ on_again(struct timer *t)
 	poll_sockets(CONTAINER(t, struct control, again), EPOLLIN);
 }
 
+/* Takes fd over. */
+static struct client *
+client_new(struct control *control, int which, int fd)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		close(fd);
+		return NULL;
+	}
+	c->control = control;
+	c->which = which;
+	c->watch = (struct watch){ .fn = on_client, .fd = fd };
+	c->timer.fn = on_timeout;
+	TAILQ_INSERT_TAIL(&control->clients, c, link);
+	control->client_count[which]++;
+	if (watch_set(control->m->loop, &c->watch, EPOLLIN) == -1) {
+		client_free(c);
+		return NULL;
+	}
+	return c;
+}
+
 static void
 on_connect(struct control *control, int which)
 {
@@ -263,23 +343,11 @@ on_connect(struct control *control, int which)
 		}
 		return;
 	}
-	c = control->client_count[which] < CLIENTS_MOST &&
-		unixsock_peer_ok(fd, control->gids[which]) ?
-	    calloc(1, sizeof(*c)) :
-	    NULL;
-	if (!c) {
+	if (control->client_count[which] >= CLIENTS_MOST ||
+	    !unixsock_peer_ok(fd, control->gids[which]))
 		close(fd);
-		return;
-	}
-	c->control = control;
-	c->which = which;
-	c->watch = (struct watch){ .fn = on_client, .fd = fd };
-	c->timer.fn = on_timeout;
-	TAILQ_INSERT_TAIL(&control->clients, c, link);
-	control->client_count[which]++;
-	timer_set(control->m->loop, &c->timer, CLIENT_TIME);
-	if (watch_set(control->m->loop, &c->watch, EPOLLIN) == -1)
-		client_free(c);
+	else if ((c = client_new(control, which, fd)) != NULL)
+		timer_set(control->m->loop, &c->timer, CLIENT_TIME);
 }
 
 static void
@@ -357,22 +425,40 @@ say_where(struct control *c)
 		log_say(LOG_NOTICE, "mailreevectl needs -s %s: %s", path, why);
 }
 
-void
-control_open(struct master *m, const struct conf *conf)
+/* The master's, made when it is first asked for. */
+static struct control *
+control_of(struct master *m)
 {
 	struct control *c = m->control;
 
-	if (!c) {
-		c = calloc(1, sizeof(*c));
-		if (!c)
-			fatal("no memory for the control socket");
-		c->m = m;
-		TAILQ_INIT(&c->clients);
-		c->again.fn = on_again;
-		c->sockets[SOCKET_CONTROL] = (struct watch){ .fn = on_control, .fd = -1 };
-		c->sockets[SOCKET_MONITOR] = (struct watch){ .fn = on_monitor, .fd = -1 };
-		m->control = c;
-	}
+	if (c)
+		return c;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		fatal("no memory for the control socket");
+	c->m = m;
+	TAILQ_INIT(&c->clients);
+	c->again.fn = on_again;
+	c->sockets[SOCKET_CONTROL] = (struct watch){ .fn = on_control, .fd = -1 };
+	c->sockets[SOCKET_MONITOR] = (struct watch){ .fn = on_monitor, .fd = -1 };
+	m->control = c;
+	return c;
+}
+
+void
+control_adopt(struct master *m, int fd)
+{
+	struct client *c = fd == -1 ? NULL : client_new(control_of(m), SOCKET_CONTROL, fd);
+
+	if (c)
+		c->upgrades = 1;
+}
+
+void
+control_open(struct master *m, const struct conf *conf)
+{
+	struct control *c = control_of(m);
+
 	open_one(c, SOCKET_CONTROL, conf->control.socket, conf->control.group);
 	say_where(c);
 	open_one(c, SOCKET_MONITOR, conf->control.monitor_socket, conf->control.monitor_group);

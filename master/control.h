@@ -16,6 +16,15 @@
 void control_open(struct master *m, const struct conf *conf);
 /* Whoever waits for a reload gets its answer. */
 void control_reload_done(struct master *m, enum reload_kind kind);
+/* Whoever waits for the upgrade gets its answer. */
+void control_upgrade_done(struct master *m);
+
+/* Who waits for it: their sockets, which go on in the new program. */
+#define CONTROL_ASKED 32
+size_t control_waiting(const struct master *m, int fds_r[CONTROL_ASKED]);
+/* ... and there: takes fd over. */
+void control_adopt(struct master *m, int fd);
+
 /* Close all and remove the sockets' files. */
 void control_close(struct master *m);
 

@@ -45,6 +45,14 @@ logs_stderr(int *journal_r)
 	return fd == -1 ? STDERR_FILENO : fd;
 }
 
+static void
+pass_on(struct log_pipe *p, const char *line, size_t len)
+{
+	log_raw(line, len);
+	if (p->tap)
+		p->tap(p, line, len);
+}
+
 /* Whole lines go out, the beginning of the next one stays in buf.  Returns how many went. */
 static int
 take_lines(struct log_pipe *p)
@@ -58,7 +66,7 @@ take_lines(struct log_pipe *p)
 		if (!end)
 			break;
 		if (!p->skipping && end > p->buf + at)
-			log_raw(p->buf + at, (size_t)(end - (p->buf + at)));
+			pass_on(p, p->buf + at, (size_t)(end - (p->buf + at)));
 		p->skipping = 0;
 		at = (size_t)(end - p->buf) + 1;
 		lines++;
@@ -67,7 +75,7 @@ take_lines(struct log_pipe *p)
 	p->len -= at;
 	if (p->len == sizeof(p->buf)) {
 		if (!p->skipping)
-			log_raw(p->buf, p->len);
+			pass_on(p, p->buf, p->len);
 		p->skipping = 1;
 		p->len = 0;
 	}
@@ -142,7 +150,7 @@ log_pipe_close(struct log_pipe *p)
 		return;
 	(void)read_lines(p, WHOLE_PIPE);
 	if (p->len > 0 && !p->skipping)
-		log_raw(p->buf, p->len);
+		pass_on(p, p->buf, p->len);
 	watch_set(p->loop, &p->watch, 0);
 	close(p->watch.fd);
 	p->watch.fd = -1;

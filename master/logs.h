@@ -19,6 +19,7 @@ struct log_pipe {
 	struct loop *loop;
 	size_t len;
 	int skipping; /* inside a line that was too long */
+	void (*tap)(struct log_pipe *p, const char *line, size_t len); /* hears them too; or NULL */
 	char buf[LOG_LINE_MAX];
 };
 

@@ -134,6 +134,7 @@ say_ready(struct master *m)
 		return;
 	m->said_ready = 1;
 	log_say(LOG_NOTICE, "ready");
+	upgrade_served(m);
 	notify_ready(m);
 }
 
@@ -230,6 +231,7 @@ take_over(struct master *m, int saved)
 		/* The trial of an upgrade: what we would be given to go on with. */
 		if (saved_check(saved, why, sizeof(why)) == -1)
 			fatal("%s", why);
+		log_say(LOG_INFO, UPGRADE_TRIAL "%s", MAILREEVE_VERSION);
 		return;
 	}
 	if (saved_load(m, saved, why, sizeof(why)) == -1)

@@ -118,13 +118,17 @@ reload_done(struct master *m, const char *why)
 		for (int kind = m->kind; kind < RELOAD_KINDS; kind++)
 			errors_clear(&m->reloads[kind].errors);
 		m->force_new = 0;
+		if (m->up.is_half)
+			m->up = (struct upgrading){ .again = m->up.again };
 		reload_apply(m);
 	}
 	m->reloading = 0;
 	control_reload_done(m, m->kind);
 	notify_reloaded(m);
-	if (m->upgrade_again && !m->done) {
-		m->upgrade_again = 0;
+	if (why && m->up.from[0])
+		upgrade_half(m, why);
+	if (m->up.again && !m->done) {
+		m->up.again = 0;
 		upgrade_begin(m);
 	}
 	for (int kind = 0; kind < RELOAD_KINDS && !m->done; kind++)

@@ -9,6 +9,7 @@
 #include "../common/bundle.h"
 #include "../common/child.h"
 #include "accept.h"
+#include "control.h"
 #include "generation.h"
 #include "procs.h"
 #include "saved_members.h"
@@ -244,6 +245,21 @@ read_conn(struct reader *r, const char *line)
 	return 0;
 }
 
+/* An administrator who waits for what we are about to become. */
+static int
+read_asked(struct reader *r, const char *line)
+{
+	int fd = -1;
+
+	if (record_read(line, saved_asked_members, &fd) == -1)
+		return -1;
+	if (!r->check) {
+		saved_keep(saved_asked_members, &fd, 0);
+		control_adopt(r->m, fd);
+	}
+	return 0;
+}
+
 static int
 read_master(struct reader *r, const char *line)
 {
@@ -264,6 +280,7 @@ static const struct {
 	{ "worker", read_worker },
 	{ "server", read_server },
 	{ "conn", read_conn },
+	{ "asked", read_asked },
 };
 
 static int

@@ -8,6 +8,7 @@
 #include "saved.h"
 
 #include "../common/memfd.h"
+#include "control.h"
 #include "record.h"
 #include "saved_members.h"
 
@@ -28,6 +29,7 @@ const struct member saved_master_members[] = {
 	N(struct master, next_id), N(struct master, next_generation), N(struct master, accepted),
 	N(struct master, started_real), N(struct master, started_mono),
 	N(struct master, serves_since), N(struct master, said_ready), T(struct master, rootdir),
+	T(struct master, up.from),
 	B(struct master, ticket_seed), MEMBERS_END
 };
 const struct member saved_listener_members[] = {
@@ -71,6 +73,9 @@ const struct member saved_conn_members[] = {
 	B(struct saved_conn, held.peer), B(struct saved_conn, held.local),
 	FD(struct saved_conn, held.fd), N(struct saved_conn, c.touched),
 	N(struct saved_conn, c.shaken), MEMBERS_END
+};
+const struct member saved_asked_members[] = { /* who waits for the upgrade's end */
+	{ "fd", 0, sizeof(int), MEMBER_FD }, MEMBERS_END
 };
 const struct member saved_slot_members[] = { /* whose server a line is */
 	{ "slot", 0, sizeof(uint32_t), MEMBER_NUMBER }, MEMBERS_END
@@ -167,6 +172,8 @@ put_generation(const struct visit *v, struct generation *g)
 static void
 visit_all(struct master *m, const struct visit *v)
 {
+	int asked[CONTROL_ASKED];
+	size_t count = control_waiting(m, asked);
 	struct generation *g;
 	struct listener *l;
 
@@ -178,6 +185,8 @@ visit_all(struct master *m, const struct visit *v)
 	TAILQ_FOREACH(g, &m->generations, link)
 	if (g->state == GEN_CURRENT || g->state == GEN_OLD)
 		put_generation(v, g);
+	for (size_t i = 0; i < count; i++)
+		put(v, "asked", saved_asked_members, &asked[i]);
 	put_conns(m, v, &m->conns.parked);
 	TAILQ_FOREACH(g, &m->generations, link)
 	for (uint32_t i = 0; i < g->worker_count; i++)

@@ -28,6 +28,7 @@ extern const struct member saved_proc_members[];
 extern const struct member saved_worker_members[];
 extern const struct member saved_server_members[];
 extern const struct member saved_conn_members[];
+extern const struct member saved_asked_members[];
 extern const struct member saved_slot_members[];
 
 /* Whether the descriptors among these members stay open over execve. */

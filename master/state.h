@@ -168,6 +168,18 @@ struct reload {
 	int again;            /* asked for while another one was running */
 };
 
+/* How it goes with becoming another program. */
+#define UPGRADE_VERSION 32
+#define UPGRADE_WHY     512
+struct upgrading {
+	char from[UPGRADE_VERSION]; /* we are the new program, and do not serve yet; else "" */
+	char to[UPGRADE_VERSION];   /* what was refused; "" where it did not say */
+	char why[UPGRADE_WHY];      /* ... and why; "" if the last one was not refused */
+	uint64_t refused;           /* when: CLOCK_REALTIME, milliseconds */
+	int is_half;                /* the program is new, the processes are not */
+	int again;                  /* asked for while a reload or a trial was running */
+};
+
 /* Why the loop ends. */
 enum stopping { STOP_NO, STOP_DRAIN /* TERM, USR1 */, STOP_NOW /* INT */ };
 
@@ -189,7 +201,8 @@ struct master {
 	char rootdir[256];       /* empty, children are locked into it; "" if we are not root */
 	int libexec_given;       /* ... by -L */
 	struct upgrade *upgrade; /* one that is being tried */
-	int force_new;           /* the next reload makes a new generation, whatever is the same */
+	struct upgrading up;
+	int force_new; /* the next reload makes a new generation, whatever is the same */
 	struct generation_list generations;
 	struct generation *current, *building;
 	uint32_t next_generation;
@@ -217,7 +230,6 @@ struct master {
 	int tried[HELPER_COUNT]; /* bundles of changed files that were tried and refused; or -1 */
 	int watched;             /* that is being tried now */
 	char watch_error[512];   /* what was wrong with them at the last look */
-	int upgrade_again;       /* asked for while a reload was running */
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
 	uint64_t started_mono, started_real; /* milliseconds */

@@ -6,6 +6,7 @@
 #include "../common/control.h"
 #include "counts.h"
 #include "servers.h"
+#include "upgrade.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -117,6 +118,15 @@ look_at_reloads(struct verdict *v, const struct master *m)
 }
 
 static void
+look_at_upgrades(struct verdict *v, const struct master *m)
+{
+	char words[UPGRADE_WORDS];
+
+	if (*upgrade_words(m, words))
+		reason(v, VERDICT_WARNING, "%s", words);
+}
+
+static void
 print_verdict(const struct master *m, const struct generation *g, FILE *f)
 {
 	struct server_count c = servers_count(g, UINT32_MAX);
@@ -128,6 +138,7 @@ print_verdict(const struct master *m, const struct generation *g, FILE *f)
 	look_at_frontends(&v, g);
 	look_at_servers(&v, g);
 	look_at_reloads(&v, m);
+	look_at_upgrades(&v, m);
 	fclose(v.f);
 	if (v.worst == VERDICT_OK)
 		fprintf(

@@ -4,10 +4,13 @@
 #include "upgrade.h"
 
 #include "../common/log.h"
+#include "control.h"
+#include "errors.h"
 #include "generation.h"
 #include "logs.h"
 #include "saved.h"
 #include "spawn.h"
+#include "status.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,7 +30,96 @@ struct upgrade {
 	struct watch death;
 	struct log_pipe log;
 	struct timer timer;
+	int is_late;
+	char to[UPGRADE_VERSION], why[UPGRADE_WHY]; /* as the new program says itself */
 };
+
+/* ---- Words ---- */
+
+const char *
+upgrade_words(const struct master *m, char buf_r[UPGRADE_WORDS])
+{
+	const struct upgrading *up = &m->up;
+	char at[STATUS_TIME];
+
+	buf_r[0] = '\0';
+	if (up->why[0] && up->is_half)
+		snprintf(buf_r, UPGRADE_WORDS,
+		    "upgrade to %s incomplete %s: %s; the processes of %s go on", up->to,
+		    status_time(up->refused, at), up->why, up->from[0] ? up->from : "before");
+	else if (up->why[0])
+		snprintf(buf_r, UPGRADE_WORDS, "upgrade%s%s refused %s: %s; %s runs on",
+		    up->to[0] ? " to " : "", up->to, status_time(up->refused, at), up->why,
+		    MAILREEVE_VERSION);
+	return buf_r;
+}
+
+static void
+say_refused(struct master *m, const char *to, const char *why)
+{
+	struct upgrading *up = &m->up;
+
+	snprintf(up->to, sizeof(up->to), "%s", to);
+	snprintf(up->why, sizeof(up->why), "%s", why);
+	up->refused = real_ms();
+	log_say(LOG_ERR, "upgrade%s%s refused: %s; %s runs on", *to ? " to " : "", to, why,
+	    MAILREEVE_VERSION);
+	control_upgrade_done(m);
+}
+
+void
+upgrade_served(struct master *m)
+{
+	if (!m->up.from[0] || m->up.is_half)
+		return;
+	log_say(LOG_NOTICE, "upgraded from %s to %s", m->up.from, MAILREEVE_VERSION);
+	m->up = (struct upgrading){ .again = m->up.again };
+	control_upgrade_done(m);
+}
+
+void
+upgrade_half(struct master *m, const char *why)
+{
+	struct upgrading *up = &m->up;
+	const struct errors *e = &m->reloads[m->kind].errors;
+
+	snprintf(up->to, sizeof(up->to), "%s", MAILREEVE_VERSION);
+	if (e->count)
+		errors_brief(e, up->why, sizeof(up->why));
+	else
+		snprintf(up->why, sizeof(up->why), "%s", why);
+	up->refused = real_ms();
+	up->is_half = 1;
+	log_say(LOG_ERR, "upgrade to %s incomplete: %s; the processes of %s go on", up->to, up->why,
+	    up->from);
+	control_upgrade_done(m);
+}
+
+/* What the new program says: its version, and the first of its errors. */
+static void
+on_line(struct log_pipe *p, const char *line, size_t len)
+{
+	struct upgrade *u = CONTAINER(p, struct upgrade, log);
+	char text[UPGRADE_WHY], *at = text;
+	const char *version;
+	int level = LOG_ERR;
+
+	log_clean(line, len, text, sizeof(text));
+	if (at[0] == '<' && at[1] >= '0' && at[1] <= '7' && at[2] == '>') {
+		level = at[1] - '0';
+		at += 3;
+	}
+	if (strncmp(at, "time=", 5) == 0)
+		at += strcspn(at, " ") + (strchr(at, ' ') != NULL);
+	version = strstr(at, UPGRADE_TRIAL);
+	if (version)
+		snprintf(u->to, sizeof(u->to), "%.*s", (int)sizeof(u->to) - 1,
+		    version + strlen(UPGRADE_TRIAL));
+	else if (level <= LOG_ERR && !u->why[0])
+		snprintf(u->why, sizeof(u->why), "%s", at);
+}
+
+/* ---- The trial and what follows ---- */
 
 static void
 free_upgrade(struct upgrade *u)
@@ -49,9 +141,9 @@ flush_log(struct proc *p)
 
 /* Become the new program.  Returns only if that fails. */
 static void
-execute(struct master *m)
+execute(struct master *m, const char *to)
 {
-	char program[] = "mailreeve", c[] = "-c", l[] = "-L", number[16];
+	char why[UPGRADE_WHY], program[] = "mailreeve", c[] = "-c", l[] = "-L", number[16];
 	char *conf = strdup(m->conf_path), *libexec = strdup(m->libexec);
 	char *argv[] = { program, c, conf, m->libexec_given ? l : NULL, libexec, NULL };
 	struct generation *g;
@@ -59,6 +151,7 @@ execute(struct master *m)
 
 	TAILQ_FOREACH(g, &m->generations, link)
 	generation_each(g, flush_log);
+	snprintf(m->up.from, sizeof(m->up.from), "%s", MAILREEVE_VERSION);
 	fd = conf && libexec ? saved_write(m, 1) : -1;
 	if (fd != -1) {
 		snprintf(number, sizeof(number), "%d", fd);
@@ -70,9 +163,24 @@ execute(struct master *m)
 		close(fd);
 		errno = error;
 	}
-	log_say(LOG_ERR, "not upgraded, %s: %s", m->program, strerror(errno));
+	m->up.from[0] = '\0';
+	snprintf(why, sizeof(why), "%s: %s", m->program, strerror(errno));
+	say_refused(m, to, why);
 	free(conf);
 	free(libexec);
+}
+
+static void
+reason_of(const struct upgrade *u, const siginfo_t *si, char why_r[UPGRADE_WHY])
+{
+	if (u->is_late)
+		snprintf(why_r, UPGRADE_WHY, "the trial of %s was not over after %d s",
+		    u->m->program, TRIAL_MOST / 1000);
+	else if (u->why[0])
+		snprintf(why_r, UPGRADE_WHY, "%s", u->why);
+	else
+		snprintf(why_r, UPGRADE_WHY, "the trial of %s ended with %s %d", u->m->program,
+		    si->si_code == CLD_EXITED ? "status" : "signal", si->si_status);
 }
 
 static void
@@ -81,20 +189,30 @@ on_trial_end(struct watch *w, uint32_t events)
 	struct upgrade *u = CONTAINER(w, struct upgrade, death);
 	struct master *m = u->m;
 	siginfo_t si = { 0 };
-	int good;
+	int again = m->up.again, good;
+	char to[UPGRADE_VERSION], why[UPGRADE_WHY];
 
 	(void)events;
 	if (waitid(P_PIDFD, (id_t)w->fd, &si, WEXITED | WNOHANG) == -1)
 		return;
+	log_pipe_flush(&u->log);
 	good = si.si_code == CLD_EXITED && si.si_status == 0;
+	memcpy(to, u->to, sizeof(to));
+	reason_of(u, &si, why);
 	free_upgrade(u);
-	if (!good)
-		log_say(LOG_ERR, "not upgraded: %s failed its trial (%s %d), this version goes on",
-		    m->program, si.si_code == CLD_EXITED ? "status" : "signal", si.si_status);
-	else if (m->building)
-		m->upgrade_again = 1;
-	else if (!m->stopping)
-		execute(m);
+	if (m->stopping) {
+		say_refused(m, to, "stopping");
+	} else if (m->building) {
+		m->up.again = 1;
+	} else if (again) {
+		/* Asked for since: the program may be another one by now. */
+		m->up.again = 0;
+		upgrade_begin(m);
+	} else if (!good) {
+		say_refused(m, to, why);
+	} else {
+		execute(m, to);
+	}
 }
 
 static void
@@ -102,7 +220,7 @@ on_trial_timeout(struct timer *t)
 {
 	struct upgrade *u = CONTAINER(t, struct upgrade, timer);
 
-	log_say(LOG_ERR, "the trial of the new program takes too long");
+	u->is_late = 1;
 	syscall(SYS_pidfd_send_signal, u->death.fd, SIGKILL, NULL, 0);
 }
 
@@ -120,6 +238,7 @@ try(struct upgrade *u)
 	pid_t pid;
 
 	fds[FD_LOG] = log_pipe_open(&u->log, u->m->loop);
+	u->log.tap = on_line;
 	fds[TRIAL_FD] = saved_write(u->m, 0);
 	if (conf && libexec && fds[FD_LOG] != -1 && fds[TRIAL_FD] != -1)
 		result =
@@ -136,25 +255,31 @@ try(struct upgrade *u)
 void
 upgrade_begin(struct master *m)
 {
+	char why[UPGRADE_WHY];
 	struct upgrade *u;
 
-	if (m->upgrade || m->stopping)
+	if (m->stopping) {
+		say_refused(m, "", "stopping");
 		return;
-	if (m->building || !m->current) {
-		m->upgrade_again = 1;
+	}
+	if (m->upgrade || m->building || !m->current) {
+		m->up.again = 1;
 		return;
 	}
 	u = calloc(1, sizeof(*u));
-	if (!u)
+	if (!u) {
+		say_refused(m, "", "out of memory");
 		return;
+	}
 	u->m = m;
 	u->death = (struct watch){ .fn = on_trial_end, .fd = -1 };
 	u->log.watch.fd = -1;
 	u->timer.fn = on_trial_timeout;
 	m->upgrade = u;
 	if (try(u) == -1) {
-		log_say(LOG_ERR, "not upgraded, %s: %s", m->program, strerror(errno));
+		snprintf(why, sizeof(why), "%s: %s", m->program, strerror(errno));
 		free_upgrade(u);
+		say_refused(m, "", why);
 		return;
 	}
 	timer_set(m->loop, &u->timer, TRIAL_MOST);

@@ -10,7 +10,21 @@
 
 #include "state.h"
 
-/* Begin; does not return if it succeeds, some time later.  Otherwise the log says why. */
+/* How the new program says its version to the one that tries it: in a line of its log. */
+#define UPGRADE_TRIAL "on trial: version "
+
+/*
+ * Begin; does not return if it succeeds, some time later.  Otherwise m->up and the log say why, and
+ * so does the answer to whoever has asked over the control socket.
+ */
 void upgrade_begin(struct master *m);
+
+/* We are the new program: our processes serve / could not be started. */
+void upgrade_served(struct master *m);
+void upgrade_half(struct master *m, const char *why);
+
+/* "upgrade to 0.3.0 refused 02:14: ...; 0.2.0 runs on"; "" if the last one was not refused. */
+#define UPGRADE_WORDS (UPGRADE_WHY + 160)
+const char *upgrade_words(const struct master *m, char buf_r[UPGRADE_WORDS]);
 
 #endif

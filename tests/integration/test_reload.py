@@ -8,6 +8,7 @@ import selectors
 import shutil
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -285,12 +286,57 @@ def test_a_program_that_fails_its_trial_is_not_taken(site, pki, installed, break
     else:
         (installed / "mailreeve").unlink()
     proxy.send(signal.SIGUSR2)
-    proxy.said("not upgraded")
-    if breakage == "exits":
-        proxy.said("this version wants more")
+    why = {"exits": "this version wants more", "empty": "mailreeve: Exec format error",
+           "missing": "mailreeve: No such file or directory"}[breakage]
+    proxy.said(rf"^<3>.*upgrade refused: .*{why}; \S+ runs on$")
+    # Who asks over the socket is told, and so is whoever looks.
+    refused = rf"upgrade refused \d\d:\d\d: .*{why}; {proxy.info()['Version']} runs on"
+    done = ctl(proxy, "upgrade")
+    assert done.returncode == 1 and re.fullmatch(rf"mailreevectl: {refused}\n", done.stdout), done.stdout
+    done = ctl(proxy, "status")
+    assert done.returncode == 1 and re.match(rf"WARNING: {refused}\n", done.stdout), done.stdout
     with connect(PROXY, 993, context(pki)) as sock:
         assert lines(sock) == [ECHO]
     assert [row[3] for row in rows(proxy)] == pids
+
+
+def ctl(proxy, *words):
+    return subprocess.run([BUILD / "mailreevectl", "-s", proxy.control_socket, *words], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+
+
+def test_upgrade_is_answered(site, pki, installed):
+    """... by the new program, when it is ready; one that refuses the configuration says why."""
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(), program=installed / "mailreeve", helpers=installed)
+    upgrade_to(installed, "0.1.7")
+    with connect(PROXY, 993, context(pki)) as sock:
+        assert lines(sock) == [ECHO]
+        done = ctl(proxy, "upgrade")
+        assert (done.returncode, done.stdout) == (0, "upgraded: version 0.1.7, generation 2\n")
+        assert "0.1.7" in ctl(proxy, "status").stdout.splitlines()[1]
+        proxy.said(r" ready$", 2)
+        Traffic.talk(sock, b"still here\r\n")
+    good = proxy.config.read_text()
+    proxy.config.write_text("half = edited")
+    upgrade_to(installed, "0.1.8")
+    done = ctl(proxy, "upgrade", "wait", "2m")
+    assert done.returncode == 1
+    assert re.match(r"mailreevectl: upgrade to 0.1.8 refused \d\d:\d\d: \S*mailreeve.conf:\d+: .*; 0.1.7 runs on$",
+                    done.stdout), done.stdout
+    first = ctl(proxy, "status").stdout.splitlines()[0]
+    assert re.match(r"WARNING: upgrade to 0.1.8 refused \d\d:\d\d: .*half.*; 0.1.7 runs on$", first), first
+    proxy.config.write_text(good)
+    # Two at once: both are told.
+    both = [subprocess.Popen([BUILD / "mailreevectl", "-s", proxy.control_socket, "upgrade"], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+    for one in both:
+        assert re.fullmatch(r"upgraded: version 0.1.8, generation \d\n", one.communicate(timeout=120)[0])
+    info = proxy.info()
+    assert info["Reload_error"] == "-" and info["Config_differs"] == "no"
+    assert ctl(proxy, "status").stdout.startswith("OK: ")
+    for words in (("wait",), ("wait", "2"), ("wait", "2m", "x"), ("wait", "-1s")):
+        assert ctl(proxy, "upgrade", *words).returncode == 64
 
 
 def test_worker_born_between_unpacking_and_upgrade(site, pki, installed):
