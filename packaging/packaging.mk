@@ -25,7 +25,7 @@ installed:
 installed-unit:
 	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) unit
 
-install: installed ## into DESTDIR, under PREFIX (/usr/local)
+install: installed ## into DESTDIR, under PREFIX (/usr/local) ## 1 min, root without DESTDIR
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR)/mailreeve $(UNITDIR) \
 	  $(SYSUSERDIR) $(TMPFILEDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples)
 	install -m 0755 $(INSTALLED)/mailreeve $(INSTALLED)/mailreevectl $(DESTDIR)$(SBINDIR)
@@ -46,12 +46,25 @@ install: installed ## into DESTDIR, under PREFIX (/usr/local)
 	  chmod 0644 $(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) || exit 1; \
 	done
 
+# A directory goes only when it is empty.
+uninstall: ## takes back what `make install` put there; the configuration stays ## 1 s, root without DESTDIR
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,mailreeve mailreevectl) \
+	  $(addprefix $(DESTDIR)$(LIBEXECDIR)/,mailreeve-worker mailreeve-checker mailreeve-keeper upgrade) \
+	  $(addprefix $(DESTDIR)$(MANDIR)/,man5/mailreeve.conf.5 man8/mailreeve.8 man8/mailreevectl.8) \
+	  $(addprefix $(DESTDIR)$(DOCDIR)/,README.md SECURITY.md $(notdir $(wildcard docs/*.md))) \
+	  $(addprefix $(DESTDIR)$(DOCDIR)/examples/,mailreeve.conf nftables.conf certbot-deploy-hook \
+	    $(notdir $(wildcard conf/examples/*))) \
+	  $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS_SYSTEMD:.in=))) \
+	  $(DESTDIR)$(SYSUSERDIR)/mailreeve.conf $(DESTDIR)$(TMPFILEDIR)/mailreeve.conf
+	for dir in $(addprefix $(DESTDIR),$(LIBEXECDIR) $(DOCDIR)/examples $(DOCDIR)); do \
+	  [ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
+
 # One time for everything that is packed: the last commit's, or in a tree without git the time of
 # the file that `make dist` put there.
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell $(if $(wildcard .git),git log -1 --format=%ct,stat -c %Y VERSION)))
 DIST  := mailreeve-$(VERSION)
 
-dist: $(O)/$(DIST).tar.gz ## a tarball that builds without git
+dist: $(O)/$(DIST).tar.gz ## a tarball that builds without git ## 1 s
 	@echo $<
 
 # Files that git knows, as they stand in the tree; without git, all but what was built.
@@ -64,7 +77,7 @@ $(O)/$(DIST).tar.gz: FORCE
 	@mv $@.new $@
 
 # In a tree of its own under O/, so that debian/ is where Debian's tools want it.
-deb: $(O)/$(DIST).tar.gz ## Debian's package
+deb: $(O)/$(DIST).tar.gz ## Debian's package; DEB_BUILD_OPTIONS=nocheck leaves the tests out ## 3 min
 	@rm -rf $(O)/deb && mkdir -p $(O)/deb
 	@tar -C $(O)/deb -xf $<
 	@cp $< $(O)/deb/mailreeve_$(VERSION).orig.tar.gz
@@ -72,10 +85,11 @@ deb: $(O)/$(DIST).tar.gz ## Debian's package
 	@sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(date -Ru -d @$(EPOCH))/" \
 	  packaging/debian/changelog.in >$(O)/deb/$(DIST)/debian/changelog
 	@rm $(O)/deb/$(DIST)/debian/changelog.in
+	@echo 'deb: builds and tests the package; DEB_BUILD_OPTIONS=nocheck leaves the tests out'
 	cd $(O)/deb/$(DIST) && SOURCE_DATE_EPOCH=$(EPOCH) MAKEFLAGS= dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
 	@ls $(O)/deb/*.deb
 
-rpm: $(O)/$(DIST).tar.gz ## the rpm package
+rpm: $(O)/$(DIST).tar.gz ## the rpm package ## 1 min
 	@rm -rf $(O)/rpm && mkdir -p $(O)/rpm/SOURCES $(O)/rpm/SPECS
 	@cp $< $(O)/rpm/SOURCES
 	@sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C date -ud @$(EPOCH) '+%a %b %d %Y')/" \
@@ -87,24 +101,24 @@ rpm: $(O)/$(DIST).tar.gz ## the rpm package
 
 # The manual, the default file and the examples name every key and command that the programs know,
 # and no other.
-docs: $(O)/docs/keys ## manuals, default file and examples against the code
+docs: $(O)/docs/keys ## manuals, default file and examples against the code ## 10 s
 	@/usr/bin/python3 packaging/docs.py $(O)/docs/keys
 
 $(O)/docs/keys: $(O)/obj/tests/lib/keys.o $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
+	$(LINKER) -o $@ $^ -lconfig -lseccomp
 
 # What packages are held to; needs no running service.
-check-packages: docs ## tarball, deb, rpm, units, manuals
+check-packages: docs ## tarball, deb, rpm, units, manuals ## 10 min
 	@/usr/bin/python3 -m pytest -c tests/pytest.ini -q --timeout=900 tests/packaging
 
 CHECKS += check-packages
 
 # The packages on a Debian of their own under a real systemd; minutes, and root.
-check-systemd: ## the packages under a real systemd
+check-systemd: can-root ## the packages under a real systemd ## 10 min, packages, root
 	@packaging/install-depends build check systemd
-	@tests/systemd/run $(O)
+	@packaging/as-root tests/systemd/run $(O)
 LONGER += check-systemd
 
 FORCE:
-.PHONY: FORCE installed installed-unit install dist deb rpm docs check-packages check-systemd
+.PHONY: FORCE installed installed-unit install uninstall dist deb rpm docs check-packages check-systemd

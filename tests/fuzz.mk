@@ -28,16 +28,16 @@ fuzz_objects = $(patsubst %.c,$(O)/fuzz/obj/%.o,$(1))
 
 $(O)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZ_BUILD) -MMD -MP -c -o $@ $<
+	$(call short,CC,$<)$(FUZZ_BUILD) -MMD -MP -c -o $@ $<
 $(O)/fuzz/lib.a: $(call fuzz_objects,$(wildcard common/*.c common/tls/*.c))
 
 .SECONDEXPANSION:
 $(O)/fuzz/%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $$(call fuzz_objects,$$(FUZZ_$$*)) $(O)/fuzz/lib.a
-	$(FUZZ_BUILD) -fsanitize=fuzzer -o $@ $^ -lssl -lcrypto -lconfig -lseccomp -lcares
+	$(call short,LD,$@)$(FUZZ_BUILD) -fsanitize=fuzzer -o $@ $^ -lssl -lcrypto -lconfig -lseccomp -lcares
 
 # libFuzzer says how many inputs it ran; a target without a corpus tests nothing, so it fails.
 CHECKS += fuzz-replay
-fuzz-replay: $(addprefix $(O)/fuzz/,$(FUZZERS))
+fuzz-replay: $(addprefix $(O)/fuzz/,$(FUZZERS)) ## the corpus of each parser, once ## 1 min
 	@passed=0; failed=0; for f in $(FUZZERS); do \
 	  if [ -n "$$(ls tests/fuzz/corpus/$$f 2>/dev/null)" ] && \
 	    $(O)/fuzz/$$f $(FUZZ_RUN) -runs=0 tests/fuzz/corpus/$$f >$(O)/fuzz/$$f.log 2>&1; \
@@ -46,7 +46,7 @@ fuzz-replay: $(addprefix $(O)/fuzz/,$(FUZZERS))
 	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
 # One after the other, also with -j: each wants a CPU for itself.
-fuzz: $(addprefix $(O)/fuzz/,$(FUZZERS)) ## look for inputs that break a parser, T seconds with each
+fuzz: $(addprefix $(O)/fuzz/,$(FUZZERS)) ## look for inputs that break a parser, T=60 seconds with each; fuzz-X: with one ## 10 min
 	@for f in $(FUZZERS); do $(MAKE) --no-print-directory fuzz-$$f || exit 1; done
 
 $(addprefix fuzz-,$(FUZZERS)): fuzz-%: $(O)/fuzz/%

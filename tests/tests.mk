@@ -8,7 +8,11 @@ COMMA := ,
 # The parts of `make check`, in this order; a part added elsewhere in this file says CHECKS += it.
 CHECKS := all unit headers layers sizes lint integration
 
-check: ## every test; installs what it needs
+# First of what needs root, before any time is spent: could it be?
+can-root:
+	@packaging/as-root
+
+check: can-root ## every test ## 30 min, packages, root
 	@packaging/install-depends
 	@tests/check.py $(O) $(CHECKS)
 
@@ -24,7 +28,7 @@ SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_bio.o side_r
 
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $(filter %.o,$^) $(O)/libtls.a $(O)/libcommon.a \
+	$(LINKER) -o $@ $(filter %.o,$^) $(O)/libtls.a $(O)/libcommon.a \
 		-lssl -lcrypto -lconfig -lseccomp -lcares -lm $(UNIT_LIBS) $(CHECK_LIBS)
 
 $(O)/unit/test_conf_text: $(O)/obj/tests/lib/conf_dump.o
@@ -76,7 +80,7 @@ $(O)/unit/test_record_derive: $(addprefix $(O)/obj/worker/,record_provider.o rec
 $(O)/unit/test_record_derive: UNIT_LIBS := -Wl,--wrap=EVP_KDF_CTX_reset
 $(addprefix $(O)/unit/,test_record test_record_bad test_record_take): $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
 
-unit: $(addprefix $(O)/unit/,$(UNITS)) ## the unit tests
+unit: $(addprefix $(O)/unit/,$(UNITS)) ## the unit tests ## 2 min
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 
 # Programs that take a child's place: tests/integration starts them by -L.
@@ -84,35 +88,35 @@ STAND_INS := $(addprefix $(O)/hostile/,mortal liar brittle)
 $(O)/hostile/liar: $(O)/obj/tests/hostile/lies.o
 $(STAND_INS): $(O)/hostile/%: $(O)/obj/tests/hostile/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lseccomp
+	$(LINKER) -o $@ $^ -lseccomp
 
 # Real Dovecot, Postfix and clients around the programs, in namespaces of their own.  A process per
 # core and one more: the tests mostly wait.
-integration: all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture old_kernel) ## Mailreeve between real clients and real servers
+integration: can-root all $(STAND_INS) $(addprefix $(O)/lib/,checker_master torture old_kernel) ## Mailreeve between real clients and real servers ## 10 min, root
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n $$(($$(nproc) + 1)) --dist loadfile
 
 # The long forms, each of which can be run by itself; a part added elsewhere says LONGER += it.
-check-long: ## tests that take minutes, with sanitizers and the long forms of others
+check-long: can-root ## tests that take minutes, with sanitizers and the long forms of others ## 3 h, packages, root
 	@packaging/install-depends
 	@tests/check.py $(O) $(LONGER)
 # Real servers checked every second for a minute instead of ten seconds; a node without power.
 LONGER := checks-long kills-long reloads-long records-long headers-long
-checks-long: all $(O)/lib/checker_master
+checks-long: can-root all $(O)/lib/checker_master ## servers checked every second for a minute ## 3 min, root
 	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q \
 	  integration/test_checks_servers.py integration/test_checks_product.py
 # A thousand workers killed, a worker that hangs for a minute; a thousand reloads.
-kills-long: all $(STAND_INS)
+kills-long: can-root all $(STAND_INS) ## a thousand workers killed, one that hangs ## 15 min, root
 	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_kill.py \
 	  integration/test_crash_loop.py
-reloads-long: all
+reloads-long: can-root all ## a thousand reloads ## 10 min, root
 	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_reload.py -k under_load
 # Every record size from 1 to 16384 against OpenSSL; 100,000 PROXY headers.
-records-long: $(O)/unit/test_record
+records-long: $(O)/unit/test_record ## TLS records of every size against OpenSSL ## 5 min
 	@RECORD_LONG=1 $(O)/unit/test_record
-headers-long: $(O)/lib/proxy_driver
+headers-long: $(O)/lib/proxy_driver ## 100,000 PROXY headers ## 1 min
 	@tests/proxy_decode.py $(O)/lib/proxy_driver 100000 2
 # Clients, reloads, upgrades, deaths and failures at once, for T seconds; in `make check` for twelve.
-soak: all ## everything at once, for T=600 seconds
+soak: can-root all ## everything at once, for T=600 seconds ## 10 min, root
 	@T=$(if $(filter command environment,$(origin T)),$(T),600) MAILREEVE_BUILD=$(O) \
 	  tests/integration/run -q -rP integration/test_soak.py
 .PHONY: soak
@@ -121,22 +125,22 @@ soak: all ## everything at once, for T=600 seconds
 # The checker alone, with a program that plays its master.
 $(O)/lib/checker_master: $(O)/obj/tests/lib/checker_master.o $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
+	$(LINKER) -o $@ $^ -lconfig -lseccomp
 
 # Runs programs on a kernel that seems to lack something.
 $(O)/lib/old_kernel: $(O)/obj/tests/lib/old_kernel.o
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lseccomp
+	$(LINKER) -o $@ $^ -lseccomp
 
 # A whole mail site on loopback, until it is interrupted.
-demo: ## a whole mail site on loopback, to log in to
+demo: can-root ## a whole mail site on loopback, to log in to ## 1 min, packages, root
 	@packaging/install-depends build demo
 	@$(MAKE) --no-print-directory all
 	@MAILREEVE_BUILD=$(O) tests/demo
 
 # The folders are the walls: no process includes another process's headers, and the root process
 # links no TLS.
-layers: all ## no process includes or links what is not its business
+layers: all ## no process includes or links what is not its business ## 1 min
 	@! grep -nE '^#include "\.\./(master|worker|checker|keeper|ctl)/' -r master worker checker keeper ctl common
 	@! grep -nE '^#include ("\.\./common/tls/|<openssl/)' -r master ctl
 	@! grep -nE '^#include <openssl/' common/*.[ch]
@@ -145,25 +149,25 @@ layers: all ## no process includes or links what is not its business
 	@echo layers: the walls stand
 
 # Each header compiles alone, so it names what it needs.
-headers: ## each header compiles alone
+headers: ## each header compiles alone ## 10 s
 	@for h in $(wildcard $(addsuffix /*.h,$(FOLDERS) common common/tls)); do \
 	  $(CC) $(filter-out -MMD -MP,$(BUILD)) -fsyntax-only -x c $$h || exit 1; done
 	@echo headers: each compiles alone
 
 # Sizes that a reader can hold.
-sizes: ## files and functions that a reader can hold
+sizes: ## files and functions that a reader can hold ## 1 s
 	@tests/sizes.py
 
-lint: lint-format lint-gcc lint-clang lint-tidy ## format, gcc, clang and clang-tidy
+lint: lint-format lint-gcc lint-clang lint-tidy ## format, gcc, clang and clang-tidy ## 10 min
 
 SOURCES = $(wildcard $(addsuffix /*.c,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
 HEADERS = $(wildcard $(addsuffix /*.h,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
 
-lint-format:
+lint-format: ## clang-format alone ## 5 s
 	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	@echo lint: formatted
-lint-gcc: all
-lint-clang:
+lint-gcc: all ## gcc alone ## 1 min
+lint-clang: ## clang alone ## 1 min
 	@$(MAKE) --no-print-directory O=$(O)/clang CC=clang CFLAGS='-O1' all >/dev/null
 	@echo lint: clang has no warnings
 # One file at a time, so that -j helps and only what changed is read again.
@@ -173,19 +177,19 @@ $(O)/tidy/%.ok: %.c .clang-tidy $(HEADERS)
 	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c17 -D_GNU_SOURCE \
 	  -DMAILREEVE_VERSION='"x"' 2>$@.err || { cat $@.err; exit 1; }
 	@mv $@.err $@
-lint-tidy: $(TIDY)
+lint-tidy: $(TIDY) ## clang-tidy alone ## 8 min
 	@echo lint: clang-tidy is content
 
-.PHONY: check demo unit integration layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
+.PHONY: can-root check demo unit integration layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
 
 # Small programs that tests drive, tests/lib/X.c.
 $(O)/lib/%: $(O)/obj/tests/lib/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $(filter %.o,$^) $(O)/libtls.a $(O)/libcommon.a -lssl -lcrypto
+	$(LINKER) -o $@ $(filter %.o,$^) $(O)/libtls.a $(O)/libcommon.a -lssl -lcrypto
 
 # PROXY headers as an independent reader sees them.
 CHECKS += proxy-decode
-proxy-decode: $(O)/lib/proxy_driver
+proxy-decode: $(O)/lib/proxy_driver ## PROXY headers as an independent reader sees them ## 10 s
 	@tests/proxy_decode.py $<
 
 include tests/fuzz.mk
@@ -193,10 +197,10 @@ include tests/fuzz.mk
 .PHONY: proxy-decode
 
 # The hand-over as a model, every reachable state of it; `make check` lets one worker die, not two.
-model: ## the hand-over, by a model checker
+model: ## the hand-over, by a model checker ## 5 min
 	@mkdir -p $(O)
 	@tests/model/run.sh $(O) $(DEATHS)
-model-short:
+model-short: ## the same with one death of a worker ## 1 min
 	@$(MAKE) --no-print-directory model DEATHS=1
 CHECKS += model-short
 .PHONY: model model-short
@@ -204,28 +208,28 @@ CHECKS += model-short
 # Side by side with the peers of Debian, in one run of at most twelve minutes and a network namespace
 # of its own; BENCH picks peers, tests and rounds.
 BENCH ?= --peer table --test table --reps 3 --size 0.5 --quiet 0 --minutes 11 --idle 1000,4000 --fresh
-bench: all $(addprefix $(O)/bench/,load backend relay) ## side by side with HAProxy, hitch, nginx and stunnel
+bench: can-root all $(addprefix $(O)/bench/,load backend relay) ## side by side with HAProxy, hitch, nginx and stunnel ## 12 min, packages, root
 	@packaging/install-depends bench
-	@BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/bench.py $(BENCH)'
+	@packaging/as-root env BENCH_BUILD=$(O)/bench unshare --net sh -c 'ip link set lo up && exec tests/bench/bench.py $(BENCH)'
 	@BENCH_BUILD=$(O)/bench tests/bench/table.py
-bench-table: ## the last `make bench` into the README
+bench-table: ## the last `make bench` into the README ## 1 s
 	@BENCH_BUILD=$(O)/bench tests/bench/table.py README.md
 $(O)/bench/%: tests/bench/%.c tests/bench/common.h
 	@mkdir -p $(@D)
-	$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
+	$(call short,CC,$@)$(CC) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $< -lssl -lcrypto
 .PHONY: bench bench-table
 
 # What N idle TLS connections cost; IDLE="--peer mailreeve,haproxy26 --test idle,tt-idle" asks for more.
 N ?= 50000
-bench-idle: all $(addprefix $(O)/bench/,load backend) ## what N idle TLS connections cost
+bench-idle: can-root all $(addprefix $(O)/bench/,load backend) ## what N=50000 idle TLS connections cost ## 20 min, packages, root
 	@packaging/install-depends bench
-	@BENCH_BUILD=$(O)/bench unshare --net sh -c \
+	@packaging/as-root env BENCH_BUILD=$(O)/bench unshare --net sh -c \
 	  'ip link set lo up && exec timeout 1200 tests/bench/idle.py $(N) $(IDLE)'
 # How cost grows: docs/scale.md and its drawing, in ROUNDS rounds of about six minutes.
 ROUNDS ?= 2
-bench-scale: all $(addprefix $(O)/bench/,load backend) ## how cost grows: docs/scale.md
+bench-scale: can-root all $(addprefix $(O)/bench/,load backend) ## how cost grows, docs/scale.md, in ROUNDS=2 rounds ## 12 min, packages, root
 	@packaging/install-depends bench
-	@BENCH_BUILD=$(O)/bench unshare --net sh -c \
+	@packaging/as-root env BENCH_BUILD=$(O)/bench unshare --net sh -c \
 	  'ip link set lo up && exec tests/bench/scale.py $(O)/bench/scale $(ROUNDS)'
 	@cp $(O)/bench/scale.md docs/scale.md
 	@gnuplot -e "in='$(O)/bench/scale.dat'; out='docs/scale.svg'" tests/bench/scale.gp
@@ -236,9 +240,9 @@ $(O)/hostile/attacks: $(addprefix $(O)/obj/tests/hostile/,attacks.o attack_list.
     $(addprefix $(O)/obj/,worker/sandbox.o checker/sandbox.o keeper/sandbox.o) \
     $(addprefix $(O)/obj/tests/lib/,certs.o shake.o) $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lssl -lcrypto -lconfig -lseccomp
+	$(LINKER) -o $@ $^ -lssl -lcrypto -lconfig -lseccomp
 CHECKS += attacks
-attacks: $(O)/hostile/attacks ## what an attacker inside a locked process would try
+attacks: $(O)/hostile/attacks ## what an attacker inside a locked process would try ## 10 s
 	@$<
 
 # The same programs with sanitizers, behind the same walls: unit and integration tests, and first of
@@ -249,16 +253,16 @@ ASAN_ENV = ASAN_OPTIONS=detect_leaks=0
 $(O)/hostile/sanitized: $(addprefix $(O)/obj/,tests/hostile/sanitized.o tests/hostile/locked.o \
     worker/sandbox.o checker/sandbox.o keeper/sandbox.o) $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
-sanitized: $(O)/hostile/sanitized
+	$(LINKER) -o $@ $^ -lconfig -lseccomp
+sanitized: $(O)/hostile/sanitized ## whether a sanitizer can speak behind the walls ## 1 min
 	@$<
 LONGER += asan
-asan: ## every unit and integration test with sanitizers, behind the walls
+asan: can-root ## every unit and integration test with sanitizers, behind the walls ## 30 min, root
 	+@$(ASAN_MAKE) all
 	@$(ASAN_ENV) $(ASAN_MAKE) sanitized unit integration
 # The part of it that feeds the programs what is wrong.
 CHECKS += asan-short
-asan-short:
+asan-short: can-root ## of these what feeds the programs what is wrong ## 3 min, root
 	+@$(ASAN_MAKE) all
 	@$(ASAN_ENV) $(ASAN_MAKE) sanitized
 	@$(ASAN_ENV) MAILREEVE_BUILD=$(O)/asan tests/integration/run -q \
@@ -278,7 +282,7 @@ LEAKS      := $(addprefix integration/,leaks_seen.py test_bad_input.py test_refu
 # take their time to end here.
 LEAKS_OF   := not (pop3 or sieve or smtp or 2001) and \
 	(not test_reload or syntax or ports_come or drain)
-leaks: ## memory that the programs lose: without walls, with LeakSanitizer
+leaks: can-root ## memory that the programs lose: without walls, with LeakSanitizer ## 10 min, root
 	+@$(LEAKS_MAKE) $(WALLS_DOWN)
 	@rm -f $(addprefix $(O)/leaks/,$(PROGRAMS))
 	+@$(LEAKS_MAKE) LDFLAGS='$(WALLS_DOWN) $(addprefix -Wl$(COMMA),$(WRAPPED))' all
@@ -290,30 +294,30 @@ LONGER += leaks
 
 # The build's promises, read from the programs.
 CHECKS += hardening
-hardening: all ## the build's promises, read from the programs
+hardening: all ## the build's promises, read from the programs ## 1 s
 	@tests/hardening.py $(addprefix $(O)/,$(PROGRAMS))
 .PHONY: attacks hardening
 
 # The keeper itself, and a worker that lies to it.
 $(O)/hostile/keeper: $(addprefix $(O)/obj/tests/,hostile/keeper.o lib/certs.o) $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lcrypto -lconfig -lseccomp $(CHECK_LIBS)
+	$(LINKER) -o $@ $^ -lcrypto -lconfig -lseccomp $(CHECK_LIBS)
 CHECKS += hostile-keeper
-hostile-keeper: $(O)/hostile/keeper $(O)/mailreeve-keeper
+hostile-keeper: $(O)/hostile/keeper $(O)/mailreeve-keeper ## the keeper, and a worker that lies to it ## 10 s
 	@$^
 .PHONY: hostile-keeper
 
 # The real worker, checker and keeper, and a master that lies to them.
 $(O)/hostile/master: $(addprefix $(O)/obj/tests/hostile/,master.o subject.o lies.o) $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(CFLAGS) -o $@ $^ -lconfig -lseccomp
+	$(LINKER) -o $@ $^ -lconfig -lseccomp
 CHECKS += hostile-master
-hostile-master: $(O)/hostile/master $(addprefix $(O)/mailreeve-,worker checker keeper)
+hostile-master: $(O)/hostile/master $(addprefix $(O)/mailreeve-,worker checker keeper) ## worker, checker and keeper, and a master that lies to them ## 1 min
 	@$^
 .PHONY: hostile-master
 
 # What scanners say of both policies: sslscan, nmap and, which takes minutes, testssl.sh.
-scan: all ## TLS as scanners see it; minutes
+scan: can-root all ## TLS as scanners see it ## 10 min, packages, root
 	@packaging/install-depends build demo check scan
 	@MAILREEVE_BUILD=$(O) tests/integration/run -q -n 2 integration/test_tls_scan.py integration/scan_testssl.py
 .PHONY: scan
@@ -322,9 +326,9 @@ scan: all ## TLS as scanners see it; minutes
 # of its own; STEP=1 tries every record size.
 STEP ?= 97
 $(O)/lib/record_peer: $(RECORD_OBJECTS)
-interop: $(O)/lib/record_peer ## TLS with other libraries
+interop: can-root $(O)/lib/record_peer ## TLS with other libraries; STEP=1 tries every record size ## 5 min, packages, root
 	@packaging/install-depends interop
-	@unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $< $(STEP)'
+	@packaging/as-root unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $< $(STEP)'
 .PHONY: interop
 
 # The same programs as on other processors: what the libraries choose there must make no difference.
