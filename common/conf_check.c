@@ -96,7 +96,7 @@ find_protocols(struct reader *r)
 	struct conf *c = r->conf;
 
 	/* A name may go from frontend to backend to frontend: as often as there are any. */
-	for (size_t pass = 0, known = 0, before = SIZE_MAX; before != known; pass++) {
+	for (size_t known = 0, before = SIZE_MAX; before != known;) {
 		before = known;
 		known = 0;
 		for (size_t i = 0; i < c->frontend_count; i++) {

@@ -107,7 +107,7 @@ conn_write(struct conn *c, const void *buf, size_t len)
 static int
 take_proxy(int fd)
 {
-	static const char sig[12] = "\r\n\r\n\0\r\nQUIT\n";
+	static const char sig[] = "\r\n\r\n\0\r\nQUIT\n";
 	char buf[1024], *nl;
 	ssize_t n = recv(fd, buf, sizeof(buf), MSG_PEEK);
 	size_t len;
@@ -116,7 +116,7 @@ take_proxy(int fd)
 		return errno == EAGAIN ? 0 : -1;
 	if (n == 0)
 		return -1;
-	if (n >= 16 && memcmp(buf, sig, sizeof(sig)) == 0) {
+	if (n >= 16 && memcmp(buf, sig, sizeof(sig) - 1) == 0) {
 		len = 16 + ((size_t)(uint8_t)buf[14] << 8) + (uint8_t)buf[15];
 		if ((size_t)n < len)
 			return 0;

@@ -336,11 +336,12 @@ take(struct end *e, void *buf, size_t n)
 static int
 take_header(struct end *e)
 {
-	static const uint8_t signature[13] = "\r\n\r\n\0\r\nQUIT\n\x21";
+	static const uint8_t signature[] = "\r\n\r\n\0\r\nQUIT\n\x21";
 	uint8_t head[16], rest[4096];
 	size_t size;
 
-	if (take(e, head, sizeof(head)) == -1 || memcmp(head, signature, sizeof(signature)) != 0)
+	if (take(e, head, sizeof(head)) == -1 ||
+	    memcmp(head, signature, sizeof(signature) - 1) != 0)
 		return -1;
 	size = (size_t)head[14] << 8 | head[15];
 	return size > sizeof(rest) ? -1 : take(e, rest, size);

@@ -23,7 +23,8 @@ make_hello(const char *sni, int max_version)
 	SSL_set_bio(ssl, in, out);
 	SSL_set_connect_state(ssl);
 	if (sni)
-		SSL_set_tlsext_host_name(ssl, sni);
+		(void)SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+		    (char *)(uintptr_t)sni);
 	(void)SSL_do_handshake(ssl);
 	flight_size = (size_t)BIO_read(out, flight, sizeof(flight));
 	SSL_free(ssl);

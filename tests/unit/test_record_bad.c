@@ -274,7 +274,7 @@ END_TEST
 
 START_TEST(out_of_order)
 {
-	static const uint8_t hi[2] = "hi";
+	static const uint8_t hi[2] = { 'h', 'i' };
 	struct record before;
 	struct record_in in;
 	struct tls_pair p;
