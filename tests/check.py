@@ -6,7 +6,8 @@
 
 A target's tests are counted from what it prints: Check's `100%: Checks: 9, Failures: 0, ...`,
 pytest's last line, and `N passed, N failed` of any other program.  A target that prints none of
-these is one test.  The output of each is kept in BUILD/check/TARGET.log."""
+these is one test.  The output of each is kept in BUILD/check/TARGET.log.  The closing lines name
+what failed, as the target named it: Check's cases by file and test, pytest's by their node."""
 import os
 import pathlib
 import re
@@ -17,6 +18,10 @@ import time
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)")
 PYTEST = re.compile(r"^=* ?(.*\b(?:passed|failed|errors?)\b.*) in [\d.]+s\b")
 OTHER = re.compile(r"(?:^|\s)(\d+) passed, (\d+) failed$")
+# tests/unit/test_x.c:12:F:case:test:0: why; FAILED x.py::test[a b] - why; fuzz target x:
+FAILURES = (re.compile(r"^(?P<file>\S+\.c):\d+:[FE]:[^:]*:(?P<test>[^:]+):(?P<row>\d+): "),
+            re.compile(r"^(?:FAILED|ERROR) (?P<file>\S+\.py)(?:::(?P<test>.*?))?(?: - .*)?$"),
+            re.compile(r"^(?P<file>fuzz target) (?P<test>[\w-]+):$"))
 
 
 def count(line):
@@ -32,9 +37,20 @@ def count(line):
     return None
 
 
+def failure(line):
+    """The name of the test that a line says has failed, or None."""
+    for pattern in FAILURES:
+        if found := pattern.match(line):
+            words = found.groupdict()
+            row = f"[{words['row']}]" if words.get("row", "0") != "0" else ""
+            return "::".join(filter(None, (words["file"], words["test"]))) + row
+    return None
+
+
 def run(build, target):
-    """Run one target; its (passed, failed)."""
+    """Run one target; its (passed, failed) and the names of those that failed."""
     passed = failed = counted = 0
+    names = []
     log = build / "check" / f"{target}.log"
     make = subprocess.Popen(["make", f"-j{os.cpu_count()}", f"O={build}", target], text=True,
                             errors="backslashreplace", stdout=subprocess.PIPE,
@@ -45,10 +61,15 @@ def run(build, target):
             print(line, end="", flush=True)
             if numbers := count(line.rstrip()):
                 passed, failed, counted = passed + numbers[0], failed + numbers[1], 1
+            if (name := failure(line.rstrip())) and name not in names:
+                names.append(name)
     broke = make.wait() != 0
     if not counted:
-        return (0, 1) if broke else (1, 0)
-    return passed, failed + (broke and not failed)
+        passed, failed = (0, 1) if broke else (1, 0)
+    failed += broke and not failed
+    if failed and not names:
+        names = [f"see {log}"]
+    return passed, failed, names
 
 
 def main():
@@ -62,8 +83,11 @@ def main():
         start = time.monotonic()
         rows.append((target, *run(build, target), time.monotonic() - start))
     print("---")
-    for target, passed, failed, seconds in rows:
+    for target, passed, failed, _, seconds in rows:
         print(f"{target:14} {passed:5} passed {failed:4} failed {seconds:6.0f} s")
+    for target, _, failed, names, _ in rows:
+        for name in names if failed else ():
+            print(f"failed: {target}: {name}")
     failed = sum(row[2] for row in rows)
     summary = f"{sum(row[1] for row in rows)} passed, {failed} failed"
     (build / "check" / "summary").write_text(summary + "\n")
