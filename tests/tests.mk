@@ -119,6 +119,15 @@ headers-long: $(O)/lib/proxy_driver ## 100,000 PROXY headers ## 1 min
 soak: can-root all ## everything at once, for T=600 seconds ## 10 min, root
 	@T=$(if $(filter command environment,$(origin T)),$(T),600) MAILREEVE_BUILD=$(O) \
 	  tests/integration/run -q -rP integration/test_soak.py
+# Programs and unit tests by every other compiler that is here, warnings being errors.
+COMPILERS ?= $(notdir $(wildcard /usr/bin/gcc-[0-9]* /usr/bin/clang-[0-9]*))
+compilers: ## built by each gcc-N and clang-N that is installed ## 2 min each
+	+@for cc in $(COMPILERS); do \
+	  $(MAKE) --no-print-directory CC=$$cc O=$(O)/by/$$cc all unit-programs || exit 1; \
+	  echo "compilers: $$cc has no warnings"; done
+unit-programs: $(addprefix $(O)/unit/,$(UNITS))
+LONGER += compilers
+.PHONY: compilers unit-programs
 .PHONY: soak
 .PHONY: check-long checks-long kills-long reloads-long records-long headers-long
 

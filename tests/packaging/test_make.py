@@ -13,7 +13,7 @@ MAKEFILES = [TOP / name for name in ("Makefile", "tests/tests.mk", "tests/fuzz.m
                                      "packaging/packaging.mk")]
 ENV = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
 # Parts of other targets, which nobody calls.
-PARTS = {"FORCE", "can-root", "installed", "installed-unit"}
+PARTS = {"FORCE", "can-root", "installed", "installed-unit", "unit-programs"}
 
 
 def make(*arguments, **more):
@@ -108,6 +108,35 @@ def test_uninstall_takes_back_what_install_put_there(small, tmp_path):
 
 def test_deb_says_how_to_leave_the_tests_out():
     assert "DEB_BUILD_OPTIONS=nocheck leaves the tests out" in make("-n", "deb").stdout
+
+
+LINES = """\
+50%: Checks: 3, Failures: 2, Errors: 1
+tests/unit/test_a.c:12:F:core:one_thing:0: Assertion '1 == 2' failed
+tests/unit/test_a.c:15:E:core:rows:3: (after this point) Received signal 11
+tests/unit/test_a.c:15:E:core:rows:3: (after this point) Received signal 11
+FAILED integration/test_b.py::test_it[a b] - AssertionError: no - not so
+ERROR integration/test_c.py - ImportError
+ERROR integration/test_d.py::test_setup
+fuzz target hello:
+in a message: FAILED integration/test_e.py::no
+"""
+
+
+def test_closing_lines_name_what_failed(tmp_path):
+    (tmp_path / "lines").write_text(LINES + "2 failed, 1 passed in 1.00s\n")
+    (tmp_path / "Makefile").write_text(
+        "bad:\n\t@cat lines; exit 1\ngood:\n\t@echo '4 passed, 0 failed'\nmute:\n\t@exit 3\n")
+    ran = subprocess.run([TOP / "tests/check.py", "out", "good", "bad", "mute"], cwd=tmp_path, env=ENV,
+                         text=True, capture_output=True, check=False)
+    closing = ran.stdout.rpartition("---\n")[2].splitlines()
+    assert ran.returncode == 1
+    assert closing[3:-1] == [f"failed: {name}" for name in (
+        "bad: tests/unit/test_a.c::one_thing", "bad: tests/unit/test_a.c::rows[3]",
+        "bad: integration/test_b.py::test_it[a b]", "bad: integration/test_c.py",
+        "bad: integration/test_d.py::test_setup", "bad: fuzz target::hello",
+        "mute: see out/check/mute.log")]
+    assert closing[-1] == "5 passed, 6 failed"
 
 
 # Somebody who is not root, on a machine without sudo.
