@@ -14,7 +14,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 VERSION = (TOP / "VERSION").read_text().strip()
 ENV = {**{k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")},
-       "DEB_BUILD_OPTIONS": "nocheck", "LC_ALL": "C.UTF-8"}
+       "DEB_BUILD_OPTIONS": "nocheck", "RPM_FLAGS": "--nocheck", "LC_ALL": "C.UTF-8"}
 PROGRAMS = {"usr/sbin/mailreeve", "usr/sbin/mailreevectl", "usr/libexec/mailreeve/mailreeve-worker",
             "usr/libexec/mailreeve/mailreeve-checker", "usr/libexec/mailreeve/mailreeve-keeper"}
 
@@ -55,7 +55,7 @@ def packages(tmp_path_factory):
             shutil.copy(next((tree / "build/deb").glob(f"*.{extra}")), kept)
         for dbgsym in (tree / "build/deb").glob("*dbgsym*.deb"):
             shutil.copy(dbgsym, kept)
-        shutil.copytree(tree / "build/rpm/SPECS", kept / "SPECS")
+        shutil.copy(tree / "build/dist/mailreeve.spec", kept)
         tarball = shutil.copy(sets[-1]["tarball"], work / "again.tar.gz")
         shutil.rmtree(tree)
     return sets
@@ -86,11 +86,25 @@ def test_no_lintian_overrides(tree):
 
 
 def test_rpmlint(packages):
-    spec = packages[0]["rpm"].parent / "SPECS/mailreeve.spec"
+    spec = packages[0]["rpm"].parent / "mailreeve.spec"
     out = subprocess.run(["rpmlint", "-c", TOP / "packaging/rpm/rpmlint.toml", packages[0]["rpm"], spec],
                          text=True, capture_output=True)
     assert "1 packages and 1 specfiles checked; 0 errors, 0 warnings" in out.stdout, out.stdout
     assert out.returncode == 0
+
+
+def test_the_tarball_has_a_finished_spec(packages):
+    """One spec, which is what rpmbuild -ta takes, and nothing left to fill in."""
+    names = subprocess.run(["tar", "-tf", packages[0]["tarball"]], text=True, capture_output=True,
+                           check=True).stdout.split()
+    assert [n for n in names if n.endswith(".spec")] == [f"mailreeve-{VERSION}/mailreeve.spec"]
+    spec = packages[0]["rpm"].parent / "mailreeve.spec"
+    asked = subprocess.run(["rpmspec", "-q", "--srpm", "--qf", "%{version} %{url} %{changelogtime}", spec],
+                           text=True, capture_output=True, check=True).stdout.split()
+    assert asked[0] == VERSION and asked[1].startswith("https://") and int(asked[2]) > 1_700_000_000
+    text = spec.read_text()
+    assert "@" not in text.replace("mailreeve@example.org", "")
+    assert re.search(r"^%check\n.*\n.*installed-unit$", text, re.M)
 
 
 def test_same_files_in_deb_and_rpm(packages, tree):
