@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_ADDRS 8
+#define BOARD_ADDRS  8
+#define BOARD_WEIGHT 256
 
 /* What the checks say; admin state is a mask beside it (board_server.admin). */
 enum health_state { HEALTH_CHECKING, HEALTH_UP, HEALTH_GOING_DOWN, HEALTH_DOWN, HEALTH_GOING_UP };
@@ -29,7 +30,7 @@ enum admin_state { ADMIN_DRAIN = 1 << 0, ADMIN_MAINT = 1 << 1 };
 struct board_server {
 	uint32_t health;     /* enum health_state */
 	uint32_t admin;      /* enum admin_state, or-ed */
-	uint32_t weight;     /* effective, in 256ths of the configured unit; 0: no new clients */
+	uint32_t weight;     /* effective, in BOARD_WEIGHTths of the unit; 0: no new clients */
 	uint32_t elsewhere;  /* open connections of older generations on this server */
 	uint32_t addr_count; /* 0: the name has not been resolved */
 	uint32_t close;      /* grows by one: end the connections of this server */

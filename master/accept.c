@@ -145,7 +145,8 @@ give_parked(struct master *m)
 static void
 poll_listeners(struct master *m)
 {
-	int open = !m->accept_paused && TAILQ_EMPTY(&m->conns.parked) && pick(m) != NULL;
+	int open = !m->accept_paused && m->stopping != STOP_LEAVE &&
+	    TAILQ_EMPTY(&m->conns.parked) && pick(m) != NULL;
 	struct listener *l;
 
 	TAILQ_FOREACH(l, &m->listeners, link)

@@ -5,6 +5,7 @@
 
 #include "servers.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void
@@ -86,4 +87,57 @@ boards_publish_all(struct generation *g)
 		for (uint32_t i = 0; i < old->conf->slot_count; i++)
 			if (old->servers[i].heir)
 				publish_as(old, i, old->servers[i].heir);
+}
+
+/* A state between two others counts as the one that it came from. */
+static enum health_state
+settled(uint32_t health)
+{
+	switch (health) {
+	case HEALTH_UP:
+	case HEALTH_GOING_DOWN:
+		return HEALTH_UP;
+	case HEALTH_DOWN:
+	case HEALTH_GOING_UP:
+		return HEALTH_DOWN;
+	default:
+		return HEALTH_CHECKING;
+	}
+}
+
+static void
+recall(struct server *s, const struct board_server *b)
+{
+	uint32_t parts = s->conf->weight ? b->weight / s->conf->weight : BOARD_WEIGHT;
+	int family = s->conf->slots > 1;
+
+	s->health = (struct health){ settled(b->health), 0 };
+	s->said = s->health.state;
+	if (s->said != HEALTH_CHECKING && s->status == CHECK_INI)
+		s->status = CHECK_UNKNOWN;
+	s->slowstart = parts < 1 ? 1 : parts > BOARD_WEIGHT ? BOARD_WEIGHT : parts;
+	s->close = b->close;
+	/* What has left a family drains on the board; only there is that no word of anybody's. */
+	s->left = family && (b->admin & ADMIN_DRAIN);
+	s->admin = b->admin & ~(uint32_t)(s->left ? ADMIN_DRAIN : 0);
+	if (s->conf->host) {
+		memcpy(s->addrs, b->addrs, sizeof(s->addrs));
+		s->addr_count = b->addr_count;
+	}
+}
+
+void
+boards_recall(struct generation *g)
+{
+	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
+		struct server *s = &g->servers[i];
+		struct board_server b;
+		char ip[ADDR_TEXT];
+
+		board_read(g->board, i, &b);
+		recall(s, &b);
+		if (s->conf->slots > 1 && s->addr_count)
+			snprintf(s->name, sizeof(s->name), "%s-%s", s->conf->name,
+			    addr_ip_text(&s->addrs[0], ip));
+	}
 }

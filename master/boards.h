@@ -17,6 +17,12 @@ void boards_publish(struct generation *g, struct server *s);
 /* All servers of the current generation g, on every board. */
 void boards_publish_all(struct generation *g);
 
+/*
+ * After a crash or a restart: what the master before us has last said of the servers of g, whose
+ * board it left.  Nothing of how their checks went is known.
+ */
+void boards_recall(struct generation *g);
+
 /* Count the open connections that generations before the current one g have on its servers. */
 void boards_count(struct generation *g);
 

@@ -87,9 +87,23 @@ make_workers(struct generation *g)
 	return 0;
 }
 
+/* The generation that was current when the master before us went, or NULL. */
+static const struct generation *
+latest_orphan(const struct master *m)
+{
+	const struct generation *g, *latest = NULL;
+
+	TAILQ_FOREACH(g, &m->generations, link)
+	if (g->orphaned && (!latest || g->id > latest->id))
+		latest = g;
+	return latest;
+}
+
 static int
 make(struct generation *g)
 {
+	const struct generation *before;
+
 	for (int i = 0; i < HELPER_COUNT; i++) {
 		g->helpers[i] = fcntl(g->m->helpers[i], F_DUPFD_CLOEXEC, 3);
 		if (g->helpers[i] == -1)
@@ -99,8 +113,9 @@ make(struct generation *g)
 	g->board = g->servers ? board_new(g->conf->slot_count, &g->board_fd) : NULL;
 	if (!g->board || make_workers(g) == -1)
 		return -1;
-	if (g->m->current)
-		servers_carry(g, g->m->current);
+	before = g->m->current ? g->m->current : latest_orphan(g->m);
+	if (before)
+		servers_carry(g, before);
 	boards_start(g);
 	return 0;
 }

@@ -78,6 +78,7 @@ take(struct master *m, int fd, int is_ours)
 	l->addr = a;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
 	l->given = !is_ours;
+	l->stored = is_ours;
 	TAILQ_INSERT_TAIL(&m->given, l, link);
 	log_say(LOG_DEBUG, "%s comes from the service manager", addr_text(&a, text));
 }
@@ -134,8 +135,10 @@ inherit_drop(struct master *m)
 		if (l->given)
 			continue;
 		TAILQ_REMOVE(&m->given, l, link);
-		if (!in_use(m, &l->addr))
+		if (!in_use(m, &l->addr)) {
 			store_forget_listener(m, l);
+			(void)shutdown(l->watch.fd, SHUT_RD); /* the store's descriptor, too */
+		}
 		close(l->watch.fd);
 		free(l);
 	}

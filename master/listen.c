@@ -93,9 +93,21 @@ overlap(const struct addr *a, const struct addr *b)
 	return a->family == b->family && (is_any(a) || is_any(b));
 }
 
+/* A socket of ours is at an address that overlaps a: both must ask for it. */
+static int
+share(const struct listener *l, const struct addr *a)
+{
+	int one = 1;
+
+	if (!overlap(&l->addr, a))
+		return 0;
+	(void)setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	return 1;
+}
+
 /*
  * Where a port goes from one address to all of them or back, both are bound for the time of a
- * reload, which the kernel permits to sockets of one user that both ask for it.  The new one does
+ * reload or a restart, which the kernel permits to sockets of one user that both ask for it.  The new one does
  * not listen until the old one goes, so that no connection waits at a port that may never be served.
  */
 static int
@@ -105,10 +117,11 @@ share_port(struct master *m, const struct addr *a, int fd)
 	int one = 1, shared = 0;
 
 	TAILQ_FOREACH(l, &m->listeners, link)
-	if (!l->is_new && overlap(&l->addr, a)) {
-		(void)setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-		shared = 1;
-	}
+	if (!l->is_new)
+		shared |= share(l, a);
+	TAILQ_FOREACH(l, &m->given, link)
+	if (l->stored)
+		shared |= share(l, a);
 	if (shared)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	return shared;
@@ -260,13 +273,15 @@ close_listener(struct master *m, struct listener *l)
 	forget(m, l);
 	watch_set(m->loop, &l->watch, 0);
 	TAILQ_REMOVE(&m->listeners, l, link);
-	if (l->given) {
+	if (l->given || l->stored) {
 		l->is_new = l->is_kept = 0;
 		TAILQ_INSERT_TAIL(&m->given, l, link);
 		return;
 	}
 	if (l->is_kept)
 		store_forget_listener(m, l);
+	/* The service manager's descriptor listens no more, either, before it gets to closing it. */
+	(void)shutdown(l->watch.fd, SHUT_RD);
 	close(l->watch.fd);
 	free(l);
 }
@@ -280,6 +295,30 @@ listeners_rollback(struct master *m)
 		next = TAILQ_NEXT(l, link);
 		if (l->is_new)
 			close_listener(m, l);
+	}
+}
+
+/*
+ * After a restart that has moved a port: who waits at the address where the master before us had
+ * it is served as if he had come to the new one.
+ */
+static void
+take_rest(struct master *m)
+{
+	struct listener *old, *l;
+	struct conn *c;
+
+	TAILQ_FOREACH(old, &m->given, link)
+	TAILQ_FOREACH(l, &m->listeners, link)
+	if (old->stored && overlap(&old->addr, &l->addr)) {
+		old->any = is_any(&old->addr);
+		old->index = l->index;
+		accept_rest(old);
+		TAILQ_FOREACH(c, &m->conns.parked, link)
+		if (c->held->listener == old)
+			c->held->listener = l;
+		forget(m, old);
+		break;
 	}
 }
 
@@ -313,9 +352,10 @@ listeners_commit(struct master *m, const struct conf *conf)
 		set_keepalive(l->watch.fd, conf, &conf->listeners[i]);
 		if (l->is_new && !l->given)
 			store_listener(m, l);
-		l->is_new = 0;
+		l->is_new = l->stored = 0;
 		l->is_kept = 1;
 	}
+	take_rest(m);
 	inherit_drop(m);
 }
 

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "generation.h"
 #include "inherit.h"
+#include "leave.h"
 #include "listen.h"
 #include "logs.h"
 #include "notify.h"
@@ -60,47 +61,69 @@ mono_ms(void)
 /* ---- Signals ---- */
 
 static void
+on_hup(struct master *m)
+{
+	reload_begin(m, RELOAD_FILE);
+}
+
+static void
+on_term(struct master *m)
+{
+	stop_begin(m, STOP_DRAIN, m->current ? m->current->conf->timeouts.stop : m->stop_time);
+}
+
+static void
+on_usr1(struct master *m)
+{
+	stop_begin(m, STOP_DRAIN, STOP_NO_END);
+}
+
+static void
+on_int(struct master *m)
+{
+	stop_begin(m, STOP_NOW, 0);
+}
+
+/* URG first: the manager's TERM may have come together with it. */
+static const struct {
+	int number;
+	void (*act)(struct master *m);
+} actions[] = {
+	{ SIGURG, leave_begin },
+	{ SIGHUP, on_hup },
+	{ SIGUSR2, upgrade_begin },
+	{ SIGUSR1, on_usr1 },
+	{ SIGTERM, on_term },
+	{ SIGINT, on_int },
+	{ SIGQUIT, on_int },
+};
+#define ACTIONS (sizeof(actions) / sizeof(actions[0]))
+
+static void
 on_signal(struct watch *w, uint32_t events)
 {
 	struct master *m = CONTAINER(w, struct master, signals);
 	struct signalfd_siginfo si;
+	sigset_t set;
 
 	(void)events;
-	while (read(w->fd, &si, sizeof(si)) == sizeof(si)) {
-		switch (si.ssi_signo) {
-		case SIGHUP:
-			reload_begin(m, RELOAD_FILE);
-			break;
-		case SIGTERM:
-			stop_begin(m, STOP_DRAIN,
-			    m->current ? m->current->conf->timeouts.stop : m->stop_time);
-			break;
-		case SIGUSR1:
-			stop_begin(m, STOP_DRAIN, STOP_NO_END);
-			break;
-		case SIGINT:
-		case SIGQUIT:
-			stop_begin(m, STOP_NOW, 0);
-			break;
-		case SIGUSR2:
-			upgrade_begin(m);
-			break;
-		default:
-			break;
-		}
-	}
+	sigemptyset(&set);
+	while (read(w->fd, &si, sizeof(si)) == sizeof(si))
+		sigaddset(&set, (int)si.ssi_signo);
+	for (size_t i = 0; i < ACTIONS; i++)
+		if (sigismember(&set, actions[i].number) == 1)
+			actions[i].act(m);
 }
 
 static void
 signals_open(struct master *m)
 {
-	static const int numbers[] = { SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT };
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		sigaddset(&set, numbers[i]);
+	for (size_t i = 0; i < ACTIONS; i++)
+		sigaddset(&set, actions[i].number);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	m->signals = (struct watch){ .fn = on_signal };
 	m->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -207,8 +230,9 @@ init(struct master *m)
 		fatal("cannot make an event loop: %s", strerror(errno));
 	m->started_mono = m->ticked = mono_ms();
 	m->started_real = real_ms();
-	/* Ids go on growing over restarts, and a double holds them exactly. */
-	m->next_id = m->started_real / 1000 << 20;
+	/* Ids go on growing over restarts, of which no two are in one 16th of a second, and a
+	 * double holds them exactly. */
+	m->next_id = m->started_real * 16 / 1000 << 16;
 	if (getrandom(m->ticket_seed, sizeof(m->ticket_seed), 0) != sizeof(m->ticket_seed))
 		fatal("no random bytes: %s", strerror(errno));
 	m->drop = geteuid() == 0;
@@ -297,12 +321,14 @@ main(int argc, char **argv)
 	while (!m.done)
 		if (loop_once(m.loop, -1) == -1)
 			fatal("the event loop failed: %s", strerror(errno));
-	end_all(&m);
+	if (m.stopping != STOP_LEAVE)
+		end_all(&m);
 	control_close(&m);
 	rootdir_remove(&m);
 	if (m.testing && m.status == 0)
 		puts("configuration ok");
 	else if (!m.testing && m.status == 0)
-		log_say(LOG_NOTICE, "stopped");
+		log_say(
+		    LOG_NOTICE, m.stopping == STOP_LEAVE ? "left to the next master" : "stopped");
 	return m.status;
 }

@@ -385,6 +385,8 @@ stop_begin(struct master *m, enum stopping how, uint32_t ms)
 {
 	struct generation *g = m->current;
 
+	if (m->stopping == STOP_LEAVE) /* the manager, which asked for it, is in haste */
+		return;
 	if (m->stopping == STOP_NO) {
 		m->stop_time = g ? g->conf->timeouts.stop : 0;
 		log_say(LOG_NOTICE, "stopping");

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WEIGHT_UNIT 256 /* board_server.weight counts in 256ths */
-
 static const struct conf_backend *
 backend_of(const struct generation *g, const struct server *s)
 {
@@ -33,7 +31,7 @@ server_init(struct server *s, const struct conf *conf, const struct conf_server 
 	s->since = real_ms();
 	s->status = check->type == CHECK_NONE ? CHECK_UNKNOWN : CHECK_INI;
 	s->cert_days = INT32_MIN;
-	s->slowstart = WEIGHT_UNIT;
+	s->slowstart = BOARD_WEIGHT;
 	if (!cs->host) {
 		s->addrs[0] = cs->addr;
 		s->addr_count = 1;
@@ -397,9 +395,9 @@ servers_resolved(struct generation *g, uint32_t slot, const struct report *r)
 static uint32_t
 slowstart_now(uint64_t ms, uint32_t whole)
 {
-	uint64_t part = whole ? ms * WEIGHT_UNIT / whole : WEIGHT_UNIT;
+	uint64_t part = whole ? ms * BOARD_WEIGHT / whole : BOARD_WEIGHT;
 
-	return part >= WEIGHT_UNIT ? WEIGHT_UNIT : part < 1 ? 1 : (uint32_t)part;
+	return part >= BOARD_WEIGHT ? BOARD_WEIGHT : part < 1 ? 1 : (uint32_t)part;
 }
 
 void
@@ -412,7 +410,7 @@ servers_tick(struct generation *g, struct generation_list *all)
 	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
 		struct server *s = &g->servers[i];
 
-		if (s->slowstart >= WEIGHT_UNIT)
+		if (s->slowstart >= BOARD_WEIGHT)
 			continue;
 		s->slowstart = slowstart_now(now - s->since, backend_of(g, s)->slowstart);
 		changes = 1;

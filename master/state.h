@@ -153,6 +153,7 @@ struct listener {
 	int is_kept;        /* polled: belongs to the current generation */
 	int any;            /* bound to no one address: the local one must be asked for */
 	int given;          /* by the service manager, who keeps it open: never closed for good */
+	int stored;         /* by the master before us, and no generation of ours has it yet */
 	int waits;          /* for the end of one that it overlaps: bound, but it does not listen */
 };
 TAILQ_HEAD(listener_list, listener);
@@ -181,7 +182,7 @@ struct upgrading {
 };
 
 /* Why the loop ends. */
-enum stopping { STOP_NO, STOP_DRAIN /* TERM, USR1 */, STOP_NOW /* INT */ };
+enum stopping { STOP_NO, STOP_DRAIN /* TERM, USR1 */, STOP_NOW /* INT */, STOP_LEAVE /* URG */ };
 
 struct control;
 
@@ -223,6 +224,7 @@ struct master {
 	struct timer stop_deadline;
 	uint32_t stop_time;    /* timeouts.stop of the generation that was current at the stop */
 	uint32_t stop_spread;  /* milliseconds over which connections end at its end */
+	uint64_t leave_by;     /* STOP_LEAVE: loop_now when we go in any case */
 	int reloading;         /* a configuration is being read or a generation built */
 	enum reload_kind kind; /* ... of which kind; the last one's, if none is running */
 	struct reload reloads[RELOAD_KINDS];

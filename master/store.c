@@ -9,6 +9,7 @@
 
 #include "../common/child.h"
 #include "../common/log.h"
+#include "boards.h"
 #include "generation.h"
 #include "notify.h"
 #include "procs.h"
@@ -218,6 +219,7 @@ adopt(struct master *m, struct found *f)
 		close_found(f);
 		return;
 	}
+	boards_recall(g);
 	for (uint32_t slot = 0; slot < g->worker_count; slot++)
 		if (is_whole(f->slots[slot].fds)) {
 			adopt_worker(g, slot, f->slots[slot].fds);

@@ -32,7 +32,7 @@ install: installed ## into DESTDIR, under PREFIX (/usr/local) ## 1 min, root wit
 	install -m 0755 $(addprefix $(INSTALLED)/mailreeve-,worker checker keeper) $(DESTDIR)$(LIBEXECDIR)
 	[ -e $(DESTDIR)$(SYSCONFDIR)/mailreeve/mailreeve.conf ] || \
 	  install -m 0644 conf/mailreeve.conf $(DESTDIR)$(SYSCONFDIR)/mailreeve
-	install -m 0755 packaging/upgrade $(DESTDIR)$(LIBEXECDIR)
+	install -m 0755 packaging/upgrade packaging/hand-over $(DESTDIR)$(LIBEXECDIR)
 	install -m 0644 conf/mailreeve.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 master/mailreeve.8 ctl/mailreevectl.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 README.md SECURITY.md $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)
@@ -42,7 +42,7 @@ install: installed ## into DESTDIR, under PREFIX (/usr/local) ## 1 min, root wit
 	install -m 0644 packaging/systemd/mailreeve.sysusers $(DESTDIR)$(SYSUSERDIR)/mailreeve.conf
 	install -m 0644 packaging/systemd/mailreeve.tmpfiles $(DESTDIR)$(TMPFILEDIR)/mailreeve.conf
 	for unit in $(UNITS_SYSTEMD); do \
-	  sed 's|@SBINDIR@|$(SBINDIR)|g' $$unit >$(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) && \
+	  sed 's|@SBINDIR@|$(SBINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' $$unit >$(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) && \
 	  chmod 0644 $(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) || exit 1; \
 	done
 

@@ -15,10 +15,12 @@ EXPOSURE = {"mailreeve.service": 22, "mailreeve-rootless.service": 15}
 @pytest.fixture(scope="module")
 def units(tmp_path_factory):
     path = tmp_path_factory.mktemp("units")
-    (path / "mailreeve").write_text("#!/bin/sh\n")
-    (path / "mailreeve").chmod(0o755)
+    for program in ("mailreeve", "mailreevectl", "hand-over"):
+        (path / program).write_text("#!/bin/sh\n")
+        (path / program).chmod(0o755)
     for unit in UNITS.glob("*.in"):
-        (path / unit.stem).write_text(unit.read_text().replace("@SBINDIR@", str(path)))
+        (path / unit.stem).write_text(
+            re.sub("@(SBIN|LIBEXEC)DIR@", str(path), unit.read_text()))
     return path
 
 

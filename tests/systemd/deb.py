@@ -6,6 +6,7 @@ inside a booted tree (tests/systemd/run) with two versions in DIRECTORY: install
 upgrades with a client in IDLE, kills and hangs the master, removes, purges.  Each step stands on the
 one before; the first that fails ends the run."""
 import glob
+import imaplib
 import os
 import pathlib
 import pwd
@@ -14,6 +15,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 
 from host import *
@@ -114,6 +116,36 @@ def survives_the_death_of_the_master():
     client.bye()
 
 
+def restarts_and_refuses_nobody():
+    """A restart is a hand-over: all who come are served, and who is there stays."""
+    client = Client().idle()
+    served, failures, over = [], [], threading.Event()
+
+    def come_and_go():
+        while not over.is_set():
+            try:
+                login_works()
+                served.append(1)
+            except (OSError, imaplib.IMAP4.error) as error:
+                failures.append(repr(error))
+
+    clients = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for one in clients:
+        one.start()
+    for _ in range(3):
+        pid, before, start = show("MainPID"), len(served), time.monotonic()
+        run("systemctl", "restart", "mailreeve")
+        print(f"   restarted in {time.monotonic() - start:.2f} s", flush=True)
+        assert show("MainPID") != pid
+        until("logins after it", lambda n=before: len(served) > n + 3)
+    over.set()
+    for one in clients:
+        one.join()
+    assert failures == [], failures
+    client.wakes()
+    client.bye()
+
+
 def is_started_again_when_it_hangs():
     drop_in = pathlib.Path("/run/systemd/system/mailreeve.service.d/fast.conf")
     drop_in.parent.mkdir(parents=True)
@@ -179,6 +211,7 @@ STEPS = [
     keeps_the_configuration_when_the_new_one_is_wrong,
     upgrades_under_a_client_in_idle,
     survives_the_death_of_the_master,
+    restarts_and_refuses_nobody,
     is_started_again_when_it_hangs,
     stops_and_leaves_nothing,
     runs_without_root,
