@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """The site of `make demo`: a private Dovecot and Postfix, Mailreeve in front of them, a client that
-logs in and sends a message, the lines of the servers' logs that show where it came from."""
+logs in and sends a message, the lines of the servers' logs that show where it came from.
+demo.py DIRECTORY is the site; demo.py --ports says which of its ports are taken, and by whom."""
 import pathlib
+import re
 import signal
+import socket
+import subprocess
 import sys
 
 from lib.clients import Imap, Smtp, connect, context, port_of
+from lib import dovecot as of_dovecot, postfix as of_postfix
 from lib.dovecot import Dovecot
-from lib.mailreeve import Mailreeve
+from lib.mailreeve import BUILD, Mailreeve
 from lib.pki import Pki
 from lib.postfix import Postfix
 from lib.site import Site
@@ -39,6 +44,49 @@ class HostSite(Site):
         self.directory = directory
         directory.chmod(0o755)
         self.programs, self.logs, self.mounts = [], {}, []
+
+
+def ports():
+    """(address, port) of everything that the site listens on."""
+    shift, (imap, smtp) = HostSite.shift, (HostSite.servers[0], HostSite.servers[4])
+    yield from ((PROXY, port) for port in (IMAPS, POP3S, SUBMISSIONS))
+    yield imap, of_dovecot.LMTP + shift
+    for port in of_dovecot.PORTS.values():
+        yield from ((imap, port + shift), (imap, port + shift + of_dovecot.DIRECT))
+    yield from ((smtp, port + shift) for port in of_postfix.PORTS)
+
+
+def holder(address, port):
+    """The program that listens there, with its process id, as far as ss knows."""
+    listed = subprocess.run(["ss", "-Hltnp", f"sport = :{port}"], text=True, capture_output=True,
+                            check=False).stdout
+    here = [line for line in listed.splitlines()
+            if line.split()[3].rpartition(":")[0] in (address, "0.0.0.0", "*", "[::]")]
+    found = re.search(r'\(\("([^"]+)",pid=(\d+)', "\n".join(here))
+    return f"{found[1]}, process {found[2]}" if found else "a program that does not show itself"
+
+
+def complain_of_ports():
+    """Say which ports are taken; how many."""
+    taken = 0
+    for address, port in ports():
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind((address, port))
+            except OSError:
+                print(f"The demonstration needs port {port} at {address}, which is taken by "
+                      f"{holder(address, port)}: end that first.", file=sys.stderr)
+                taken += 1
+    return taken
+
+
+def logs_of_failed(site):
+    """The last lines of the logs of those that have ended; of all if none has."""
+    ended = [getattr(p, "name", "mailreeve") for p in site.programs if p.process.poll() is not None]
+    for name, text in site.report(20):
+        if text and (not ended or any(name.startswith(part) for part in ended)):
+            print(f"\n--- {name}.log\n{text}", flush=True)
 
 
 def log_in_and_send(pki):
@@ -85,21 +133,33 @@ Now yours: users alice and bob, password "secret"; IMAPS {IMAPS}, POP3S {POP3S},
     curl --cacert {pki}/ca.pem --resolve mail.example.org:{IMAPS}:{PROXY} -u bob:secret \\
         'imaps://mail.example.org:{IMAPS}/INBOX;MAILINDEX=1'
 
+What Mailreeve sees of it, from another terminal:
+
+    {BUILD}/mailreevectl -s {proxy.control_socket} show info
+    {BUILD}/mailreevectl -s {proxy.control_socket} show servers state
+
 Configuration {proxy.config}, logs {site.directory}/*.log.
 Ready; Ctrl-C ends it and removes everything.""", flush=True)
         signal.pause()
     except KeyboardInterrupt:
         print("\nGood bye.", flush=True)
+    except Exception as failure:
+        print(f"\nThe demonstration failed: {failure}", flush=True)
+        logs_of_failed(site)
+        return 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for complaint in site.close():
             print(complaint, flush=True)
+    return 0
 
 
 def interrupted(number, frame):
     raise KeyboardInterrupt
 
 
+if sys.argv[1] == "--ports":
+    sys.exit(complain_of_ports() != 0)
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, interrupted)
-show(sys.argv[1])
+sys.exit(show(sys.argv[1]))
