@@ -167,11 +167,13 @@ START_TEST(expands_for_us)
 }
 END_TEST
 
+#define LIBRARY (-1)
+
 /* clang-format off */
 static const struct {
 	const char *name, *digest;
 	size_t secret, seeds, seed, out;
-	int ok, ours;
+	int ok, ours; /* LIBRARY: as its version has it; 3.2 took away the limit of a seed */
 } prf_cases[] = {
 	{ "a master secret",   "SHA256",   32, 5, 32, 48, 1, 1 },
 	{ "keys",              "SHA384",   48, 3, 32, 72, 1, 1 },
@@ -188,7 +190,7 @@ static const struct {
 	{ "another hash",      "SHA512",   48, 2, 32, 48, 1, 0 },
 	{ "the older versions", "MD5-SHA1", 48, 2, 32, 48, 1, 0 },
 	{ "the longest seed",  "SHA256",   48, 4, 256, 48, 1, 1 },
-	{ "too long a seed",   "SHA256",   48, 5, 205, 48, 0, 0 },
+	{ "more than 1024",    "SHA256",   48, 5, 205, 48, LIBRARY, 0 },
 	{ "nothing to make",   "SHA256",   48, 2, 32, 0, 0, 0 },
 	{ "no seed",           "SHA256",   48, 0, 0, 48, 0, 0 },
 	{ "an empty seed",     "SHA256",   48, 1, 0, 48, 0, 0 },
@@ -225,16 +227,17 @@ run_prf(int i, const char *properties, uint8_t *out)
 START_TEST(prf_as_the_default_provider)
 {
 	uint8_t ours[600] = { 0 }, its[600] = { 0 };
+	int its_ok = run_prf(_i, "provider=default", its);
 
+	ck_assert(its_ok == prf_cases[_i].ok || prf_cases[_i].ok == LIBRARY);
 	for (int before = 0; before < COUNT(prf_cases); before++) {
 		(void)run_prf(before, NULL, ours);
 		memset(ours, 0, sizeof(ours));
 		passed_on = 0;
-		ck_assert_msg(run_prf(_i, NULL, ours) == prf_cases[_i].ok, "\"%s\" after \"%s\"",
+		ck_assert_msg(run_prf(_i, NULL, ours) == its_ok, "\"%s\" after \"%s\"",
 		    prf_cases[_i].name, prf_cases[before].name);
 		ck_assert_msg(passed_on == !prf_cases[_i].ours, "\"%s\"", prf_cases[_i].name);
-		ck_assert_int_eq(run_prf(_i, "provider=default", its), prf_cases[_i].ok);
-		if (prf_cases[_i].ok)
+		if (its_ok)
 			ck_assert_msg(memcmp(ours, its, prf_cases[_i].out) == 0,
 			    "\"%s\" after \"%s\"", prf_cases[_i].name, prf_cases[before].name);
 	}
