@@ -251,6 +251,11 @@ channel_new(struct dns *d, const struct resolv *r)
 	    ARES_OPT_SERVERS | ARES_OPT_SORTLIST;
 	size_t i, len = 0;
 
+#ifdef ARES_OPT_QUERY_CACHE
+	/* From 1.31 on it would keep answers; who asks here again has reason to. */
+	o.qcache_max_ttl = 0;
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
 	for (i = 0; i < r->server_count; i++)
 		len += (size_t)snprintf(
 		    servers + len, sizeof(servers) - len, "%s%s", i > 0 ? "," : "", r->servers[i]);

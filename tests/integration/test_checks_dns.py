@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """Servers by name: hosts, DNS well and unwell, and addresses that change."""
+import ctypes
 import time
 
 import pytest
@@ -171,28 +172,37 @@ def test_search_list(site, pki, servers):
     assert checker.result("back/s+0").ok
 
 
-UNWELL = [
-    ("silent", "DNS: Timeout while contacting DNS servers"),
-    ("garbage", "DNS: Timeout while contacting DNS servers"),
-    ("cut", "DNS: no useful answer from any name server"),
-    ("loop", "DNS: Misformatted DNS reply"),
-    ("wrong-id", "DNS: Timeout while contacting DNS servers"),
-    ("wrong-question", "DNS: Timeout while contacting DNS servers"),
-    ("servfail", "DNS: no useful answer from any name server"),
-    ("refused", "DNS: no useful answer from any name server"),
-    ("nxdomain", "DNS: no such name"),
-]
+TIMEOUT = "DNS: Timeout while contacting DNS servers"
+NOTHING = "DNS: no useful answer from any name server"
+MISFORMATTED = "DNS: Misformatted DNS reply"
+# What c-ares 1.18 makes of it, and 1.34 where that is something else.
+UNWELL = {
+    "silent": (TIMEOUT,),
+    "garbage": (TIMEOUT, MISFORMATTED),
+    "cut": (NOTHING, TIMEOUT),
+    "loop": (MISFORMATTED,),
+    "wrong-id": (TIMEOUT,),
+    "wrong-question": (TIMEOUT,),
+    "servfail": (NOTHING, "DNS: DNS server returned general failure"),
+    "refused": (NOTHING, "DNS: DNS server refused query"),
+    "nxdomain": ("DNS: no such name",),
+}
 
 
-@pytest.mark.parametrize("way,words", UNWELL)
-def test_never_an_answer(site, pki, servers, way, words):
+def cares_version():
+    library = ctypes.CDLL("libcares.so.2")
+    library.ares_version.restype = ctypes.c_char_p
+    return tuple(map(int, library.ares_version(None).decode().split(".")))
+
+
+@pytest.mark.parametrize("way", UNWELL)
+def test_never_an_answer(site, pki, servers, way):
     """Down with a reason, never a failed start; and well as soon as DNS is."""
     dns = FakeDns(site, DNS, {NAME: [SERVERS[0]]})
     dns.ways.add(way)
     checker = Checker(site, pki, conf(one()), resolv=RESOLV)
     down = checker.result("back/s+0", lambda r: r.state == "down")
-    assert down.text.startswith(words), down
-    print(down)
+    assert down.text.startswith(UNWELL[way][-1 if cares_version() >= (1, 34) else 0]), down
     dns.ways.clear()
     checker.result("back/s+0", lambda r: r.state == "up")
 

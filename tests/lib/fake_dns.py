@@ -88,7 +88,7 @@ class FakeDns:
         if "silent" in ways or "mute-ipv6" in ways and kind == 28:
             return None
         if "garbage" in ways:
-            return random.randbytes(random.choice([0, 1, 11, 12, 40, 500])) or b"\0"
+            return query[:2] + random.randbytes(random.choice([1, 9, 40, 500]))
         if "loop" in ways:
             return query[:2] + struct.pack("!HHHHH", 0x8180, 1, 1, 0, 0) + raw + \
                 b"\xc0" + bytes([12 + len(raw)]) + struct.pack("!HHIH", kind, 1, 1, 4) + b"abcd"
