@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The Mailreeve authors
 """What goes wrong in the field: each case ends in one clear line, and nothing is left (the site
 checks descriptors, processes and files at the end of every test)."""
+import contextlib
 import socket
 import time
 
@@ -120,7 +121,9 @@ def test_tls_server_on_plain_port(site, pki):
     proxy = Mailreeve(site, pki, conf())
     with connect(PROXY, 993, context(pki)) as sock:
         sock.sendall(b"a NOOP\r\n")
-        rest(sock)
+        # The server may close with our words unread: then both ends see a reset.
+        with contextlib.suppress(ConnectionResetError):
+            rest(sock)
     assert proxy.ended(frontend="front")["end"] in ("server-closed", "server-reset", "idle")
 
 

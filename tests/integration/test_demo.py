@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from lib.clients import Imap, connect, context
+from lib.dovecot import LOGIN
 from lib.mailreeve import BUILD
 from lib.site import wait_until
 
@@ -51,7 +52,7 @@ def test_demo(site, ending):
     try:
         assert demo.poll() is None, text
         # What it promises to show: both servers name the client's own address.
-        assert re.search(r"imap-login: Info: Login: user=<alice>.* rip=127\.0\.0\.7, ", text)
+        assert re.search(rf"imap-login: Info: {LOGIN}: user=<alice>.* rip=127\.0\.0\.7, ", text)
         assert re.search(r"client=unknown\[127\.0\.0\.7\]:\d+, .*sasl_username=alice", text)
         assert re.search(r"to=<bob@example\.org>.*status=sent", text)
         assert re.search(r"frontend=imaps client=127\.0\.0\.7:\d+", text)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lib.clients import Imap, Smtp, connect, context, port_of
-from lib.dovecot import Dovecot
+from lib.dovecot import LOGIN, SECURED, Dovecot
 from lib.logins import BOTH, Login, client_of, plain_login, tls_login
 from lib.mailreeve import Mailreeve
 from lib.postfix import Postfix
@@ -59,7 +59,7 @@ def logins(dovecots):
     """What they say of alice's; a line may come after the answer that the client has."""
     def found():
         return [line for dovecot in dovecots for line in dovecot.lines()
-                if "Login: user=<alice>" in line]
+                if f"{LOGIN}: user=<alice>" in line]
     return wait_until(found, "a login in a server's log")
 
 
@@ -80,7 +80,7 @@ def test_default_file(site, pki):
     dovecot = Dovecot(site, pki)
     postfix = Postfix(site, pki, dovecot=dovecot)
     proxy = Mailreeve(site, pki, shipped("mailreeve.conf"))
-    imaps_login(site, pki, [dovecot], " secured")
+    imaps_login(site, pki, [dovecot], SECURED)
     login = tls_login(pki, "submission", 465)
     login.client.sendmail("alice@example.org", ["alice@example.org"], "Subject: hi\r\n\r\nhi")
     login.logout()
@@ -117,7 +117,7 @@ def test_tls_to_plain(site, pki):
     Mailreeve(site, pki, shipped("examples/tls-to-plain.conf"))
     for protocol, port in ("imap", 993), ("pop3", 995):
         login = tls_login(pki, protocol, port)
-        assert " secured" in dovecot.login(protocol, user="alice", rip=CLIENT, rport=login.port)
+        assert SECURED in dovecot.login(protocol, user="alice", rip=CLIENT, rport=login.port)
         login.logout()
 
 
@@ -126,7 +126,7 @@ def test_plain(site, pki):
     Mailreeve(site, pki, shipped("examples/plain.conf"))
     login = plain_login("imap", 143)
     line = dovecot.login("imap", user="alice", rip=CLIENT, rport=login.port)
-    assert " TLS" not in line and " secured" not in line
+    assert " TLS" not in line and SECURED not in line
     login.logout()
 
 

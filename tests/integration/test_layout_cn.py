@@ -8,7 +8,7 @@ import pytest
 
 from lib import proxyheader
 from lib.clients import Imap, connect, context, port_of, rest
-from lib.dovecot import Dovecot
+from lib.dovecot import SECURED, Dovecot
 from lib.fakes import Fake
 from lib.logins import BOTH, Login, at, client_of
 from lib.mailreeve import Mailreeve
@@ -48,7 +48,7 @@ def test_external(site, pki, verify, address):
         assert external(imap)[0] == "OK"
         line = dovecot.login("imap", user=user, method="EXTERNAL", rip=client_of(address),
                              rport=port, lip=address)
-        assert " secured" in line
+        assert SECURED in line
         imap.logout()
         line = proxy.ended(frontend="front", client=at(client_of(address), port))
         assert (line["verify"], line["cn"], line["resumed"]) == ("0", user, "0")

@@ -5,7 +5,7 @@ import pytest
 
 from lib import postfix
 from lib.clients import Smtp, connect, context, lines, port_of, s_client
-from lib.dovecot import PORTS, Dovecot
+from lib.dovecot import PORTS, SECURED, Dovecot
 from lib.logins import BOTH, SERVICE, Login, at, client_of, plain_login, tls_login
 from lib.mailreeve import Mailreeve
 from lib.postfix import Postfix
@@ -57,7 +57,7 @@ def test_plaintext(site, pki, protocol, address):
     login = plain_login(protocol, PORTS[protocol], address)
     line = dovecot.login(SERVICE[protocol], user="alice", rip=client_of(address),
                          rport=login.port, lip=address, lport=PORTS[protocol])
-    assert " TLS" not in line and " secured" not in line
+    assert " TLS" not in line and SECURED not in line
     login.logout()
     check_line(proxy, address, PORTS[protocol], login.port)
     assert dovecot.quarrels() == []

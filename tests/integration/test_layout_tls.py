@@ -8,7 +8,7 @@ import pytest
 
 from lib import postfix
 from lib.clients import Imap, Smtp, connect, context, curl, port_of, s_client, swaks
-from lib.dovecot import PORTS, Dovecot
+from lib.dovecot import LOGIN, PORTS, SECURED, Dovecot
 from lib.logins import BOTH, SERVICE, Login, at, client_of, tls_login
 from lib.mailreeve import Mailreeve
 from lib.postfix import Postfix
@@ -69,8 +69,7 @@ def test_dovecot(site, pki, layout, protocol, address):
     line = dovecot.login(SERVICE[protocol], user="alice", method="PLAIN",
                          rip=client_of(address), rport=login.port, lip=address,
                          lport=FRONT[protocol])
-    # Dovecot 2.3 says "secured" where the header alone vouches for TLS.
-    assert (" secured" if layout == "plain" else " TLS") in line
+    assert (SECURED if layout == "plain" else " TLS") in line
     if relay:
         login.client.sendmail("alice@example.org", ["bob@example.org"], "Subject: hi\r\n\r\nhi")
         relay.line(r"to=<bob@example\.org>.*status=sent")
@@ -89,7 +88,7 @@ def test_dovecot_without_our_certificate(site, pki):
     with pytest.raises(imap.error):
         imap.login("alice", "secret")
     imap.logout()
-    assert not any("Login:" in line for line in dovecot.lines())
+    assert not any(f"{LOGIN}:" in line for line in dovecot.lines())
 
 
 @pytest.mark.parametrize("address", BOTH)

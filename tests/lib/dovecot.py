@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
-"""A private Dovecot 2.3 with every protocol, with and without PROXY header and TLS."""
+"""A private Dovecot, 2.3 or 2.4, with every protocol, with and without PROXY header and TLS."""
 import os
 import re
 import shutil
 import signal
+import subprocess
 
 from .site import end, listening, wait_until
 
@@ -17,7 +18,28 @@ TLS = ("imaps", "pop3s", "submissions", "sieves")
 SERVICE = {"imap": "imap-login", "pop3": "pop3-login", "submission": "submission-login",
            "sieve": "managesieve-login"}
 
-CONFIG = """
+VERSION = tuple(map(int, re.match(r"(\d+)\.(\d+)", subprocess.run(
+    ["dovecot", "--version"], text=True, capture_output=True, check=True,
+    env={"PATH": "/usr/sbin:/usr/bin"}).stdout).groups()))
+# What the log says of a login whose TLS the PROXY header alone vouches for.
+SECURED = " secured" if VERSION < (2, 4) else " TLS"
+# How the line of a login begins.
+LOGIN = "Login" if VERSION < (2, 4) else "Logged in"
+
+# Dovecot 2.3's words and 2.4's.
+NEW_WORDS = (
+    (r"\bssl_ca = <", "ssl_server_ca_file = "),
+    (r"\bssl_cert = <", "ssl_server_cert_file = "),
+    (r"\bssl_key = <", "ssl_server_key_file = "),
+    (r"\bssl_verify_client_cert\b", "ssl_server_request_client_cert"),
+    (r"\bssl_require_crl\b", "ssl_server_require_crl"),
+    (r"\bdisable_plaintext_auth = no\b", "auth_allow_cleartext = yes"),
+    (r"\bservice_count\b", "restart_request_count"),
+    (r"\brestart_request_count = 0\b", "restart_request_count = unlimited"),
+    (r"^(\s+)address = ", r"\1listen = "),
+)
+
+COMMON = """
 base_dir = {run}
 state_dir = {dir}/state
 log_path = {log}
@@ -25,26 +47,10 @@ instance_name = {name}
 protocols = imap pop3 submission sieve lmtp
 auth_mechanisms = plain login external
 auth_verbose = yes
-auth_username_format = %Ln
 auth_failure_delay = 0
-mail_location = maildir:~/Maildir
 mail_uid = {uid}
 mail_gid = {gid}
 first_valid_uid = 1
-# Users are alice and bob, their password is "secret"; EXTERNAL believes the name it is given.
-passdb {{
-  driver = static
-  mechanisms = external
-  args = nopassword=y
-}}
-passdb {{
-  driver = passwd-file
-  args = {dir}/passwd
-}}
-userdb {{
-  driver = static
-  args = home={dir}/home/%u
-}}
 haproxy_trusted_networks = 127.0.0.0/8 10.0.0.0/8 192.0.2.0/24 fd00::/8 2001:db8:a::/48
 haproxy_timeout = 3s
 ssl = {ssl}
@@ -52,8 +58,6 @@ ssl_cert = <{chain}
 ssl_key = <{key}
 ssl_min_protocol = TLSv1.2
 login_trusted_networks =
-login_log_format_elements = user=<%u> method=%m rip=%r rport=%b lip=%l lport=%a %c name=<%{{local_name}}>
-login_log_format = %$: %s
 submission_relay_host = {relay_host}
 submission_relay_port = {relay_port}
 submission_relay_trusted = no
@@ -88,6 +92,61 @@ protocol lmtp {{
 {extra}
 """
 
+# Users are alice and bob, their password is "secret"; EXTERNAL believes the name it is given.
+OF_2_3 = """
+auth_username_format = %Ln
+mail_location = maildir:~/Maildir
+passdb {{
+  driver = static
+  mechanisms = external
+  args = nopassword=y
+}}
+passdb {{
+  driver = passwd-file
+  args = {dir}/passwd
+}}
+userdb {{
+  driver = static
+  args = home={dir}/home/%u
+}}
+login_log_format_elements = user=<%u> method=%m rip=%r rport=%b lip=%l lport=%a %c name=<%{{local_name}}>
+login_log_format = %$: %s
+"""
+OF_2_4 = """dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+auth_username_format = %{{user | username | lower}}
+mail_driver = maildir
+mail_path = ~/Maildir
+passdb external {{
+  driver = static
+  mechanisms_filter = external
+  fields {{
+    nopassword = yes
+  }}
+}}
+passdb passwd-file {{
+  passwd_file_path = {dir}/passwd
+}}
+userdb static {{
+  fields {{
+    home = {dir}/home/%{{user}}
+  }}
+}}
+login_log_format_elements = user=<%{{user}}> method=%{{mechanism}} rip=%{{remote_ip}} \
+  rport=%{{remote_port}} lip=%{{local_ip}} lport=%{{local_port}} %{{secured}} name=<%{{local_name}}>
+login_log_format = %{{message}}: %{{elements}}
+"""
+
+
+def configuration(**values):
+    """The text of a dovecot.conf as the Dovecot at hand reads it; `extra` is in 2.3's words."""
+    if VERSION < (2, 4):
+        return (OF_2_3 + COMMON).format(**values)
+    text = COMMON.format(**values)
+    for old, new in NEW_WORDS:
+        text = re.sub(old, new, text, flags=re.MULTILINE)
+    return OF_2_4.format(**values) + text
+
 
 class Dovecot:
     """number: which of the site's servers.
@@ -111,7 +170,7 @@ class Dovecot:
         os.chown(home, uid, gid)
         site.write(f"{self.name}/passwd", "alice:{PLAIN}secret\nbob:{PLAIN}secret\n")
         relay = relay or (site.servers[4], 10025 + site.shift)
-        config = site.write(f"{self.name}/dovecot.conf", CONFIG.format(
+        config = site.write(f"{self.name}/dovecot.conf", configuration(
             run=self.directory / "run", dir=self.directory, log=self.log, name=self.name, uid=uid,
             gid=gid, ssl=ssl, chain=pki.chain("backend"), key=pki.key("backend"),
             address=self.addresses[0], relay_host=relay[0], relay_port=relay[1],
@@ -152,7 +211,7 @@ class Dovecot:
         the wanted fields (user, method, rip, rport, lip, lport, name), and return it."""
         def found():
             for line in self.lines():
-                if f"{service}-login: Info: Login: " not in line:
+                if f"{service}-login: Info: {LOGIN}: " not in line:
                     continue
                 fields = dict(re.findall(r"(\w+)=<?([^>,\s]*)", line))
                 if all(fields.get(key) == str(value) for key, value in wanted.items()):
