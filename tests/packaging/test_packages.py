@@ -119,6 +119,15 @@ def test_same_files_in_deb_and_rpm(packages, tree):
     assert all((tree / n).is_dir() for n in rpm - deb)
 
 
+def test_scripts_know_the_units(packages, tree):
+    """debhelper found the units where they are: the scripts that it writes name them."""
+    units = {p.name for p in tree.rglob("*/systemd/system/*")}
+    assert units
+    out = subprocess.run(["dpkg-deb", "-I", packages[0]["deb"], "postinst"], text=True,
+                         capture_output=True, check=True)
+    assert units <= set(re.findall(r"[\w-]+\.(?:service|socket)", out.stdout))
+
+
 def test_programs(tree):
     found = {str(p.relative_to(tree)) for p in tree.rglob("*")
              if p.is_file() and p.read_bytes()[:4] == b"\x7fELF"}
