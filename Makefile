@@ -90,7 +90,7 @@ include tests/tests.mk
 include packaging/packaging.mk
 
 # Systems that tests brought in from the network, below O/.
-TREES := systemd
+TREES := systemd debian13
 
 clean: ## what was built; the systems that tests brought in stay ## a second
 	@$(if $(wildcard $(O)/obj),find $(O) -mindepth 1 -maxdepth 1 $(TREES:%=! -name %) \

@@ -123,5 +123,12 @@ check-systemd: can-root ## the packages under a real systemd ## 10 min, packages
 	@packaging/as-root tests/systemd/run $(O)
 LONGER += check-systemd
 
+# The libraries, servers and tools of the next Debian, in a tree of its own.
+check-debian13: can-root ## `make check` and `make deb` on Debian 13 ## an hour, packages, root
+	@packaging/install-depends systemd
+	@packaging/as-root tests/debian13/run $(O) check deb
+LONGER += check-debian13
+.PHONY: check-debian13
+
 FORCE:
 .PHONY: FORCE installed installed-unit install uninstall dist deb rpm docs check-packages check-systemd
