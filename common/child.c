@@ -200,13 +200,27 @@ ignore_signals(void)
 }
 
 void
+child_name(enum role role, uint32_t slot, char name_r[LOG_PROC_MAX])
+{
+	if (role == ROLE_WORKER)
+		(void)snprintf(name_r, LOG_PROC_MAX, "worker%" PRIu32, slot);
+	else
+		(void)snprintf(
+		    name_r, LOG_PROC_MAX, "%s", role == ROLE_KEEPER ? "keeper" : "checker");
+}
+
+void
 child_start(int argc, char **argv, enum role role, struct child *c_r)
 {
+	char name[LOG_PROC_MAX];
 	const char *failed;
 
 	if (read_args(argc, argv, role, c_r) == -1)
 		fatal(
 		    "%s is started by mailreeve, not by hand", argc > 0 ? argv[0] : "this program");
+	child_name(role, c_r->slot, name);
+	log_process(name);
+	log_open(FD_LOG, LOG_INFO, 0, !c_r->journal);
 	/* We were executed through a descriptor, whose number would be our name in ps. */
 	(void)prctl(PR_SET_NAME, argv[0]);
 	ignore_signals();

@@ -9,6 +9,7 @@
 #define CHILD_H
 
 #include "chan.h"
+#include "log.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -80,6 +81,9 @@ struct child_doors {
  * filter that the kernel should take is refused.
  */
 void child_lock(struct child *c, const struct child_doors *doors);
+
+/* What log lines call a child: "keeper", "checker", "worker0". */
+void child_name(enum role role, uint32_t slot, char name_r[LOG_PROC_MAX]);
 
 /*
  * Open the log as the configuration has it.  For `mailreeve -t` it is warnings and errors in text

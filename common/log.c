@@ -25,8 +25,8 @@
 
 static_assert(LOG_LINE_MAX <= PIPE_BUF, "a pipe takes a line whole or not at all");
 
-/* Kept free in every line for what says that it was cut, and for its end. */
-#define TAIL 16
+/* Kept free in every line for what says whose it is and that it was cut, and for its end. */
+#define TAIL 48
 
 /* The process's log; until log_open, what a child can say before it knows anything. */
 static struct {
@@ -34,6 +34,8 @@ static struct {
 	int plain;     /* words alone, for a person */
 	int is_socket; /* the journal's: shared, so O_NONBLOCK is asked for with every line */
 	int torn;      /* a line was written in part: the next one begins with a newline */
+	int unmarked;  /* lines do not begin with their priority */
+	char proc[LOG_PROC_MAX]; /* whose lines these are, "" for the master's */
 	uint64_t lost;
 } out = { .fd = STDERR_FILENO, .level = LOG_INFO };
 
@@ -52,6 +54,18 @@ log_open(int fd, int level, int json, int with_time)
 	out.plain = 0;
 	/* The first call looks for the zone's file, which no filter permits later. */
 	(void)gmtime_r(&t, &tm);
+}
+
+void
+log_marked(int on)
+{
+	out.unmarked = !on;
+}
+
+void
+log_process(const char *name)
+{
+	(void)snprintf(out.proc, sizeof(out.proc), "%s", name);
 }
 
 void
@@ -171,22 +185,42 @@ put_time(struct log_line *l)
 	put(l, buf, (size_t)n);
 }
 
-void
-log_begin(struct log_line *l, int level)
+/* The words of `log.level`; none of our lines is graver than an error. */
+static const char *
+level_text(int level)
 {
-	const char prefix[3] = { '<', (char)('0' + (level & 7)), '>' };
+	static const char *const text[8] = { "error", "error", "error", "error", "warning",
+		"notice", "info", "debug" };
+
+	return text[level & 7];
+}
+
+/* The priority as the journal reads it. */
+static void
+put_mark(struct log_line *l, int level)
+{
+	const char mark[3] = { '<', (char)('0' + (level & 7)), '>' };
 
 	l->len = 0;
 	l->cut = 0;
 	l->level = level;
+	if (!out.plain && !out.unmarked)
+		put(l, mark, 3);
+	l->start = l->len;
+}
+
+void
+log_begin(struct log_line *l, int level)
+{
+	put_mark(l, level);
+	(void)snprintf(l->proc, sizeof(l->proc), "%s", out.proc);
 	if (out.plain) {
 		put_text(l, level == LOG_WARNING ? PLAIN_WARNING : "");
-		return;
-	}
-	put(l, prefix, 3);
-	if (out.json) {
+	} else if (out.json) {
 		put_text(l, "{\"time\":\"");
 		put_time(l);
+		put_text(l, "\",\"level\":\"");
+		put_text(l, level_text(level));
 		put_text(l, "\"");
 	} else if (out.with_time) {
 		put_text(l, "time=");
@@ -203,7 +237,7 @@ put_key(struct log_line *l, const char *key)
 		put_text(l, "\":");
 		return;
 	}
-	if (l->len > 3)
+	if (l->len > l->start)
 		put_text(l, " ");
 	put_text(l, key);
 	put_text(l, "=");
@@ -287,23 +321,58 @@ log_number(struct log_line *l, const char *key, uint64_t value)
 void
 log_end(struct log_line *l)
 {
-	const char *tail =
-	    out.json ? (l->cut ? ",\"cut\":1}\n" : "}\n") : (l->cut ? " cut=1\n" : "\n");
-	size_t n = strlen(tail);
+	const char *cut = out.json ? ",\"cut\":1" : " cut=1",
+		   *between = l->len > l->start ? " " : "";
+	char *at = l->buf + l->len; /* TAIL bytes were kept free */
 
-	memcpy(l->buf + l->len, tail, n); /* TAIL bytes were kept free */
-	l->len += n;
+	if (l->proc[0] && out.json)
+		at += sprintf(at, ",\"proc\":\"%s\"", l->proc);
+	else if (l->proc[0])
+		at += sprintf(at, "%sproc=%s", between, l->proc);
+	at = stpcpy(at, l->cut ? cut : "");
+	at = stpcpy(at, out.json ? "}\n" : "\n");
+	l->len = (size_t)(at - l->buf);
 	if (l->level <= out.level)
 		write_line(l->buf, l->len);
 }
 
 /* ---- Plain events ---- */
 
+/* The rest of the line: free words, behind whose they are. */
+static void
+put_words(struct log_line *l, const char *words, size_t n)
+{
+	size_t i = 0;
+
+	if (out.json) {
+		put_text(l, ",\"msg\":\"");
+	} else {
+		if (l->proc[0])
+			log_text(l, "proc", l->proc);
+		l->proc[0] = '\0';
+		put_text(l, l->len > l->start ? " " : "");
+	}
+	/* An escape takes up to six bytes, and JSON's closing quote must still fit. */
+	for (; i < n && l->len + 6 + 1 < sizeof(l->buf) - TAIL; i++) {
+		unsigned char c = (unsigned char)words[i];
+
+		if (out.json)
+			put_escaped(l, &c, 1);
+		else if (is_plain(c))
+			put(l, words + i, 1);
+		else
+			put_hex(l, c);
+	}
+	if (out.json)
+		put_text(l, "\"");
+	l->cut = i < n;
+}
+
 static void __attribute__((format(printf, 2, 0))) say(int level, const char *fmt, va_list ap)
 {
 	char words[LOG_LINE_MAX / 2];
 	struct log_line l;
-	size_t n, i = 0;
+	size_t n;
 	int res;
 
 	if (level > out.level)
@@ -311,24 +380,8 @@ static void __attribute__((format(printf, 2, 0))) say(int level, const char *fmt
 	res = vsnprintf(words, sizeof(words), fmt, ap);
 	n = res < 0 ? 0 : (size_t)res < sizeof(words) ? (size_t)res : sizeof(words) - 1;
 	log_begin(&l, level);
-	if (out.json)
-		put_text(&l, ",\"msg\":\"");
-	else if (l.len > 3)
-		put_text(&l, " ");
-	/* An escape takes up to six bytes, and JSON's closing quote must still fit. */
-	for (; i < n && l.len + 6 + 1 < sizeof(l.buf) - TAIL; i++) {
-		unsigned char c = (unsigned char)words[i];
-
-		if (out.json)
-			put_escaped(&l, &c, 1);
-		else if (is_plain(c))
-			put(&l, words + i, 1);
-		else
-			put_hex(&l, c);
-	}
-	if (out.json)
-		put_text(&l, "\"");
-	l.cut = i < n || (size_t)res != n;
+	put_words(&l, words, n);
+	l.cut |= (size_t)res != n;
 	log_end(&l);
 }
 
@@ -353,45 +406,52 @@ fatal(const char *fmt, ...)
 	_exit(1); /* behind a filter, what exit() would call may not be permitted */
 }
 
-static const char *
-spell(const void *in, size_t n, char *out_r, size_t size, const char *special)
+/* The line without this field at its front. */
+static void
+skip_field(const char **line, size_t *len, const char *key)
 {
-	static const char digits[] = "0123456789abcdef";
-	const unsigned char *s = in;
-	size_t len = 0;
+	const char *end;
 
-	for (size_t i = 0; i < n; i++) {
-		if (is_plain(s[i]) && !strchr(special, s[i])) {
-			if (len + 1 >= size)
-				break;
-			out_r[len++] = (char)s[i];
-			continue;
-		}
-		if (len + 4 >= size)
-			break;
-		out_r[len++] = '\\';
-		out_r[len++] = 'x';
-		out_r[len++] = digits[s[i] >> 4];
-		out_r[len++] = digits[s[i] & 15];
-	}
-	out_r[len] = '\0';
-	return out_r;
+	if (*len < strlen(key) || strncmp(*line, key, strlen(key)) != 0)
+		return;
+	end = memchr(*line, ' ', *len);
+	end = end ? end + 1 : *line + *len;
+	*len -= (size_t)(end - *line);
+	*line = end;
 }
 
-const char *
-log_escape(const void *in, size_t n, char *out_r, size_t size)
+/* A line that is not in the log's form gets it. */
+static void
+raw_words(const char *proc, int level, const char *line, size_t len)
 {
-	return spell(in, n, out_r, size, "\"\\");
+	char words[LOG_LINE_MAX];
+	struct log_line l;
+	size_t n = 0;
+
+	skip_field(&line, &len, "time=");
+	skip_field(&line, &len, "proc=");
+	for (; n < len && n < sizeof(words); n++)
+		words[n] = is_plain((unsigned char)line[n]) ? line[n] : '?';
+	log_begin(&l, level);
+	(void)snprintf(l.proc, sizeof(l.proc), "%s", proc);
+	put_words(&l, words, n);
+	l.cut |= n < len;
+	l.level = LOG_ERR; /* its level was for the child to look at */
+	log_end(&l);
 }
 
-const char *
-log_clean(const void *in, size_t n, char *out_r, size_t size)
+/* Whether a child's line, behind its priority, can go out as it is. */
+static int
+is_formed(const char *line, size_t len)
 {
-	return spell(in, n, out_r, size, "");
+	if (out.json)
+		return len > 1 && line[0] == '{' && line[len - 1] == '}';
+	return !out.with_time || (len > 0 && line[0] == '{') ||
+	    (len > 5 && strncmp(line, "time=", 5) == 0);
 }
 
 void
-log_raw(const char *line, size_t len)
+log_raw(const char *proc, const char *line, size_t len)
 {
 	/*
 	 * What is no line of ours are the last words of a library or a sanitizer; none of ours is
@@ -400,8 +460,7 @@ log_raw(const char *line, size_t len)
 	int ours = len >= 3 && line[0] == '<' && line[1] >= '0' + LOG_ERR && line[1] <= '7' &&
 	    line[2] == '>';
 	int level = ours ? line[1] - '0' : LOG_ERR;
-	char buf[LOG_LINE_MAX];
-	size_t n = 0;
+	struct log_line l;
 
 	if (ours) {
 		line += 3;
@@ -409,12 +468,20 @@ log_raw(const char *line, size_t len)
 	}
 	if (out.plain && level > out.level)
 		return;
-	if (!out.plain)
-		n = (size_t)sprintf(buf, "<%d>", level);
-	else if (level == LOG_WARNING)
-		n = (size_t)sprintf(buf, PLAIN_WARNING " ");
-	for (size_t i = 0; i < len && n < sizeof(buf) - 1; i++)
-		buf[n++] = is_plain((unsigned char)line[i]) ? line[i] : '?';
-	buf[n++] = '\n';
-	write_line(buf, n);
+	if (out.plain) {
+		skip_field(&line, &len, "time=");
+		skip_field(&line, &len, "proc=");
+	}
+	if (!out.plain && (!ours || !is_formed(line, len))) {
+		raw_words(proc, level, line, len);
+		return;
+	}
+	put_mark(&l, level);
+	put_text(&l, out.plain && level == LOG_WARNING ? PLAIN_WARNING " " : "");
+	if (len > sizeof(l.buf) - 1 - l.len)
+		len = sizeof(l.buf) - 1 - l.len;
+	for (size_t i = 0; i < len; i++)
+		l.buf[l.len++] = is_plain((unsigned char)line[i]) ? line[i] : '?';
+	l.buf[l.len++] = '\n';
+	write_line(l.buf, l.len);
 }

@@ -5,7 +5,8 @@
  * never a wait: a line that the descriptor does not take at once is counted and lost.
  *
  * Children write to the pipe that the master gave them; the master passes whole lines on to
- * stderr.  Lines begin with a syslog priority, "<6>", as the journal reads it.
+ * stderr.  A child's lines, and the master's towards the journal, begin with a syslog priority,
+ * "<6>"; JSON has "level" besides.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -16,6 +17,7 @@
 
 #define LOG_LINE_MAX  4096 /* with its newline; a longer line is cut, visibly */
 #define LOG_VALUE_MAX 512  /* of one value, before escaping */
+#define LOG_PROC_MAX  16   /* of a process's name: "worker1023" */
 
 /*
  * fd is written to without blocking (a socket, a pipe that is in non-blocking mode, or a terminal
@@ -24,6 +26,12 @@
  * stderr as text, up to LOG_INFO.
  */
 void log_open(int fd, int level, int json, int with_time);
+
+/* Whether lines begin with their priority; at first they do. */
+void log_marked(int on);
+
+/* Every line says whose it is: proc=NAME, behind time= before free words, else last. */
+void log_process(const char *name);
 
 /*
  * The same for `mailreeve -t`, which speaks to a person or an editor: only errors, as they are, and
@@ -50,7 +58,8 @@ void fatal(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)))
  */
 struct log_line {
 	char buf[LOG_LINE_MAX];
-	size_t len;
+	size_t len, start; /* behind the priority */
+	char proc[LOG_PROC_MAX];
 	int level;
 	int cut; /* something did not fit */
 };
@@ -74,9 +83,10 @@ const char *log_clean(const void *in, size_t n, char *out_r, size_t size);
 
 /*
  * The master, for its children's lines: write a line, given without its newline.  Its bytes are
- * not trusted: what is not printable ASCII becomes `?`.  A line without a priority gets <3>.  After
- * log_plain, what is no error or warning is left out.
+ * not trusted: what is not printable ASCII becomes `?`.  A line without a priority is an error.  What
+ * is not in the form of the log (JSON, time=) becomes words of it, from proc.  After log_plain, what
+ * is no error or warning is left out.
  */
-void log_raw(const char *line, size_t len);
+void log_raw(const char *proc, const char *line, size_t len);
 
 #endif

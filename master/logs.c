@@ -48,9 +48,47 @@ logs_stderr(int *journal_r)
 static void
 pass_on(struct log_pipe *p, const char *line, size_t len)
 {
-	log_raw(line, len);
+	log_raw(p->name, line, len);
 	if (p->tap)
 		p->tap(p, line, len);
+}
+
+/* A word that only a configuration has: `format` is a key of nothing but `log`. */
+static int
+says_json(const char *line)
+{
+	line += strspn(line, " \t{(");
+	while (*line && *line != '#' && strncmp(line, "//", 2) != 0) {
+		if (strncmp(line, "format", 6) == 0) {
+			line += 6;
+			line += strspn(line, " \t");
+			if (*line == '=' || *line == ':')
+				return strncmp(line + 1 + strspn(line + 1, " \t"), "\"json\"", 6) ==
+				    0;
+		}
+		line++;
+	}
+	return 0;
+}
+
+int
+logs_wants_json(const char *conf_path)
+{
+	int fd = open(conf_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY), json = 0;
+	char line[1024];
+	struct stat st;
+	FILE *f;
+
+	if (fd == -1)
+		return 0;
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || (f = fdopen(fd, "r")) == NULL) {
+		close(fd);
+		return 0;
+	}
+	while (!json && fgets(line, sizeof(line), f))
+		json = says_json(line);
+	fclose(f);
+	return json;
 }
 
 /* Whole lines go out, the beginning of the next one stays in buf.  Returns how many went. */
@@ -111,13 +149,14 @@ on_lines(struct watch *w, uint32_t events)
 }
 
 int
-log_pipe_open(struct log_pipe *p, struct loop *l)
+log_pipe_open(struct log_pipe *p, struct loop *l, const char *name)
 {
 	int fds[2];
 
 	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1)
 		return -1;
 	*p = (struct log_pipe){ .watch = { .fn = on_lines, .fd = fds[0] }, .loop = l };
+	(void)snprintf(p->name, sizeof(p->name), "%s", name);
 	if (watch_set(l, &p->watch, EPOLLIN) == -1) {
 		close(fds[0]);
 		close(fds[1]);
@@ -128,11 +167,12 @@ log_pipe_open(struct log_pipe *p, struct loop *l)
 }
 
 int
-log_pipe_adopt(struct log_pipe *p, struct loop *l)
+log_pipe_adopt(struct log_pipe *p, struct loop *l, const char *name)
 {
 	int fd = p->watch.fd;
 
 	*p = (struct log_pipe){ .watch = { .fn = on_lines, .fd = fd }, .loop = l };
+	(void)snprintf(p->name, sizeof(p->name), "%s", name);
 	return fd == -1 ? 0 : watch_set(l, &p->watch, EPOLLIN);
 }
 

@@ -20,6 +20,7 @@ struct log_pipe {
 	size_t len;
 	int skipping; /* inside a line that was too long */
 	void (*tap)(struct log_pipe *p, const char *line, size_t len); /* hears them too; or NULL */
+	char name[LOG_PROC_MAX];
 	char buf[LOG_LINE_MAX];
 };
 
@@ -30,10 +31,19 @@ struct log_pipe {
  */
 int logs_stderr(int *journal_r);
 
-/* Make a pipe: its writing end (the caller's, for the child) is returned, the other is watched. */
-int log_pipe_open(struct log_pipe *p, struct loop *l);
+/*
+ * Whether a configuration asks for JSON, as far as a glance at the file tells: what is said before
+ * it has been read, or because it cannot be, is JSON as well then.
+ */
+int logs_wants_json(const char *conf_path);
+
+/*
+ * Make a pipe for the process of this name: its writing end (the caller's, for the child) is
+ * returned, the other is watched.
+ */
+int log_pipe_open(struct log_pipe *p, struct loop *l, const char *name);
 /* The same for the reading end that stands in p->watch.fd, of a child that is there already. */
-int log_pipe_adopt(struct log_pipe *p, struct loop *l);
+int log_pipe_adopt(struct log_pipe *p, struct loop *l, const char *name);
 /* Pass on the lines that are in it now. */
 void log_pipe_flush(struct log_pipe *p);
 /* Pass on what is still in it, then close it. */

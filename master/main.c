@@ -287,6 +287,17 @@ end_all(struct master *m)
 	generation_each(g, proc_end);
 }
 
+/* As the configuration will have it, as far as that can be known before it is read. */
+static void
+open_log(struct master *m)
+{
+	/* The trial of an upgrade writes for the master that tries it. */
+	log_marked(m->journal || m->testing);
+	if (m->testing)
+		log_process("trial");
+	log_open(m->log_fd, LOG_INFO, !m->testing && logs_wants_json(m->conf_path), !m->journal);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -304,7 +315,7 @@ main(int argc, char **argv)
 	if (m.plain)
 		log_plain(STDERR_FILENO);
 	else
-		log_open(m.log_fd, LOG_INFO, 0, !m.journal);
+		open_log(&m);
 	init(&m);
 	notify_open(&m);
 	store_take(&m);

@@ -355,9 +355,11 @@ outfit_checker(struct proc *p, struct outfit *o)
 static int
 outfit_any(struct proc *p, struct outfit *o)
 {
+	char name[LOG_PROC_MAX];
 	struct chan child;
 
-	if (give(o, FD_LOG, log_pipe_open(&p->log, p->m->loop), 1) == -1)
+	child_name(p->role, p->slot, name);
+	if (give(o, FD_LOG, log_pipe_open(&p->log, p->m->loop, name), 1) == -1)
 		return -1;
 	if (chan_pair(ROLE_MASTER, p->role, &p->chan, &child) == -1)
 		return -1;
@@ -402,12 +404,14 @@ int
 proc_adopt(struct proc *p)
 {
 	struct generation *g = p->gen;
+	char name[LOG_PROC_MAX];
 
 	if (p->state == PROC_NONE)
 		return 0;
+	child_name(p->role, p->slot, name);
 	p->on_chan.fd = p->chan.fd;
 	p->on_death.fd = p->pidfd;
-	if (log_pipe_adopt(&p->log, p->m->loop) == -1 ||
+	if (log_pipe_adopt(&p->log, p->m->loop, name) == -1 ||
 	    watch_set(p->m->loop, &p->on_death, EPOLLIN) == -1)
 		return -1;
 	if (p->role == ROLE_CHECKER && g->report.fd != -1) {

@@ -43,7 +43,9 @@ static void watch_files(struct master *m);
 static void
 log_as(struct master *m, const struct conf *conf)
 {
-	log_open(m->log_fd, conf->log.level, conf->log.format == LOG_JSON, !m->journal);
+	/* A trial's lines are read by the master that tries it. */
+	log_open(
+	    m->log_fd, conf->log.level, conf->log.format == LOG_JSON && !m->testing, !m->journal);
 }
 
 void

@@ -109,7 +109,7 @@ on_line(struct log_pipe *p, const char *line, size_t len)
 		level = at[1] - '0';
 		at += 3;
 	}
-	if (strncmp(at, "time=", 5) == 0)
+	while (strncmp(at, "time=", 5) == 0 || strncmp(at, "proc=", 5) == 0)
 		at += strcspn(at, " ") + (strchr(at, ' ') != NULL);
 	version = strstr(at, UPGRADE_TRIAL);
 	if (version)
@@ -237,7 +237,7 @@ try(struct upgrade *u)
 	int result = -1;
 	pid_t pid;
 
-	fds[FD_LOG] = log_pipe_open(&u->log, u->m->loop);
+	fds[FD_LOG] = log_pipe_open(&u->log, u->m->loop, "trial");
 	u->log.tap = on_line;
 	fds[TRIAL_FD] = saved_write(u->m, 0);
 	if (conf && libexec && fds[FD_LOG] != -1 && fds[TRIAL_FD] != -1)

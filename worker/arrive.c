@@ -152,13 +152,13 @@ static enum conn_state
 handshake_failed(struct conn *c, enum io io)
 {
 	char why[160];
-	int certificate;
+	int fault;
 
 	note_name(c);
 	if (io == IO_CUT || io == IO_RESET)
 		return lost_client(c, io);
-	certificate = tls_client_why(c->client.ssl, why, sizeof(why));
-	conn_reason(c, certificate ? END_CLIENT_CERTIFICATE : END_TLS_ERROR, why);
+	fault = tls_client_why(c->client.ssl, why, sizeof(why));
+	conn_reason_tls(c, fault, why);
 	count_handshake(c, 0);
 	return CONN_DRAIN;
 }

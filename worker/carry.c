@@ -83,6 +83,7 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	const int client_side = from_client == reading, error = errno;
 	struct side *broken = client_side ? &c->client : &c->server;
 	struct side *other = client_side ? &c->server : &c->client;
+	int fault = TLS_FAULT_OTHER;
 	char why[160] = "";
 
 	note_first_end(c);
@@ -106,11 +107,13 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && error)
 		(void)snprintf(why, sizeof(why), "%s", strerror(error));
 	else if (flow == FLOW_FROM_FAILED && client_side && broken->ssl)
-		(void)tls_client_why(broken->ssl, why, sizeof(why));
+		fault = tls_client_why(broken->ssl, why, sizeof(why));
 	else
 		side_why(broken, why, sizeof(why));
+	if (broken->alerted)
+		fault = TLS_FAULT_ALERT + broken->alert;
 	if (flow == FLOW_FROM_FAILED && client_side && !error)
-		conn_reason(c, END_TLS_ERROR, why);
+		conn_reason_tls(c, fault, why);
 	else
 		conn_reason(c, broken_end(c, client_side), why);
 	side_reset(other, c->worker->loop);

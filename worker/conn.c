@@ -118,6 +118,22 @@ conn_reason(struct conn *c, enum conn_end end, const char *why)
 }
 
 void
+conn_reason_tls(struct conn *c, int fault, const char *why)
+{
+	enum conn_end end = END_TLS_ERROR;
+
+	if (fault == TLS_FAULT_CERTIFICATE)
+		end = END_CLIENT_CERTIFICATE;
+	else if (fault == TLS_FAULT_VERSION)
+		end = END_TLS_VERSION;
+	else if (fault >= TLS_FAULT_ALERT)
+		end = END_TLS_REFUSED;
+	if (c->end == END_NONE && end == END_TLS_REFUSED)
+		c->alert = (uint8_t)(fault - TLS_FAULT_ALERT);
+	conn_reason(c, end, why);
+}
+
+void
 conn_deadline(struct conn *c, uint32_t ms)
 {
 	timer_set(c->worker->loop, &c->timer, ms);

@@ -54,6 +54,8 @@ struct notes;
 	X(HALF_CLOSED,        "half-closed") \
 	X(TIMEOUT,            "timeout") \
 	X(TLS_ERROR,          "tls-error") \
+	X(TLS_REFUSED,        "tls-refused") /* by an alert of the client's */ \
+	X(TLS_VERSION,        "tls-version") \
 	X(CLIENT_CERTIFICATE, "client-certificate") \
 	X(NO_SERVER,          "no-server") \
 	X(SERVER_FULL,        "server-full") \
@@ -100,6 +102,7 @@ struct conn {
 	uint8_t expired;              /* the timer has fired */
 	uint8_t leaving;              /* somebody else wants it to end: conn_end */
 	uint8_t again;                /* in the list of those with more to do */
+	uint8_t alert;                /* the client's, with END_TLS_REFUSED */
 	uint8_t first_eof;            /* 1: the client, 2: the server ended its direction first */
 };
 

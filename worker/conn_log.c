@@ -6,9 +6,11 @@
  * order stay, new ones come last.
  */
 #include "../common/log.h"
+#include "../common/tls/why.h"
 #include "steps.h"
 #include "worker.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +123,19 @@ log_tls(struct log_line *l, const struct conn *c)
 	log_text(l, "cn", note_of(c, NOTE_CN));
 }
 
+/* By its name in RFC 8446: unknown_ca. */
+static void
+log_alert(struct log_line *l, uint8_t alert)
+{
+	char name[40];
+	size_t i = 0;
+
+	for (const char *s = why_alert(alert); *s && i < sizeof(name) - 1; s++, i++)
+		name[i] = (char)(*s == ' ' ? '_' : tolower((unsigned char)*s));
+	name[i] = '\0';
+	log_text(l, "alert", name);
+}
+
 void
 conn_log_end(const struct conn *c)
 {
@@ -149,5 +164,7 @@ conn_log_end(const struct conn *c)
 	log_text(&l, "end", conn_end_text(c->end));
 	log_text(&l, "while", conn_state_text(c->end_state));
 	log_quoted(&l, "why", c->why ? c->why : "");
+	if (c->end == END_TLS_REFUSED)
+		log_alert(&l, c->alert);
 	log_end(&l);
 }

@@ -50,6 +50,9 @@ end(struct record *r, struct record_in *in, enum record_result how, uint8_t aler
 {
 	r->broken = 1;
 	r->closed_in = how == RECORD_ALERTED; /* tells the two apart when asked again */
+	/* RFC 8446 section 6.2: after a fatal alert nothing is sent, close_notify neither */
+	if (how == RECORD_ALERTED)
+		r->closed_out = 1;
 	r->alert = in->alert = alert;
 	return how;
 }

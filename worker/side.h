@@ -55,6 +55,7 @@ struct side {
 	uint8_t shared;        /* the master may have a descriptor of it, too */
 	uint8_t last;          /* enum io: what a read will say when what came before is used up */
 	uint8_t alert;         /* of the records: why they broke, RFC 8446 section 6 */
+	uint8_t alerted;       /* it came from the peer */
 };
 
 #define SIDE_WINDOW_MIN 15 /* 32 KiB: while the peer does not keep up; holds any TLS record */

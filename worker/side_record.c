@@ -51,6 +51,7 @@ broken(struct side *s, enum record_result result, uint8_t alert)
 	uint8_t out[RECORD_SMALL];
 
 	s->alert = alert;
+	s->alerted = result == RECORD_ALERTED;
 	if (result == RECORD_BROKEN)
 		(void)side_queue(s, out, record_alert(s->record, alert, out));
 	errno = 0;

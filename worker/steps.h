@@ -49,6 +49,9 @@ const struct conf_backend *conn_backend(const struct conn *c);
  */
 void conn_reason(struct conn *c, enum conn_end end, const char *why);
 
+/* The same for what tls_client_why found. */
+void conn_reason_tls(struct conn *c, int fault, const char *why);
+
 /* Start, or move, the deadline of the present state. */
 void conn_deadline(struct conn *c, uint32_t ms);
 

@@ -74,9 +74,14 @@ const char *tls_client_sni(SSL *ssl);
 /*
  * Why a handshake with a client failed, in words: "no shared cipher", "client offers TLSv1 only",
  * "not TLS: an HTTP request", "client certificate: certificate has expired".  Takes and empties
- * OpenSSL's error queue.  Returns 1 if it was the client's certificate (end=client-certificate),
- * else 0 (end=tls-error).
+ * OpenSSL's error queue.  Returns an enum tls_fault, or TLS_FAULT_ALERT and the client's alert.
  */
+enum tls_fault {
+	TLS_FAULT_OTHER,       /* end=tls-error */
+	TLS_FAULT_CERTIFICATE, /* end=client-certificate */
+	TLS_FAULT_VERSION,     /* end=tls-version */
+	TLS_FAULT_ALERT = 256  /* end=tls-refused */
+};
 int tls_client_why(SSL *ssl, char *buf_r, size_t size);
 
 #endif

@@ -100,7 +100,7 @@ tls_client_why(SSL *ssl, char *buf_r, size_t size)
 	int reason = why_error(text, sizeof text);
 	if (certificate != NULL) {
 		snprintf(buf_r, size, "client certificate: %s", certificate);
-		return 1;
+		return TLS_FAULT_CERTIFICATE;
 	}
 	if (hello != NULL && hello->refused) {
 		snprintf(buf_r, size, "no certificate for \"%s\" (strict_sni)",
@@ -110,13 +110,13 @@ tls_client_why(SSL *ssl, char *buf_r, size_t size)
 	switch (reason) {
 	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
 		snprintf(buf_r, size, "client certificate: none was sent");
-		return 1;
+		return TLS_FAULT_CERTIFICATE;
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_VERSION_TOO_LOW:
 	case SSL_R_WRONG_SSL_VERSION:
 		snprintf(buf_r, size, "client offers %s only",
 		    version_name(hello != NULL ? hello->version : 0));
-		return 0;
+		return TLS_FAULT_VERSION;
 	case SSL_R_HTTP_REQUEST:
 	case SSL_R_HTTPS_PROXY_REQUEST:
 		snprintf(buf_r, size, "not TLS: an HTTP request");
@@ -135,6 +135,8 @@ tls_client_why(SSL *ssl, char *buf_r, size_t size)
 			snprintf(buf_r, size, "client sent %s", text);
 		else
 			snprintf(buf_r, size, "%s", text[0] != '\0' ? text : "TLS error");
-		return 0;
+		return reason > SSL_AD_REASON_OFFSET ?
+		    TLS_FAULT_ALERT + (reason - SSL_AD_REASON_OFFSET) :
+		    0;
 	}
 }

@@ -5,6 +5,7 @@ in it that could forge another line or move a terminal."""
 import json
 import re
 import socket
+import ssl
 import struct
 
 import pytest
@@ -50,9 +51,9 @@ def test_fields(site, pki, fmt, address):
     port = one_session(pki, address, alpn=["imap"])
     line = proxy.ended(frontend="imaps")
     raw = next(text for text in proxy.raw() if "frontend" in text)
-    assert raw.startswith("<6>")
-    keys = list(json.loads(raw[3:])) if fmt == "json" else re.findall(r"(?:^<6>|\s)([a-z_]+)=", raw)
-    assert keys == ["time", *FIELDS]
+    keys = list(json.loads(raw)) if fmt == "json" else re.findall(r"(?:^|\s)([a-z_]+)=", raw)
+    assert keys == ["time", *(["level"] if fmt == "json" else []), *FIELDS, "proc"]
+    assert line["proc"] == "worker0" and line.get("level", "info") == "info"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
     expected = {
         "frontend": "imaps", "client": at(client_of(address), port), "via": "-",
@@ -89,8 +90,50 @@ def test_json_from_the_start(site, pki):
     Fake(site, "10.0.0.11", 143, greets(b"* OK hello\r\n"))
     proxy = Mailreeve(site, pki, conf("json"))
     proxy.stop()
-    said = [json.loads(line[3:])["msg"] for line in proxy.raw()]
+    lines = [json.loads(line) for line in proxy.raw()]
+    said = [line["msg"] for line in lines]
     assert "ready" in said and any("TLS ends here" in words for words in said)
+    assert {line["level"] for line in lines} == {"notice", "warning", "info"}
+    assert not any(words.startswith("time=") for words in said)
+
+
+@pytest.mark.parametrize("change", (("name =", "nane ="), ("frontends", "frontends = (")))
+def test_json_of_a_wrong_file(site, pki, change):
+    """What is wrong with the file is JSON as well, where the file asks for it."""
+    proxy = Mailreeve(site, pki, conf("json").replace(*change, 1), wait=False)
+    assert proxy.process.wait(20) != 0
+    lines = [json.loads(line) for line in proxy.raw()]
+    assert any(line["level"] == "error" and "mailreeve.conf:" in line["msg"] for line in lines)
+
+
+def test_journal(site, pki):
+    """Only the journal gets priorities; it knows the time."""
+    Fake(site, "10.0.0.11", 143, greets(b"* OK hello\r\n"))
+    log = site.path("journal.log")
+    log.touch()
+    stream = f"{log.stat().st_dev}:{log.stat().st_ino}"
+    proxy = Mailreeve(site, pki, conf(), log=log, env={"JOURNAL_STREAM": stream})
+    one_session(pki, PROXY)
+    proxy.ended(frontend="imaps")
+    assert all(re.match(r"<[3-7]>", line) and "time=" not in line for line in proxy.raw())
+    assert "<5>ready" in proxy.raw()
+
+
+def test_refused_by_an_alert(site, pki):
+    """A client that does not know our CA says so, and so does the log."""
+    proxy = Mailreeve(site, pki, conf())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(PROXY, 993, ssl.create_default_context())
+    assert proxy.ended(end="tls-refused")["alert"] == "unknown_ca"
+
+
+def test_too_old(site, pki):
+    proxy = Mailreeve(site, pki, conf(tls=IMPLICIT + 'policy = "modern";'))
+    tls = context(pki)
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(OSError):
+        connect(PROXY, 993, tls)
+    assert proxy.ended(end="tls-version")["why"] == "client offers TLSv1.2 only"
 
 
 def test_both(site, pki):
@@ -168,5 +211,5 @@ def test_hostile_sni(site, pki, tls, fmt):
     ends = [line for line in proxy.lines() if "end" in line]
     assert len(ends) == len(HOSTILE)
     for line in ends:
-        assert list(line) == ["time", *FIELDS]
+        assert [key for key in line if key != "level"] == ["time", *FIELDS, "proc"]
         assert line["frontend"] == "imaps" and line["cn"] == "-"

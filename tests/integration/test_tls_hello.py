@@ -162,7 +162,7 @@ def test_refused(proxy, what):
     alerts = [contents for kind, contents in say(data, port) if kind == ALERT]
     if number:
         assert [alert[1] for alert in alerts] == [number]
-    line = proxy.ended(end="tls-error")
+    line = proxy.ended(end="tls-version" if what.startswith("TLS 1.") else "tls-error")
     assert line["while"] == "handshake"
     if why:
         assert line["why"] == why

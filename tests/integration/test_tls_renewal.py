@@ -146,8 +146,7 @@ def test_best_of_live(site, pki, server):
     proxy = Mailreeve(site, pki, CONF % '"$dir/letsencrypt/live"')
     assert shown(pki, name) == shown(pki, None) == good
     line = proxy.said(f"live/{name}/fullchain.pem is not shown for {name}, but ")
-    assert line.startswith("<4>") and line.endswith(
-        "-0001/fullchain.pem: this one expired on 2020-02-01")
+    assert line.endswith("-0001/fullchain.pem: this one expired on 2020-02-01")
     new = bot.renew("a.example.org", "a.example.org")
     assert hook(proxy).returncode == 0
     assert shown(pki, "a.example.org") == new

@@ -65,7 +65,7 @@ def test_renewed_by_itself(site, pki, server):
         second = certificate(pki)
         (site.path("mail") / "privkey.pem").write_text("no key\n")
         said = proxy.said("what is in use stays")
-        assert said.startswith("<3>") and "private key" in said
+        assert "private key" in said
         for _ in range(5):
             assert certificate(pki) == second
         # The connection from before is still there.

@@ -82,7 +82,8 @@ START_TEST(value)
 	log_end(&l);
 	written();
 	ck_assert_msg(strncmp(got, "<4>{\"time\":\"20", 14) == 0, "%s", got);
-	snprintf(want, sizeof(want), "Z\",%s,\"n\":7}\n", values[_i].json);
+	ck_assert_ptr_nonnull(strstr(got, "Z\",\"level\":\"warning\",\"k\":"));
+	snprintf(want, sizeof(want), "\",%s,\"n\":7}\n", values[_i].json);
 	ck_assert_msg(strstr(got, want), "%s not in %s", want, got);
 }
 END_TEST
@@ -227,19 +228,81 @@ static const struct {
 } lines[] = {
 	{ "<6>conn=1", "<6>conn=1\n" },
 	{ "<7>", "<7>\n" },
-	{ "", "<3>\n" },
-	{ "<8>x", "<3><8>x\n" },
-	{ "<0>everybody look", "<3><0>everybody look\n" },
-	{ "<3", "<3><3\n" },
-	{ "assertion failed", "<3>assertion failed\n" },
+	{ "", "<3>proc=worker0 \n" },
+	{ "<8>x", "<3>proc=worker0 <8>x\n" },
+	{ "<0>everybody look", "<3>proc=worker0 <0>everybody look\n" },
+	{ "<3", "<3>proc=worker0 <3\n" },
+	{ "assertion failed", "<3>proc=worker0 assertion failed\n" },
 	{ "<6>a\nb\033[2J\x80", "<6>a?b?[2J?\n" },
 };
 
 START_TEST(raw)
 {
 	log_open(ends[1], LOG_ERR, 0, 0);
-	log_raw(lines[_i].in, strlen(lines[_i].in));
+	log_raw("worker0", lines[_i].in, strlen(lines[_i].in));
 	ck_assert_str_eq(written(), lines[_i].want);
+}
+END_TEST
+
+/* Whose a line is; and no priority where nobody reads it. */
+START_TEST(proc_and_priority)
+{
+	struct log_line l;
+
+	log_process("keeper");
+	log_open(ends[1], LOG_INFO, 0, 0);
+	log_say(LOG_INFO, "ready");
+	log_begin(&l, LOG_WARNING);
+	log_text(&l, "k", "v");
+	log_end(&l);
+	ck_assert_str_eq(written(), "<6>proc=keeper ready\n<4>k=v proc=keeper\n");
+	log_marked(0);
+	log_say(LOG_INFO, "ready");
+	ck_assert_str_eq(written(), "proc=keeper ready\n");
+	log_open(ends[1], LOG_INFO, 1, 0);
+	log_say(LOG_ERR, "x");
+	written();
+	ck_assert_int_eq(got[0], '{');
+	ck_assert_ptr_nonnull(
+	    strstr(got, "\"level\":\"error\",\"msg\":\"x\",\"proc\":\"keeper\"}\n"));
+	log_process("");
+	log_marked(1);
+}
+END_TEST
+
+/* Where the log is JSON every line is, whoever wrote it and how. */
+static const struct {
+	const char *in, *want;
+} to_json[] = {
+	{ "<6>{\"time\":\"x\"}", "{\"time\":\"x\"}\n" },
+	{ "<6>{", "\"level\":\"info\",\"msg\":\"{\",\"proc\":\"worker0\"}\n" },
+	{ "<4>time=2026-03-01T12:34:56.789Z proc=worker0 say \"it\"",
+	    "\"level\":\"warning\",\"msg\":\"say \\\"it\\\"\",\"proc\":\"worker0\"}\n" },
+	{ "assertion failed",
+	    "\"level\":\"error\",\"msg\":\"assertion failed\",\"proc\":\"worker0\"}\n" },
+};
+
+START_TEST(raw_to_json)
+{
+	log_marked(0);
+	log_open(ends[1], LOG_ERR, 1, 1);
+	log_raw("worker0", to_json[_i].in, strlen(to_json[_i].in));
+	written();
+	ck_assert_int_eq(got[0], '{');
+	ck_assert_msg(strstr(got, to_json[_i].want) != NULL, "%s", got);
+	ck_assert_ptr_eq(strchr(got, '\n'), got + strlen(got) - 1);
+	log_marked(1);
+}
+END_TEST
+
+/* What a child's library said has no time of its own. */
+START_TEST(raw_gets_its_time)
+{
+	log_open(ends[1], LOG_ERR, 0, 1);
+	log_raw("keeper", "assertion failed", 16);
+	written();
+	ck_assert_msg(strncmp(got, "<3>time=", 8) == 0 && is_time(got + 8), "%s", got);
+	ck_assert_str_eq(got + 8 + 24, " proc=keeper assertion failed\n");
 }
 END_TEST
 
@@ -253,12 +316,13 @@ static const struct {
 	{ "<6>conn=1", "" },
 	{ "assertion failed", "assertion failed\n" },
 	{ "<3>a\nb", "a?b\n" },
+	{ "<4>time=2026-03-01T12:34:56.789Z proc=keeper strange", "warning: strange\n" },
 };
 
 START_TEST(plain)
 {
 	log_plain(ends[1]);
-	log_raw(plain_lines[_i].in, strlen(plain_lines[_i].in));
+	log_raw("worker0", plain_lines[_i].in, strlen(plain_lines[_i].in));
 	ck_assert_str_eq(written(), plain_lines[_i].want);
 }
 END_TEST
@@ -284,7 +348,12 @@ START_TEST(raw_is_bounded)
 
 	memset(big, 'x', sizeof(big));
 	log_open(ends[1], LOG_ERR, 0, 0);
-	log_raw(big, sizeof(big));
+	log_raw("worker0", big, sizeof(big));
+	ck_assert_uint_le(strlen(written()), LOG_LINE_MAX);
+	ck_assert_uint_gt(strlen(got), LOG_LINE_MAX - 100);
+	ck_assert_ptr_nonnull(strstr(got, " cut=1\n"));
+	memcpy(big, "<6>", 3);
+	log_raw("worker0", big, sizeof(big));
 	ck_assert_uint_eq(strlen(written()), LOG_LINE_MAX);
 	ck_assert_uint_eq(got[LOG_LINE_MAX - 1], '\n');
 }
@@ -344,6 +413,9 @@ main(void)
 	tcase_add_test(t, nobody_reads);
 	tcase_add_test(t, half_a_line);
 	tcase_add_loop_test(t, raw, 0, sizeof(lines) / sizeof(lines[0]));
+	tcase_add_test(t, proc_and_priority);
+	tcase_add_loop_test(t, raw_to_json, 0, sizeof(to_json) / sizeof(to_json[0]));
+	tcase_add_test(t, raw_gets_its_time);
 	tcase_add_loop_test(t, plain, 0, sizeof(plain_lines) / sizeof(plain_lines[0]));
 	tcase_add_test(t, plain_words_of_our_own);
 	tcase_add_test(t, raw_is_bounded);

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ setup(void)
 	ck_assert_int_eq(pipe2(err, O_NONBLOCK | O_CLOEXEC), 0);
 	log_open(err[1], LOG_INFO, 0, 0);
 	ck_assert_ptr_nonnull(loop = loop_new());
-	child = log_pipe_open(&pipe_of_child, loop);
+	child = log_pipe_open(&pipe_of_child, loop, "keeper");
 	ck_assert_int_ge(child, 0);
 }
 
@@ -80,6 +81,34 @@ START_TEST(last_words)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int json;
+} confs[] = {
+	{ "log = { format = \"json\"; };\n", 1 },
+	{ "log: {\n  level = \"debug\"; format : \"json\"\n}\nfrontends = (\n", 1 },
+	{ "log = { format = \"text\"; };\n", 0 },
+	{ "# format = \"json\"\n// format = \"json\"\n", 0 },
+	{ "format", 0 },
+	{ "", 0 },
+};
+
+START_TEST(format_at_a_glance)
+{
+	char path[] = "/tmp/mailreeve-conf-XXXXXX";
+	int fd = mkstemp(path);
+	size_t n = strlen(confs[_i].text);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(write(fd, confs[_i].text, n), (ssize_t)n);
+	ck_assert_int_eq(logs_wants_json(path), confs[_i].json);
+	close(fd);
+	unlink(path);
+	ck_assert_int_eq(logs_wants_json(path), 0);
+	ck_assert_int_eq(logs_wants_json("/"), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -92,6 +121,7 @@ main(void)
 	tcase_add_test(t, a_flood_of_short_lines_takes_many_passes);
 	tcase_add_test(t, a_flood_of_real_lines_does_not);
 	tcase_add_test(t, last_words);
+	tcase_add_loop_test(t, format_at_a_glance, 0, sizeof(confs) / sizeof(confs[0]));
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -304,6 +304,37 @@ START_TEST(out_of_order)
 }
 END_TEST
 
+/* A header of another version, which nothing protects before TLS 1.2 looks at it. */
+START_TEST(other_versions)
+{
+	static const uint16_t versions[] = { 0x0300, 0x0301, 0x0302, 0x0304, 0x0203, 0x0403 };
+	const struct tls_suite *s = &tls_suites[_i];
+
+	for (int v = 0; v < COUNT(versions); v++)
+		for (enum side to = CLIENT; to <= SERVER; to++) {
+			int theirs, ours = s->version == TLS1_2_VERSION ? 70 : 50;
+			struct record_in in;
+			struct tls_pair p;
+			size_t n;
+
+			memcpy(content, "x\x17", 2);
+			open_victim(&p, s, to);
+			n = record_forge(
+			    &p.rec[!to], 23, versions[v], content, 1 + (ours == 50), wire);
+			theirs = ask_openssl(&p, to, n);
+			tls_pair_close(&p);
+			open_victim(&p, s, to);
+			n = record_forge(
+			    &p.rec[!to], 23, versions[v], content, 1 + (ours == 50), wire);
+			ck_assert_int_eq(tls_pair_take(&p, to), 0);
+			ck_assert_int_eq(record_open(&p.rec[to], wire, n, &in), RECORD_BROKEN);
+			ck_assert_uint_eq(in.alert, ours);
+			ck_assert_msg(theirs == ours, "%x: %d", versions[v], theirs);
+			tls_pair_close(&p);
+		}
+}
+END_TEST
+
 /* The end is the end: whatever comes after, the answer is the same and nothing is decrypted. */
 START_TEST(for_ever)
 {
@@ -345,8 +376,9 @@ START_TEST(for_ever)
 			ck_assert_uint_eq(in.alert, e == 0 ? 0 : e == 1 ? 42 : 10);
 			ck_assert_mem_eq(wire, got, n);
 		}
-		/* our own direction is still open */
-		ck_assert_uint_gt(record_alert(&p.rec[SERVER], 0, wire), 0);
+		/* our own direction is still open, but RFC 8446 section 6.2: not after a fatal alert */
+		n = record_alert(&p.rec[SERVER], 0, wire);
+		ck_assert_int_eq(n > 0, ends[e].result != RECORD_ALERTED);
 		ck_assert_uint_eq(record_alert(&p.rec[SERVER], 0, wire), 0);
 		ck_assert_int_eq(record_seal(&p.rec[SERVER], content, 1, 0, wire, 99, &n), -1);
 		ck_assert_uint_eq(record_keyupdate(&p.rec[SERVER], 0, wire), 0);
@@ -520,6 +552,7 @@ main(void)
 	tcase_add_loop_test(t, each_bit, 0, TLS_SUITES);
 	tcase_add_loop_test(t, each_length, 0, TLS_SUITES);
 	tcase_add_loop_test(t, out_of_order, 0, TLS_SUITES);
+	tcase_add_loop_test(t, other_versions, 0, TLS_SUITES);
 	tcase_add_loop_test(t, for_ever, 0, TLS_SUITES);
 	tcase_add_loop_test(t, long_messages, 0, TLS_SUITES);
 	tcase_add_loop_test(t, cut_key_update, 0, 3);
