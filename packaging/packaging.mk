@@ -49,7 +49,7 @@ install: installed ## into DESTDIR, under PREFIX (/usr/local) ## 1 min, root wit
 # A directory goes only when it is empty.
 uninstall: ## takes back what `make install` put there; the configuration stays ## 1 s, root without DESTDIR
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,mailreeve mailreevectl) \
-	  $(addprefix $(DESTDIR)$(LIBEXECDIR)/,mailreeve-worker mailreeve-checker mailreeve-keeper upgrade) \
+	  $(addprefix $(DESTDIR)$(LIBEXECDIR)/,mailreeve-worker mailreeve-checker mailreeve-keeper upgrade hand-over) \
 	  $(addprefix $(DESTDIR)$(MANDIR)/,man5/mailreeve.conf.5 man8/mailreeve.8 man8/mailreevectl.8) \
 	  $(addprefix $(DESTDIR)$(DOCDIR)/,README.md SECURITY.md $(notdir $(wildcard docs/*.md))) \
 	  $(addprefix $(DESTDIR)$(DOCDIR)/examples/,mailreeve.conf nftables.conf certbot-deploy-hook \

@@ -339,17 +339,18 @@ STEP ?= 97
 $(O)/lib/record_peer: $(RECORD_OBJECTS)
 interop: can-root $(O)/lib/record_peer ## TLS with other libraries; STEP=1 tries every record size ## 5 min, packages, root
 	@packaging/install-depends interop
-	@packaging/as-root unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $< $(STEP)'
+	@packaging/as-root unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $(O)/lib/record_peer $(STEP)'
 .PHONY: interop
 
 # The same programs as on other processors: what the libraries choose there must make no difference.
 # In `make check` those that compute with keys, under two masks.
 PROCESSORS_SHORT := $(addprefix $(O)/unit/,test_record_take test_record_derive test_side test_idle \
 	test_tls_ctx test_key)
-processors: $(addprefix $(O)/unit/,$(UNITS)) $(O)/hostile/attacks $(O)/lib/record_peer ## every test program as on other processors
+processors: can-root $(addprefix $(O)/unit/,$(UNITS)) $(O)/hostile/attacks $(O)/lib/record_peer ## every test program as on other processors ## 10 min, packages, root
 	@packaging/install-depends interop
-	@unshare --net sh -c 'ip link set lo up && exec tests/processors.sh long $^'
-processors-short: $(PROCESSORS_SHORT)
+	@packaging/as-root unshare --net sh -c \
+	  'ip link set lo up && exec tests/processors.sh long $(filter-out can-root,$^)'
+processors-short: $(PROCESSORS_SHORT) ## the same with the two that differ most ## 3 min
 	@tests/processors.sh short $^
 CHECKS += processors-short
 LONGER += processors

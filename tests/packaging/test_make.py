@@ -37,6 +37,7 @@ def test_what_installs_packages_or_needs_root_says_so():
         words, cost = rule.split("\n")[0].split(" ## ")[1:]
         assert ("packages" in cost) == ("install-depends" in rule), words
         assert "root" in cost or "can-root" not in rule, words
+        assert "can-root" not in rule or "$<" not in rule, words  # it would be the first
         assert "can-root" in rule or not re.search(r"integration/run|as-root", rule), words
 
 
