@@ -33,7 +33,8 @@ struct wheel {
 
 struct loop {
 	int epoll;
-	int fetched, next; /* events of this pass: how many, and the first not yet called */
+	int fetched, next; /* events: how many were fetched, and the first not yet called */
+	int yielded;       /* this pass shall end, or the last one did, before all were called */
 	struct epoll_event events[EVENTS];
 	uint64_t now; /* milliseconds */
 	struct wheel near, far;
@@ -260,19 +261,29 @@ wait_ms(struct loop *l, int max_ms)
 	return (int)(ms < INT_MAX ? ms : INT_MAX);
 }
 
-int
-loop_once(struct loop *l, int max_ms)
+uint64_t
+loop_lasted(const struct loop *l)
 {
-	int n;
+	return clock_ms() - l->now;
+}
 
-	/* What was done since the last pass took time, too. */
-	l->now = clock_ms();
-	n = epoll_wait(l->epoll, l->events, EVENTS, wait_ms(l, max_ms));
-	if (n == -1 && errno != EINTR)
-		return -1;
-	l->now = clock_ms();
-	l->fetched = n > 0 ? n : 0;
-	for (l->next = 0; l->next < l->fetched;) {
+void
+loop_yield(struct loop *l)
+{
+	l->yielded = 1;
+}
+
+int
+loop_yielded(const struct loop *l)
+{
+	return l->yielded;
+}
+
+/* Call everybody for whom events were fetched, unless a callback yields. */
+static void
+call_fetched(struct loop *l)
+{
+	while (l->next < l->fetched && !l->yielded) {
 		const struct epoll_event *ev = &l->events[l->next++];
 		struct watch *w = ev->data.ptr;
 		uint32_t events;
@@ -286,7 +297,34 @@ loop_once(struct loop *l, int max_ms)
 		else if (w->asked != w->events)
 			(void)ask(l, w, w->events);
 	}
-	l->fetched = 0;
+}
+
+/* New events, when all earlier ones were called. */
+static int
+fetch(struct loop *l, int max_ms)
+{
+	int n;
+
+	if (l->next < l->fetched)
+		return 0;
+	l->fetched = l->next = 0;
+	n = epoll_wait(l->epoll, l->events, EVENTS, wait_ms(l, max_ms));
+	if (n == -1 && errno != EINTR)
+		return -1;
+	l->fetched = n > 0 ? n : 0;
+	return 0;
+}
+
+int
+loop_once(struct loop *l, int max_ms)
+{
+	/* What was done since the last pass took time, too. */
+	l->now = clock_ms();
+	if (fetch(l, max_ms) == -1)
+		return -1;
+	l->now = clock_ms();
+	l->yielded = 0;
+	call_fetched(l);
 	run_wheel(l, &l->near, l->now / TICK_MS);
 	run_wheel(l, &l->far, l->now / FAR_MS);
 	return 0;

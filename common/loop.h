@@ -53,6 +53,15 @@ void timer_set(struct loop *l, struct timer *t, uint64_t ms);
 void timer_stop(struct timer *t);
 
 /*
+ * For a callback that may take long.  How many milliseconds the calls of this pass have taken, and
+ * an early end of it: the next pass begins with those that were not called yet.
+ */
+uint64_t loop_lasted(const struct loop *l);
+void loop_yield(struct loop *l);
+/* Whether the last pass ended so. */
+int loop_yielded(const struct loop *l);
+
+/*
  * One pass: wait for events or the next timer, at most max_ms (-1: no limit), call what is due.
  * Returns 0, or -1 with errno (EINTR is no error).
  */

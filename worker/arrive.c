@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+/* Handshakes may take so much of a pass of the loop before what else there is gets a turn. */
+#define PASS_MS 50
+
 /* A handshake came to nothing: the log still has the name that the client asked for. */
 static void
 note_name(struct conn *c)
@@ -179,7 +182,11 @@ step_handshake(struct conn *c)
 		if (conn_frontend(c)->tls.detach)
 			(void)record_watch(ssl); /* without memory the object stays */
 	}
-	if ((io = side_shake(&c->client)) == IO_WAIT)
+	io = side_shake(&c->client);
+	/* Signatures may have to wait for a keeper that is busy; the master is not to. */
+	if (loop_lasted(c->worker->loop) >= PASS_MS)
+		loop_yield(c->worker->loop);
+	if (io == IO_WAIT)
 		return CONN_HANDSHAKE;
 	if (io != IO_DONE)
 		return handshake_failed(c, io);

@@ -176,6 +176,8 @@ main(int argc, char **argv)
 		if (loop_once(w->loop, w->again ? 0 : -1) == -1)
 			fatal("the event loop failed: %s", strerror(errno));
 		worker_run_again(w);
+		if (loop_yielded(w->loop) && !w->report.gone)
+			from_master(w);
 		stack_clean();
 		report_soon(w);
 		atomic_store_explicit(

@@ -322,6 +322,42 @@ on_ear(struct watch *w, uint32_t events)
 		}
 }
 
+/* Each takes 30 ms, and gives way when the pass has lasted 50. */
+static void
+on_slow_ear(struct watch *w, uint32_t events)
+{
+	on_ear(w, events);
+	fake_ms += 30;
+	if (loop_lasted(loop) >= 50)
+		loop_yield(loop);
+}
+
+/* Whoever gives way lets nobody starve: the others come next, although all are ready again. */
+START_TEST(a_pass_that_gives_way)
+{
+	for (int i = 0; i < 8; i++) {
+		ears[i] = ear_new(EPOLLIN, 0);
+		ears[i]->w.fn = on_slow_ear;
+	}
+	for (int n = 1; n <= 4; n++) {
+		waits = 0;
+		pass(-1);
+		ck_assert_int_eq(calls, 2 * n);
+		ck_assert_int_eq(loop_yielded(loop), 1);
+		ck_assert_int_eq(waits, n == 1);
+	}
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(ears[i]->calls, 1);
+	/* Between the passes, too, they may go. */
+	pass(-1);
+	for (int i = 0; i < 8; i++)
+		ear_free(&ears[i]);
+	pass(0);
+	ck_assert_int_eq(calls, 10);
+	ck_assert_int_eq(loop_yielded(loop), 0);
+}
+END_TEST
+
 START_TEST(events_of_the_removed_are_dropped)
 {
 	for (int i = 0; i < 8; i++) {
@@ -385,6 +421,7 @@ main(void)
 	tcase_add_test(t, after_a_long_sleep);
 	tcase_add_test(t, callback_frees_its_neighbours);
 	tcase_add_test(t, timer_that_sets_itself_lets_others_live);
+	tcase_add_test(t, a_pass_that_gives_way);
 	tcase_add_test(t, events_of_the_removed_are_dropped);
 	tcase_add_loop_test(t, interest_may_change_in_a_pass, 0, 2);
 	tcase_add_test(t, watch_is_cached);
