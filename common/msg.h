@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MSG_VERSION 1
+#define MSG_VERSION 2
 
 /* The processes, one bit each, so that a message may have several senders. */
 enum role {
@@ -73,14 +73,15 @@ enum msg_fds { FDS_NONE, FDS_ONE, FDS_EACH /* one per item */ };
 	X(21, ASK_TICKETS, ROLE_WORKER, ROLE_KEEPER,  struct msg_ask_tickets, struct msg_none,       0,            FDS_NONE) \
 	X(22, TICKETS,     ROLE_KEEPER, ROLE_WORKER,  struct msg_tickets,     struct msg_ticket_key, TICKET_KEYS,  FDS_NONE) \
 	X(23, RESOLVE,     ROLE_MASTER, ROLE_CHECKER, struct msg_empty,       struct msg_none,       0,            FDS_NONE) \
-	X(24, CERT,        ROLE_WORKER, ROLE_MASTER,  struct msg_cert,        struct msg_byte,       CERT_TEXT,    FDS_NONE)
+	X(24, CERT,        ROLE_WORKER, ROLE_MASTER,  struct msg_cert,        struct msg_byte,       CERT_TEXT,    FDS_NONE) \
+	X(25, BUDGET,      ROLE_MASTER, ROLE_KEEPER,  struct msg_budget,      struct msg_none,       0,            FDS_NONE)
 /* clang-format on */
 
 enum msg_type {
 #define X(no, name, from, to, fixed, items, most, fds) MSG_##name = no,
 	MESSAGES(X)
 #undef X
-	    MSG_COUNT = 25 /* one more than the highest number */
+	    MSG_COUNT = 26 /* one more than the highest number */
 };
 
 /* What stands before every fixed part. */
@@ -152,15 +153,35 @@ struct msg_ping {
 struct msg_signer {
 	uint32_t role; /* ROLE_WORKER or ROLE_CHECKER: which keys and directions are permitted */
 	uint32_t slot; /* which of them; a new channel replaces the old one of the same slot */
-	uint32_t connections; /* of a worker: how many it has that may still need a signature */
+	uint32_t connections; /* of a worker, for keepers of version 1; others get a BUDGET next */
 	uint32_t zero;
 };
 
 /*
- * "This worker is about to get so many connections."  The keeper signs for it as often as that
- * and no oftener, so whoever takes over a worker cannot have it sign for a farm of his own.  Sent
- * before the HANDOVER.
+ * What a worker may have signed, so that whoever takes it over cannot have the keeper sign for a
+ * farm of his own: once for each connection that ends TLS, as long as its handshake is not done.
+ * Absolute numbers: the latest message is all that counts, and `ever` only grows while the slot
+ * exists.  A new channel begins with nothing left.  For each of the two:
+ *
+ *   left = min(left + growth of `ever`, open), one less with each signature
+ *
+ * An honest worker always has enough: the numbers count what it has not been handed yet, sent
+ * before the HANDOVER; and what is in `open` too much is taken back by the next message.
  */
+struct msg_allowance {
+	uint64_t ever; /* signatures that all its connections so far may have needed */
+	uint64_t open; /* ... that those may still need which it has now */
+};
+
+struct msg_budget {
+	uint32_t slot;
+	uint32_t zero;
+	struct msg_allowance as_server; /* one for each connection that ends TLS, until SHAKEN */
+	struct msg_allowance as_client; /* one for each attempt to reach a server, until CLOSED */
+};
+static_assert(sizeof(struct msg_budget) == 40, "padding");
+
+/* Version 1: so many signatures more as a server, and 101 times as many as a client. */
 struct msg_grant {
 	uint32_t slot;
 	uint32_t connections;
@@ -228,7 +249,7 @@ enum msg_refusal {
 	REFUSED_SHAPE,
 	REFUSED_PURPOSE,
 	REFUSED_FAILED,
-	REFUSED_BUDGET, /* more signatures than connections */
+	REFUSED_BUDGET, /* nothing is left of it */
 };
 
 /*

@@ -2,8 +2,10 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Answers the keeper's channels, one message of each in turn, so that nobody who asks much can
- * keep the others waiting.  A signer that breaks the protocol or does not read its answers loses
- * its channel; what the master sends is believed.  Never waits for anybody.
+ * keep the others waiting.  The master goes before every answer: however many signatures wait, it
+ * hears within one that the keeper lives, and what it says of a worker is known before the worker
+ * can profit from it.  A signer that breaks the protocol or does not read its answers loses its
+ * channel; what the master sends is believed.  Never waits for anybody.
  */
 #include "serve.h"
 
@@ -21,17 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/*
- * Towards servers a connection may take several attempts, one signature each: as many as the
- * most `retries` that a backend can have, and the first.
- */
-#define ATTEMPTS 101
-
 /* One message of any signer at a time, and one of the master's. */
 static _Alignas(8) uint8_t buf[CHAN_BUF_KEEPER];
 static _Alignas(8) uint8_t master_buf[CHAN_BUF];
 
-static int read_master(struct serve *s);
+static void hear_master(struct serve *s);
 
 static const char *
 who(const struct signer *g)
@@ -51,6 +47,8 @@ end(struct signer *g)
 static void
 drop(struct signer *g)
 {
+	if (g->serve->asking == g)
+		g->serve->asking = NULL;
 	for (struct signer **p = &g->serve->signers; *p != NULL; p = &(*p)->next)
 		if (*p == g) {
 			*p = g->next;
@@ -59,38 +57,20 @@ drop(struct signer *g)
 	end(g);
 }
 
-static int
-is_listed(const struct serve *s, const struct signer *g)
-{
-	const struct signer *x = s->signers;
-	while (x != NULL && x != g)
-		x = x->next;
-	return x != NULL;
-}
-
-/*
- * Whether one more signature of this use is within what the worker was given connections for:
- * 1 or 0; -1 when the signer is gone meanwhile.
- */
+/* Whether one more signature of this use is within the worker's budget. */
 static int
 spend(struct signer *g, uint32_t purpose)
 {
-	struct serve *s = g->serve;
-	uint64_t *left = policy_use(purpose) == USE_SERVER ? &g->as_server : &g->as_client;
+	struct purse *p = policy_use(purpose) == USE_SERVER ? &g->as_server : &g->as_client;
 	if (g->chan.peer != ROLE_WORKER)
 		return 1;
-	/* The grant was sent before the connection, but may still wait in the other channel. */
-	while (*left == 0) {
-		if (!read_master(s))
-			return 0;
-		if (!is_listed(s, g))
-			return -1;
-	}
-	--*left;
+	if (p->left == 0)
+		return 0;
+	p->left--;
 	return 1;
 }
 
-/* 0, -1 with errno when the answer cannot be sent, 1 when the signer is gone meanwhile. */
+/* 0, or -1 with errno when the answer cannot be sent. */
 static int
 answer_sign(struct signer *g, const struct msg *m)
 {
@@ -100,22 +80,17 @@ answer_sign(struct signer *g, const struct msg *m)
 		[REFUSED_SHAPE] = "the bytes are not that part of a handshake",
 		[REFUSED_PURPOSE] = "the key is not for this use",
 		[REFUSED_FAILED] = "libcrypto failed",
-		[REFUSED_BUDGET] = "it asks oftener than it was given connections",
+		[REFUSED_BUDGET] = "it asks more often than its connections need",
 	};
 	const struct msg_sign *q = m->fixed;
 	struct msg_signed answer = { .serial = q->serial };
 	uint8_t sig[SIG_MAX];
 	size_t len = 0;
-	switch (spend(g, q->purpose)) {
-	case -1:
-		return 1;
-	case 0:
-		answer.refused = REFUSED_BUDGET;
-		break;
-	default:
+	if (spend(g, q->purpose))
 		answer.refused =
 		    sign(g->serve->keys, sign_uses(g->chan.peer), q, m->items, m->count, sig, &len);
-	}
+	else
+		answer.refused = REFUSED_BUDGET;
 	if (answer.refused != 0 && !g->warned) {
 		/* Our own code never asks for what is refused: worth one line, not a flood. */
 		log_say(LOG_WARNING, "keeper: a signature for %s %u was refused: %s", who(g),
@@ -172,26 +147,45 @@ answer(struct signer *g, const struct msg *m)
 	}
 }
 
-static void
-on_signer(struct watch *w, uint32_t events)
+/* Take a question, or see the channel's end: 1 if there is a question. */
+static int
+take(struct signer *g, struct msg *m_r)
 {
-	struct signer *g = (struct signer *)((char *)w - offsetof(struct signer, watch));
-	struct msg m;
-	(void)events;
-	switch (chan_recv(&g->chan, buf, sizeof buf, &m)) {
+	switch (chan_recv(&g->chan, buf, sizeof buf, m_r)) {
 	case CHAN_AGAIN:
-		return;
+		return 0;
 	case CHAN_GONE:
 		drop(g);
-		return;
+		return 0;
 	case CHAN_BAD:
 		log_say(LOG_WARNING, "keeper: %s %u broke the protocol; its channel is closed",
 		    who(g), g->slot);
 		drop(g);
-		return;
+		return 0;
 	case CHAN_MSG:
-		break;
+		return 1;
 	}
+	return 0;
+}
+
+/*
+ * In this order: what the master says before a HANDOVER is here by the time that the worker asks
+ * because of it, and the master may say that this signer is another one's by now.
+ */
+static void
+on_signer(struct watch *w, uint32_t events)
+{
+	struct signer *g = (struct signer *)((char *)w - offsetof(struct signer, watch));
+	struct serve *s = g->serve;
+	struct msg m;
+	(void)events;
+	if (!take(g, &m))
+		return;
+	s->asking = g;
+	hear_master(s);
+	if (s->asking == NULL)
+		return;
+	s->asking = NULL;
 	if (answer(g, &m) == -1) {
 		if (errno != EPIPE && errno != ECONNRESET)
 			log_say(LOG_WARNING, "keeper: %s %u does not read its answers: %s", who(g),
@@ -209,18 +203,10 @@ find(const struct serve *s, enum role role, uint32_t slot)
 	return g;
 }
 
-static void
-grant(struct signer *g, uint32_t connections)
-{
-	g->as_server += connections;
-	g->as_client += (uint64_t)connections * ATTEMPTS;
-}
-
 int
 serve_add(struct serve *s, const struct msg_signer *q, int fd)
 {
 	struct signer *old = find(s, q->role, q->slot), *g = calloc(1, sizeof *g);
-	/* In this order: is_listed must not take the new one for the old. */
 	if (old != NULL)
 		drop(old);
 	if (g == NULL) {
@@ -231,7 +217,6 @@ serve_add(struct serve *s, const struct msg_signer *q, int fd)
 	g->slot = q->slot;
 	g->serve = s;
 	g->watch = (struct watch){ .fn = on_signer, .fd = fd };
-	grant(g, q->connections);
 	g->next = s->signers;
 	s->signers = g;
 	if (watch_set(s->loop, &g->watch, EPOLLIN) == -1) {
@@ -252,11 +237,24 @@ on_signer_message(struct serve *s, struct msg *m)
 }
 
 static void
-on_grant(struct serve *s, const struct msg_grant *q)
+allow(struct purse *p, const struct msg_allowance *a)
+{
+	if (a->ever > p->ever) {
+		p->left += a->ever - p->ever;
+		p->ever = a->ever;
+	}
+	if (p->left > a->open)
+		p->left = a->open;
+}
+
+static void
+on_budget(struct serve *s, const struct msg_budget *q)
 {
 	struct signer *g = find(s, ROLE_WORKER, q->slot);
-	if (g != NULL) /* else it has just died */
-		grant(g, q->connections);
+	if (g == NULL)
+		return; /* it has just died */
+	allow(&g->as_server, &q->as_server);
+	allow(&g->as_client, &q->as_client);
 }
 
 /* One message of the master's: 1, or 0 if there is none. */
@@ -281,18 +279,25 @@ read_master(struct serve *s)
 	}
 	if (m.type == MSG_SIGNER)
 		on_signer_message(s, &m);
-	else if (m.type == MSG_GRANT)
-		on_grant(s, m.fixed);
+	else if (m.type == MSG_BUDGET)
+		on_budget(s, m.fixed);
 	else if (m.type == MSG_PING)
 		chan_tell(&s->master, MSG_PONG, m.fixed);
 	return 1;
 }
 
 static void
+hear_master(struct serve *s)
+{
+	while (read_master(s))
+		;
+}
+
+static void
 on_master(struct watch *w, uint32_t events)
 {
 	(void)events;
-	read_master((struct serve *)((char *)w - offsetof(struct serve, watch)));
+	hear_master((struct serve *)((char *)w - offsetof(struct serve, watch)));
 }
 
 int

@@ -11,14 +11,18 @@
 #include "keys.h"
 #include "tickets.h"
 
+/* How many signatures of one use a worker may still have: msg.h, BUDGET. */
+struct purse {
+	uint64_t ever, left;
+};
+
 /* One process that asks for signatures. */
 struct signer {
 	struct watch watch;
 	struct chan chan; /* chan.peer is its role */
 	uint32_t slot;
-	int warned; /* a refusal was logged already */
-	/* How many signatures it may still have; the checker's are not counted. */
-	uint64_t as_server, as_client;
+	int warned;                        /* a refusal was logged already */
+	struct purse as_server, as_client; /* the checker's signatures are not counted */
 	struct serve *serve;
 	struct signer *next;
 };
@@ -30,6 +34,7 @@ struct serve {
 	struct watch watch;
 	struct chan master;
 	struct signer *signers;
+	struct signer *asking; /* whose question is in our hands; NULL: nobody's, or it is gone */
 };
 
 /* Serve the master's channel and, as they come, those of the signers.  0, or -1 with errno. */
@@ -40,8 +45,8 @@ int serve_start(struct serve *s, struct loop *loop, const struct chan *master,
 int serve_wanted(const struct serve *s);
 
 /*
- * Take over the keeper's end of a channel to a signer, in place of its earlier one; a worker may
- * have signatures for so many connections.  0 or -1.
+ * Take over the keeper's end of a channel to a signer, in place of its earlier one; a worker has
+ * nothing signed until its BUDGET comes.  0 or -1.
  */
 int serve_add(struct serve *s, const struct msg_signer *q, int fd);
 

@@ -56,19 +56,6 @@ pick(struct master *m)
 
 /* ---- Handing over ---- */
 
-/* Have the keeper sign for what this worker is about to get; ahead, so that it is asked seldom. */
-static void
-grant(struct worker *w)
-{
-	struct msg_grant g = { .slot = w->p.slot, .connections = HANDOVER_MAX };
-
-	if (w->handed + w->batched <= w->granted)
-		return;
-	/* A keeper that does not take it is about to be replaced, and the next one is told anew. */
-	if (chan_tell(&w->p.gen->keeper.chan, MSG_GRANT, &g) == 0)
-		w->granted += g.connections;
-}
-
 /* Send a worker what it was given in this burst; what it does not take is parked again. */
 static void
 flush(struct worker *w)
@@ -92,7 +79,7 @@ flush(struct worker *w)
 		};
 		fds[i] = h->fd;
 	}
-	grant(w);
+	budget_before(w);
 	if (chan_send(&w->p.chan, MSG_HANDOVER, &empty, items, w->batched, fds, (int)w->batched) ==
 	    -1) {
 		/*
@@ -103,6 +90,7 @@ flush(struct worker *w)
 		for (uint32_t i = w->batched; i-- > 0;)
 			conns_park(&m->conns, w->batch[i]);
 	} else {
+		budget_after(w);
 		w->handed += w->batched;
 		if (w->waiting == 0)
 			w->waiting = loop_now(m->loop);
@@ -124,6 +112,7 @@ flush_all(struct master *m)
 static void
 give(struct master *m, struct conn *c, struct worker *w)
 {
+	c->ends_tls = !c->shaken && budget_ends_tls(m->current->conf, c->held->listener->index);
 	conns_give(&m->conns, c, w);
 	w->batch[w->batched++] = c;
 	if (w->batched == HANDOVER_MAX)

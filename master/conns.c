@@ -108,6 +108,7 @@ leave(struct conns *c, struct conn *conn)
 		}
 		TAILQ_REMOVE(&conn->worker->conns, conn, link);
 		conn->worker->conn_count--;
+		conn->worker->budget.unshaken -= conn->ends_tls;
 		conn->worker = NULL;
 	} else {
 		TAILQ_REMOVE(&c->parked, conn, link);
@@ -122,6 +123,7 @@ conns_give(struct conns *c, struct conn *conn, struct worker *w)
 	conn->worker = w;
 	TAILQ_INSERT_TAIL(&w->conns, conn, link);
 	w->conn_count++;
+	w->budget.unshaken += conn->ends_tls;
 	if (conn->held) {
 		TAILQ_INSERT_TAIL(&c->held, conn->held, link);
 		c->held_count++;

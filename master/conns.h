@@ -38,8 +38,9 @@ struct conn {
 	struct worker *worker; /* NULL: parked */
 	struct held *held;     /* NULL: given up */
 	uint64_t id;
-	uint8_t touched; /* the worker said so */
-	uint8_t shaken;
+	uint8_t touched;  /* the worker said so */
+	uint8_t shaken;   /* so did it of this */
+	uint8_t ends_tls; /* its worker still needs the keeper for it: until shaken */
 };
 /* What the master keeps of an idle connection, malloc's part and the table included: at most. */
 #define CONNS_IDLE_BYTES 80
@@ -65,7 +66,7 @@ void conns_init(struct conns *c, size_t held_most);
 struct conn *conns_add(struct conns *c, uint64_t id, int fd);
 struct conn *conns_find(const struct conns *c, uint64_t id);
 
-/* A worker has it from now on; its descriptor counts as held. */
+/* A worker has it from now on, and a place in its budget if ends_tls; its descriptor counts as held. */
 void conns_give(struct conns *c, struct conn *conn, struct worker *w);
 /* Take it away from its worker; it is parked, before all others. */
 void conns_park(struct conns *c, struct conn *conn);

@@ -20,8 +20,10 @@ from_ready(struct proc *p, const struct msg *m)
 {
 	const struct msg_ready *ready = m->fixed;
 
-	if (ready->version != MSG_VERSION)
+	/* An older generation's programs are of its own version. */
+	if (ready->version == 0 || ready->version > MSG_VERSION)
 		return "speaks another version of the protocol";
+	p->version = ready->version;
 	p->state = PROC_SERVING;
 	p->was_ready = 1;
 	p->layers = ready->layers;

@@ -81,7 +81,7 @@ on_shaken(struct proc *p, const struct msg *m)
 			    p, "finished the handshake of a connection that it does not have");
 		if (c->shaken)
 			return "finished a handshake twice";
-		c->shaken = 1;
+		budget_shaken(c);
 	}
 	return NULL;
 }

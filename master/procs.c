@@ -258,15 +258,13 @@ keeper_channel(struct proc *p, struct chan *child_r)
 	struct chan keeper;
 	int result;
 
-	if (p->role == ROLE_WORKER) {
-		struct worker *w = CONTAINER(p, struct worker, p);
-
-		signer.connections = w->conn_count;
-		w->granted = w->handed + w->batched;
-	}
+	if (p->role == ROLE_WORKER)
+		signer.connections = CONTAINER(p, struct worker, p)->conn_count;
 	if (chan_pair(ROLE_KEEPER, p->role, &keeper, child_r) == -1)
 		return -1;
 	result = chan_send(&p->gen->keeper.chan, MSG_SIGNER, &signer, NULL, 0, &keeper.fd, 1);
+	if (result == 0 && p->role == ROLE_WORKER)
+		result = budget_begin(CONTAINER(p, struct worker, p));
 	chan_close(&keeper);
 	if (result == -1)
 		chan_close(child_r);
@@ -454,7 +452,7 @@ proc_start(struct proc *p)
 	if (p->role == ROLE_WORKER) {
 		struct worker *w = CONTAINER(p, struct worker, p);
 
-		w->handed = w->taken = w->finished = w->waiting = w->granted = 0;
+		w->handed = w->taken = w->finished = w->waiting = 0;
 		w->stuck = 0;
 	}
 	log_say(LOG_DEBUG, "%s %u started, pid %d", role_name(p->role), p->slot, (int)p->pid);

@@ -234,6 +234,7 @@ read_conn(struct reader *r, const char *line)
 		return -1;
 	c->touched = saved.c.touched;
 	c->shaken = saved.c.shaken;
+	c->ends_tls = saved.c.ends_tls;
 	if (c->held) {
 		c->held->accepted = saved.held.accepted;
 		c->held->peer = saved.held.peer;

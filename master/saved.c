@@ -50,12 +50,15 @@ const struct member saved_generation_members[] = {
 const struct member saved_proc_members[] = {
 	N(struct proc, role), N(struct proc, slot), N(struct proc, state), N(struct proc, pid),
 	FD(struct proc, pidfd), FD(struct proc, chan.fd), FD(struct proc, log.watch.fd),
-	N(struct proc, born), N(struct proc, was_ready), N(struct proc, restless),
+	N(struct proc, born), N(struct proc, was_ready), N(struct proc, version), N(struct proc, restless),
 	N(struct proc, cookie), N(struct proc, pinged), MEMBERS_END
 };
 const struct member saved_worker_members[] = {
 	N(struct worker, p.slot), N(struct worker, handed), N(struct worker, taken),
-	N(struct worker, granted), N(struct worker, finished), FD(struct worker, tally_fd),
+	N(struct worker, budget.conns), N(struct worker, budget.tls),
+	N(struct worker, budget.told_conns), N(struct worker, budget.told_tls),
+	N(struct worker, budget.open), N(struct worker, budget.open_tls),
+	N(struct worker, finished), FD(struct worker, tally_fd),
 	MEMBERS_END
 };
 const struct member saved_server_members[] = {
@@ -72,7 +75,7 @@ const struct member saved_conn_members[] = {
 	N(struct saved_conn, c.id), N(struct saved_conn, held.accepted),
 	B(struct saved_conn, held.peer), B(struct saved_conn, held.local),
 	FD(struct saved_conn, held.fd), N(struct saved_conn, c.touched),
-	N(struct saved_conn, c.shaken), MEMBERS_END
+	N(struct saved_conn, c.shaken), N(struct saved_conn, c.ends_tls), MEMBERS_END
 };
 const struct member saved_asked_members[] = { /* who waits for the upgrade's end */
 	{ "fd", 0, sizeof(int), MEMBER_FD }, MEMBERS_END

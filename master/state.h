@@ -17,6 +17,7 @@
 #include "../common/health.h"
 #include "../common/loop.h"
 #include "backoff.h"
+#include "budget.h"
 #include "conns.h"
 #include "errors.h"
 #include "logs.h"
@@ -60,6 +61,8 @@ struct proc {
 	int restless;    /* its death is not our will: say so, and let another follow */
 	uint64_t pinged; /* when; 0: no answer is owed */
 	uint64_t cookie; /* of the last PING */
+	/* MSG_VERSION of its program, by its READY: before an upgrade is complete perhaps an older one */
+	uint32_t version;
 	struct backoff backoff;
 	struct timer rebirth;
 };
@@ -69,7 +72,7 @@ struct worker {
 	struct conn_list conns; /* its records */
 	uint32_t conn_count;
 	uint64_t handed, taken; /* connections, in this process's life */
-	uint64_t granted;       /* connections for which the keeper signs for it */
+	struct budget budget;   /* what the keeper may sign for it */
 	uint64_t waiting;       /* since when it owes us a TAKEN; 0: it owes none */
 	uint64_t finished;      /* connections that ended since its birth */
 	int stuck;              /* its channel took no more: no credit until it has read */

@@ -53,10 +53,11 @@ $(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
 
 $(O)/unit/test_conns: $(O)/obj/master/conns.o
 $(O)/unit/test_logs: $(O)/obj/master/logs.o
-$(O)/unit/test_listen: $(addprefix $(O)/obj/master/,listen.o accept.o conns.o inherit.o)
+$(O)/unit/test_listen: $(addprefix $(O)/obj/master/,listen.o accept.o budget.o conns.o inherit.o)
 $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,sockpath.o unixsock.o)
 $(O)/unit/test_errors: $(O)/obj/master/errors.o
-$(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o conns.o)
+$(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o budget.o conns.o)
+$(O)/unit/test_budget: $(addprefix $(O)/obj/master/,budget.o conns.o)
 $(O)/unit/test_pairs: $(O)/obj/master/pairs.o
 $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers.o boards.o)
@@ -73,7 +74,8 @@ $(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o plan.o verdict.o exp
 # A keeper to talk to, certificates made when the test runs, handshakes in memory.
 KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o tickets.o)
 TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)
-$(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_serve $(O)/unit/test_verify: $(KEEPER_OBJS) $(TLS_OBJS)
+$(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_serve $(O)/unit/test_verify $(O)/unit/test_budget: $(KEEPER_OBJS) $(TLS_OBJS)
+$(O)/unit/test_serve: UNIT_LIBS := -Wl,--wrap=sign
 $(O)/unit/test_tls_ctx $(O)/unit/test_tls_ticket $(O)/unit/test_tls_look $(O)/unit/test_tls_choice: $(RECORD_OBJECTS) $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
 
 $(O)/unit/test_record_derive: $(addprefix $(O)/obj/worker/,record_provider.o record_derive.o)

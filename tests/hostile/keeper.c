@@ -82,14 +82,25 @@ wait_for(const struct chan *ch, struct msg *m)
 	}
 }
 
+/* As a server; as a client ten times as much. */
+static void
+budget(uint32_t slot, uint64_t ever, uint64_t open)
+{
+	const struct msg_budget m = {
+		.slot = slot, .as_server = { ever, open }, .as_client = { ever * 10, open * 10 }
+	};
+	ck_assert_int_eq(chan_tell(&master, MSG_BUDGET, &m), 0);
+}
+
 static struct chan
 introduce(uint32_t slot, uint32_t connections)
 {
-	struct msg_signer q = { .role = ROLE_WORKER, .slot = slot, .connections = connections };
+	struct msg_signer q = { .role = ROLE_WORKER, .slot = slot };
 	struct chan ours, theirs;
 	ck_assert_int_eq(chan_pair(ROLE_WORKER, ROLE_KEEPER, &ours, &theirs), 0);
 	ck_assert_int_eq(chan_send(&master, MSG_SIGNER, &q, NULL, 0, &theirs.fd, 1), 0);
 	chan_close(&theirs);
+	budget(slot, connections, connections);
 	return ours;
 }
 
@@ -371,7 +382,56 @@ START_TEST(more_than_it_was_given)
 		ask(&liar, FRONT, 0x0403, SIGN_TLS13_SERVER, tbs, n);
 		ck_assert_int_eq(answer(&liar), i < 10 ? 0 : REFUSED_BUDGET);
 	}
+	/* As a client it has another budget; questions that are refused count as well. */
+	n = certificate_verify(tbs, "client");
+	for (int i = 0; i < 150; i++) {
+		ask(&liar, BACK, 0x0403, SIGN_TLS13_CLIENT, i & 1 ? tbs : out, n);
+		ck_assert_int_eq(answer(&liar),
+		    i >= 100  ? REFUSED_BUDGET :
+			i & 1 ? 0 :
+				REFUSED_SHAPE);
+	}
 	still_serves(1);
+}
+END_TEST
+
+/* It asks for all that it may have before each message, so that nothing is left to take back; then
+ * it says of no connection that it is done.  One signature each is all that there is in that. */
+START_TEST(a_budget_that_is_always_spent)
+{
+	uint8_t tbs[256];
+	size_t n = certificate_verify(tbs, "server");
+	int made = 0;
+	for (uint64_t ever = 10; ever < 60; ever++) {
+		budget(1, ever, ever);
+		for (int i = 0, refused = 0; refused == 0; i++) {
+			ask(&liar, FRONT, 0x0403, SIGN_TLS13_SERVER, tbs, n);
+			refused = answer(&liar);
+			made += refused == 0;
+			ck_assert(refused == 0 || refused == REFUSED_BUDGET);
+			ck_assert_int_le(i, 10);
+		}
+	}
+	ck_assert_int_eq(made, 59);
+	still_serves(1);
+}
+END_TEST
+
+/* Many at once, again and again: the honest one is answered between them. */
+START_TEST(more_questions_than_it_was_given)
+{
+	enum { AT_ONCE = 50 };
+	uint8_t tbs[256];
+	size_t n = certificate_verify(tbs, "server");
+	int made = 0;
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < AT_ONCE; i++)
+			ask(&liar, FRONT, 0x0403, SIGN_TLS13_SERVER, tbs, n);
+		still_serves(1);
+		for (int i = 0; i < AT_ONCE; i++)
+			made += answer(&liar) == 0;
+	}
+	ck_assert_int_eq(made, 10);
 }
 END_TEST
 
@@ -457,6 +517,8 @@ main(int argc, char **argv)
 	tcase_add_test(t, signatures_that_nobody_gets);
 	tcase_add_test(t, keys_by_guess);
 	tcase_add_test(t, more_than_it_was_given);
+	tcase_add_test(t, a_budget_that_is_always_spent);
+	tcase_add_test(t, more_questions_than_it_was_given);
 	tcase_add_test(t, a_flood_that_reads_nothing);
 	tcase_add_test(t, silence);
 	tcase_add_test(t, gone_in_the_middle);

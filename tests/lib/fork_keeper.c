@@ -48,7 +48,7 @@ fork_keeper(EVP_PKEY *const *keys, int count, struct chan *ours_r)
 		read_key(&k, keys[i]);
 	struct loop *loop = loop_new();
 	struct serve s;
-	const struct msg_signer worker = { .role = ROLE_WORKER, .connections = 1000 };
+	const struct msg_signer worker = { .role = ROLE_WORKER };
 	struct tickets tickets = { 0 };
 	const struct piece seed = {
 		.kind = PIECE_SEED, .name = "seed", .data = FORK_KEEPER_SEED, .size = 32
@@ -59,6 +59,7 @@ fork_keeper(EVP_PKEY *const *keys, int count, struct chan *ours_r)
 	if (serve_start(&s, loop, &master_end, &k, &tickets) == -1 ||
 	    serve_add(&s, &worker, theirs.fd) == -1)
 		_exit(3);
+	s.signers->as_server = s.signers->as_client = (struct purse){ 1000, 1000 };
 	while (serve_wanted(&s))
 		loop_once(loop, -1);
 	_exit(0);

@@ -6,6 +6,7 @@
 #include "../../keeper/serve.h"
 
 #include "../../common/log.h"
+#include "../../keeper/sign.h"
 #include "../lib/certs.h"
 
 #include <check.h>
@@ -24,6 +25,27 @@ static struct chan master;
 
 static _Alignas(8) uint8_t in[CHAN_BUF];
 
+uint32_t __real_sign(const struct keys *k, uint32_t uses, const struct msg_sign *q,
+    const uint8_t *tbs, size_t size, uint8_t sig_r[SIG_MAX], size_t *len_r);
+uint32_t __wrap_sign(const struct keys *k, uint32_t uses, const struct msg_sign *q,
+    const uint8_t *tbs, size_t size, uint8_t sig_r[SIG_MAX], size_t *len_r);
+
+static int pinging; /* ask at every signature whether the keeper lives */
+static int pongs;   /* how often it had said so by the next one */
+
+uint32_t
+__wrap_sign(const struct keys *k, uint32_t uses, const struct msg_sign *q, const uint8_t *tbs,
+    size_t size, uint8_t sig_r[SIG_MAX], size_t *len_r)
+{
+	const struct msg_ping ping = { .cookie = 7 };
+	struct msg m;
+	if (pinging) {
+		pongs += chan_recv(&master, in, sizeof in, &m) == CHAN_MSG && m.type == MSG_PONG;
+		ck_assert_int_eq(chan_tell(&master, MSG_PING, &ping), 0);
+	}
+	return __real_sign(k, uses, q, tbs, size, sig_r, len_r);
+}
+
 /* Let the keeper do what it can. */
 static void
 passes(int n)
@@ -32,14 +54,26 @@ passes(int n)
 		ck_assert_int_eq(loop_once(loop, 0), 0);
 }
 
+/* What the master says of this worker's connections, as a server and as a client. */
+static void
+budget(uint32_t slot, uint64_t ever, uint64_t open, uint64_t tries_ever, uint64_t tries_open)
+{
+	const struct msg_budget m = {
+		.slot = slot, .as_server = { ever, open }, .as_client = { tries_ever, tries_open }
+	};
+	ck_assert_int_eq(chan_tell(&master, MSG_BUDGET, &m), 0);
+}
+
 static struct chan
 signer(enum role role, uint32_t slot, uint32_t connections)
 {
-	struct msg_signer q = { .role = role, .slot = slot, .connections = connections };
+	struct msg_signer q = { .role = role, .slot = slot };
 	struct chan ours, theirs;
 	ck_assert_int_eq(chan_pair(role, ROLE_KEEPER, &ours, &theirs), 0);
 	ck_assert_int_eq(chan_send(&master, MSG_SIGNER, &q, NULL, 0, &theirs.fd, 1), 0);
 	chan_close(&theirs);
+	if (role == ROLE_WORKER)
+		budget(slot, connections, connections, 0, 0);
 	passes(1);
 	return ours;
 }
@@ -120,41 +154,64 @@ START_TEST(served_in_turn)
 }
 END_TEST
 
+/* Have so many signatures made, one after the other; how many were. */
+static uint32_t
+signed_of(const struct chan *w, uint32_t count, int as_server)
+{
+	uint32_t made = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		ask(w, i, as_server);
+		passes(1);
+		int refused = answer(w, i);
+		ck_assert(refused == 0 || refused == REFUSED_BUDGET);
+		made += refused == 0;
+	}
+	return made;
+}
+
 START_TEST(no_more_signatures_than_connections)
 {
 	struct chan w = signer(ROLE_WORKER, 3, 2);
-	const struct msg_grant more = { .slot = 3, .connections = 1 };
-	for (uint32_t i = 0; i < 4; i++) {
-		ask(&w, i, 1);
-		passes(1);
-		ck_assert_int_eq(answer(&w, i), i < 2 ? 0 : REFUSED_BUDGET);
-	}
-	/* The grant is heard even when the question is read first. */
-	ck_assert_int_eq(chan_tell(&master, MSG_GRANT, &more), 0);
-	ask(&w, 4, 1);
-	passes(1);
-	ck_assert_int_eq(answer(&w, 4), 0);
-	ask(&w, 5, 1);
-	passes(1);
-	ck_assert_int_eq(answer(&w, 5), REFUSED_BUDGET);
-	/* Towards servers there may be several attempts for each. */
-	for (uint32_t i = 0; i < 3 * 101 + 1; i++) {
-		ask(&w, i, 0);
-		passes(1);
-		ck_assert_int_eq(answer(&w, i), i < 3 * 101 ? 0 : REFUSED_BUDGET);
+	ck_assert_uint_eq(signed_of(&w, 4, 1), 2);
+	/* One more; it is heard even when the question is read first. */
+	budget(3, 3, 3, 0, 0);
+	ck_assert_uint_eq(signed_of(&w, 3, 1), 1);
+	/* The same again, or an earlier number, brings nothing. */
+	budget(3, 3, 3, 0, 0);
+	budget(3, 1, 3, 0, 0);
+	ck_assert_uint_eq(signed_of(&w, 3, 1), 0);
+	/* As a client it has a budget of its own. */
+	ck_assert_uint_eq(signed_of(&w, 2, 0), 0);
+	budget(3, 3, 3, 8, 8);
+	ck_assert_uint_eq(signed_of(&w, 10, 0), 8);
+	ck_assert_uint_eq(signed_of(&w, 1, 1), 0);
+	chan_close(&w);
+}
+END_TEST
+
+START_TEST(what_was_not_used_is_taken_back)
+{
+	struct chan w = signer(ROLE_WORKER, 0, 1000);
+	/* All but ten are over, without a signature: resumed, or scanners. */
+	budget(0, 1000, 10, 0, 0);
+	/* Many more come and go; ten at a time are there. */
+	for (uint64_t ever = 1100; ever < 2000; ever += 100)
+		budget(0, ever, 10, 0, 0);
+	ck_assert_uint_eq(signed_of(&w, 20, 1), 10);
+	/* Connections that are never done bring one each, however many they are. */
+	for (uint64_t ever = 1901; ever < 1910; ever++) {
+		budget(0, ever, 1000, 0, 0);
+		ck_assert_uint_eq(signed_of(&w, 3, 1), 1);
 	}
 	chan_close(&w);
 }
 END_TEST
 
-START_TEST(a_grant_is_for_one_worker)
+START_TEST(a_budget_is_for_one_worker)
 {
 	struct chan a = signer(ROLE_WORKER, 0, 0), b = signer(ROLE_WORKER, 1, 0);
-	const struct msg_grant for_b = { .slot = 1, .connections = 5 },
-			       for_nobody = { .slot = 9, .connections = 5 };
-	ck_assert_int_eq(chan_tell(&master, MSG_GRANT, &for_b), 0);
-	ck_assert_int_eq(chan_tell(&master, MSG_GRANT, &for_nobody), 0);
-	passes(2);
+	budget(1, 5, 5, 0, 0);
+	budget(9, 5, 5, 0, 0); /* nobody's */
 	ask(&a, 1, 1);
 	ask(&b, 2, 1);
 	passes(2);
@@ -162,6 +219,27 @@ START_TEST(a_grant_is_for_one_worker)
 	ck_assert_int_eq(answer(&b, 2), 0);
 	chan_close(&a);
 	chan_close(&b);
+}
+END_TEST
+
+/* However much is asked in one pass, the master is heard before each signature. */
+START_TEST(the_master_goes_first)
+{
+	enum { ASKERS = 20 };
+	struct chan w[ASKERS];
+	for (uint32_t i = 0; i < ASKERS; i++)
+		w[i] = signer(ROLE_WORKER, i, 10);
+	for (uint32_t i = 0; i < ASKERS; i++)
+		ask(&w[i], i, 1);
+	pinging = 1;
+	pongs = 0;
+	passes(1);
+	pinging = 0;
+	ck_assert_int_eq(pongs, ASKERS - 1);
+	for (uint32_t i = 0; i < ASKERS; i++) {
+		ck_assert_int_eq(answer(&w[i], i), 0);
+		chan_close(&w[i]);
+	}
 }
 END_TEST
 
@@ -200,12 +278,13 @@ START_TEST(replaced_while_it_asks_too_much)
 {
 	/* The master's message that replaces the channel is read while its question is answered. */
 	struct chan old = signer(ROLE_WORKER, 0, 0), new, theirs;
-	const struct msg_signer q = { .role = ROLE_WORKER, .slot = 0, .connections = 1 };
+	const struct msg_signer q = { .role = ROLE_WORKER, .slot = 0 };
 	ck_assert_int_eq(chan_pair(ROLE_WORKER, ROLE_KEEPER, &new, &theirs), 0);
 	passes(1); /* now the loop has nothing of the master's left, and reads the question first */
 	ask(&old, 1, 1);
 	ck_assert_int_eq(chan_send(&master, MSG_SIGNER, &q, NULL, 0, &theirs.fd, 1), 0);
 	chan_close(&theirs);
+	budget(0, 1, 1, 0, 0);
 	passes(2);
 	ck_assert_int_le(answer(&old, 1), -1);
 	ask(&new, 5, 1);
@@ -218,7 +297,7 @@ END_TEST
 
 START_TEST(who_does_not_read_is_dropped)
 {
-	struct chan deaf = signer(ROLE_WORKER, 0, UINT32_MAX), other = signer(ROLE_WORKER, 1, 1);
+	struct chan deaf = signer(ROLE_WORKER, 0, 1), other = signer(ROLE_WORKER, 1, 1);
 	const struct msg_ask_key q = { 0 };
 	int sent = 0;
 	/* As long as it is listened to; its answers are never read. */
@@ -294,7 +373,9 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, served_in_turn);
 	tcase_add_test(t, no_more_signatures_than_connections);
-	tcase_add_test(t, a_grant_is_for_one_worker);
+	tcase_add_test(t, what_was_not_used_is_taken_back);
+	tcase_add_test(t, a_budget_is_for_one_worker);
+	tcase_add_test(t, the_master_goes_first);
 	tcase_add_test(t, the_checker_is_not_counted);
 	tcase_add_test(t, a_new_channel_replaces_the_old);
 	tcase_add_test(t, replaced_while_it_asks_too_much);
