@@ -24,7 +24,7 @@ static const struct sandbox_call calls[] = {
 	{ CALL(epoll_wait) },
 	{ CALL(epoll_pwait), WHEN(NONE(4)) },	/* where libc makes it of epoll_wait */
 	{ CALL(epoll_ctl) },
-	/* waiting for the keeper, two seconds at most */
+	/* waiting for the keeper, five seconds at most */
 	{ CALL(poll) },
 	{ CALL(ppoll), WHEN(NONE(3)) },		/* where libc makes it of poll: no mask */
 	/* connections come, and a new keeper's channel */

@@ -8,8 +8,11 @@
 
 #include "../chan.h"
 
-/* How long anybody waits for the keeper; the master replaces one that is silent for a second. */
-#define ASK_WAIT_MS 2000
+/*
+ * How long anybody waits for the keeper.  One that hangs is replaced sooner, which ends the waiting;
+ * so this is for one that has much to do.
+ */
+#define ASK_WAIT_MS 5000
 
 /* Ask over *keeper from now on; its descriptor may change, or be -1, between questions. */
 void ask_init(const struct chan *keeper);

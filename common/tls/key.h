@@ -30,7 +30,7 @@ EVP_PKEY *tls_key_for(X509 *cert);
 int tls_key_id(X509 *cert, uint8_t id_r[MSG_KEY_ID]);
 
 /*
- * Ask the keeper what its key number n is.  Blocks like a signature, at most two seconds.
+ * Ask the keeper what its key number n is.  Blocks like a signature, at most five seconds.
  * Returns 0, or -1 with errno.
  */
 int tls_key_ask(uint32_t n, struct msg_key *key_r);

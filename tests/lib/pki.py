@@ -131,6 +131,7 @@ class Pki:
 def new_key(path, kind):
     options = {"ec": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
                "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+               "rsa4096": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
                "ed25519": ["-algorithm", "ED25519"]}[kind]
     openssl("genpkey", *options, "-out", path)
     pathlib.Path(path).chmod(0o600)
