@@ -26,6 +26,9 @@
 
 #define EMFILE_WAIT 100 /* milliseconds until accepting is tried again without descriptors */
 
+/* How long connections that end TLS wait for a keeper, in milliseconds; then they are refused. */
+#define KEEPER_WAIT 5000
+
 /* How many more connections this worker may be given. */
 static uint64_t
 credit(const struct worker *w)
@@ -129,6 +132,38 @@ give_parked(struct master *m)
 	flush_all(m);
 }
 
+/* ---- Without a keeper ---- */
+
+enum keeper { KEEPER_SERVES, KEEPER_AWAITED, KEEPER_MISSED };
+
+/* Of the current generation; remembers since when there is none. */
+static enum keeper
+keeper_now(struct master *m)
+{
+	uint64_t now = loop_now(m->loop);
+
+	if (m->current->keeper.state == PROC_SERVING) {
+		if (m->keeper_refused)
+			log_say(LOG_NOTICE,
+			    "the keeper serves again; %llu connections were refused meanwhile",
+			    (unsigned long long)m->keeper_refused);
+		m->keeper_missed = m->keeper_refused = 0;
+		return KEEPER_SERVES;
+	}
+	if (m->keeper_missed == 0)
+		m->keeper_missed = now;
+	return now - m->keeper_missed < KEEPER_WAIT ? KEEPER_AWAITED : KEEPER_MISSED;
+}
+
+/* What the keeper's absence means for this listener: nothing where nobody needs a signature. */
+static enum keeper
+keeper_for(struct listener *l)
+{
+	if (!budget_ends_tls(l->m->current->conf, l->index))
+		return KEEPER_SERVES;
+	return keeper_now(l->m);
+}
+
 /* ---- Accepting ---- */
 
 static void
@@ -139,7 +174,8 @@ poll_listeners(struct master *m)
 	struct listener *l;
 
 	TAILQ_FOREACH(l, &m->listeners, link)
-	(void)watch_set(m->loop, &l->watch, open && l->is_kept ? EPOLLIN : 0);
+	(void)watch_set(m->loop, &l->watch,
+	    open && l->is_kept && keeper_for(l) != KEEPER_AWAITED ? EPOLLIN : 0);
 }
 
 void
@@ -223,15 +259,36 @@ accept_one(struct listener *l)
 	return 1;
 }
 
+/* Close what waits: no word is possible before a TLS handshake that nobody can sign. */
+static void
+refuse(struct listener *l)
+{
+	struct master *m = l->m;
+
+	for (int n = 0; n < BURST && accept_one(l) == 1; n++) {
+		if (TAILQ_EMPTY(&m->conns.parked))
+			continue;
+		if (m->keeper_refused++ == 0)
+			log_say(LOG_ERR,
+			    "no keeper has served for %d s: "
+			    "connections to frontends that end TLS are refused until one does",
+			    KEEPER_WAIT / 1000);
+		conns_free(&m->conns, TAILQ_FIRST(&m->conns.parked));
+	}
+}
+
 void
 accept_event(struct watch *watch, uint32_t events)
 {
 	struct listener *l = CONTAINER(watch, struct listener, watch);
 	struct master *m = l->m;
+	enum keeper keeper = m->current ? keeper_for(l) : KEEPER_SERVES;
 	struct worker *w;
 
 	(void)events;
-	for (int n = 0; n < BURST && (w = pick(m)) != NULL; n++) {
+	if (keeper == KEEPER_MISSED)
+		refuse(l);
+	for (int n = 0; keeper == KEEPER_SERVES && n < BURST && (w = pick(m)) != NULL; n++) {
 		if (accept_one(l) != 1)
 			break;
 		if (!TAILQ_EMPTY(&m->conns.parked))

@@ -214,7 +214,9 @@ struct master {
 	struct listener_list given; /* sockets of the service manager that nobody wants yet */
 	int accept_paused;          /* no descriptors: until the timer */
 	struct timer accept_again;
-	uint64_t pause_told; /* when the log last said so */
+	uint64_t pause_told;     /* when the log last said so */
+	uint64_t keeper_missed;  /* since when none serves (loop_now); 0: one does */
+	uint64_t keeper_refused; /* connections, for want of it */
 	struct conns conns;
 	uint64_t next_id;
 	uint32_t worker_most;    /* connections that one worker has descriptors for */

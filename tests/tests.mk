@@ -58,6 +58,7 @@ $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,sockpath.o unixsock.o)
 $(O)/unit/test_errors: $(O)/obj/master/errors.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o budget.o conns.o)
 $(O)/unit/test_budget: $(addprefix $(O)/obj/master/,budget.o conns.o)
+$(O)/unit/test_accept: $(addprefix $(O)/obj/master/,accept.o budget.o conns.o)
 $(O)/unit/test_pairs: $(O)/obj/master/pairs.o
 $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers.o boards.o)

@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from lib.clients import connect, context, lines
-from lib.fakes import Fake
+from lib.fakes import Fake, greets, server_context
 from lib.mailreeve import BUILD, Mailreeve
 from lib.site import PROXY, wait_until
 from lib.traffic import ECHO, Traffic, echo
@@ -94,6 +94,47 @@ def test_crash_loop(site, pki, brittle, role, when):
         talks(pki)
     Traffic.talk(stayer, b"still here\r\n")
     stayer.close()
+    proxy.baseline = proxy.descriptors()
+
+
+DOORS = """
+frontends = (
+    { name = "tls"; bind = "192.0.2.10:993"; backend = "back"; tls = { certificates = "$pki/mail"; }; },
+    { name = "plain"; bind = "192.0.2.10:143"; backend = "back"; },
+    { name = "through"; bind = "192.0.2.10:995"; backend = "secret"; tls = { mode = "passthrough"; }; } );
+backends = (
+    { name = "back"; servers = "10.0.0.11:1143"; check = { type = "none"; }; },
+    { name = "secret"; servers = "10.0.0.11:1993"; check = { type = "none"; }; } );
+"""
+
+
+def test_without_a_keeper(site, pki, brittle):
+    """Whoever needs a signature waits at the port, and is refused in the end; the others are served
+    all the time."""
+    Fake(site, "10.0.0.11", 1143, echo)
+    Fake(site, "10.0.0.11", 1993, greets(ECHO), tls=server_context(pki))
+    proxy = Mailreeve(site, pki, DOORS, helpers=brittle)
+    (brittle / "hangs-keeper").touch()
+    os.kill(serving(proxy, "keeper")[0], signal.SIGKILL)
+    wait_until(lambda: rows(proxy, "keeper")[0][4] == "starting", "the keeper that hangs")
+    waiting = [connect(PROXY, 993) for _ in range(3)]
+    for again in range(2):
+        with connect(PROXY, 143) as sock:
+            assert lines(sock) == [ECHO]
+        with connect(PROXY, 995, context(pki), name="dovecot.example.org") as sock:
+            assert lines(sock) == [ECHO]
+        if not again:
+            assert [sock.recv(1) for sock in waiting] == [b""] * 3
+    proxy.said("no keeper has served for 5 s: connections to frontends that end TLS are refused")
+    (brittle / "hangs-keeper").unlink()
+    os.kill(int(rows(proxy, "keeper")[0][3]), signal.SIGKILL)
+    wait_until(lambda: serving(proxy, "keeper"), "a keeper that serves")
+    talks(pki)
+    proxy.said("the keeper serves again; 3 connections were refused meanwhile")
+    for sock in waiting:
+        sock.close()
+    # Workers were served by nobody meanwhile, and that was not their fault.
+    assert "worker" not in "".join(line for line in proxy.raw() if "killed" in line)
     proxy.baseline = proxy.descriptors()
 
 

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* Which connections are accepted while no keeper serves. */
+#include "../../master/accept.h"
+
+#include <check.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TLS, PLAIN, THROUGH, PORTS };
+
+static struct conf_frontend frontends[PORTS] = { [TLS] = { .tls.mode = TLS_IMPLICIT },
+	[PLAIN] = { .tls.mode = TLS_NONE },
+	[THROUGH] = { .tls.mode = TLS_PASSTHROUGH } };
+static struct conf_listener listeners[PORTS] = { [TLS] = { .frontend = TLS },
+	[PLAIN] = { .frontend = PLAIN },
+	[THROUGH] = { .frontend = THROUGH } };
+static struct conf conf = { .frontends = frontends, .listeners = listeners };
+
+static struct master m;
+static struct generation g;
+static struct worker w;
+static struct chan worker_end;
+static struct listener ports[PORTS];
+
+uint64_t
+real_ms(void)
+{
+	return 1;
+}
+
+static void
+open_port(int n)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	ports[n] = (struct listener){ .m = &m, .index = (uint32_t)n, .is_kept = 1 };
+	ports[n].watch = (struct watch){ .fn = accept_event, .fd = fd };
+	addr_from_sockaddr((struct sockaddr *)&sin, &ports[n].addr);
+	TAILQ_INSERT_TAIL(&m.listeners, &ports[n], link);
+}
+
+static void
+setup(void)
+{
+	static struct chan keeper_end;
+
+	TAILQ_INIT(&m.listeners);
+	conns_init(&m.conns, 100);
+	ck_assert_ptr_nonnull(m.loop = loop_new());
+	m.worker_most = 1000;
+	m.current = &g;
+	g.m = &m;
+	g.conf = &conf;
+	g.workers = &w;
+	g.worker_count = 1;
+	g.keeper.state = PROC_SERVING;
+	g.keeper.version = MSG_VERSION;
+	w.p = (struct proc){ .m = &m, .gen = &g, .role = ROLE_WORKER, .state = PROC_SERVING };
+	TAILQ_INIT(&w.conns);
+	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_WORKER, &w.p.chan, &worker_end), 0);
+	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_KEEPER, &g.keeper.chan, &keeper_end), 0);
+	for (int n = 0; n < PORTS; n++)
+		open_port(n);
+	accept_resume(&m);
+}
+
+static int
+dial(int n)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&ports[n].addr, &ss);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&ss, len), 0);
+	return fd;
+}
+
+/* How many connections of each port the worker has got since the last time. */
+static void
+got(int counts_r[PORTS])
+{
+	_Alignas(8) uint8_t in[CHAN_BUF];
+	struct msg msg;
+
+	memset(counts_r, 0, PORTS * sizeof(*counts_r));
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(loop_once(m.loop, 0), 0);
+	while (chan_recv(&worker_end, in, sizeof(in), &msg) == CHAN_MSG) {
+		const struct msg_handover *items = msg.items;
+
+		ck_assert_int_eq(msg.type, MSG_HANDOVER);
+		for (uint32_t i = 0; i < msg.count; i++)
+			counts_r[items[i].listener]++;
+		msg_drop_fds(&msg);
+	}
+}
+
+static int
+is_closed(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) != -1 || errno != EAGAIN;
+}
+
+START_TEST(whoever_needs_a_signature_waits)
+{
+	int counts[PORTS], fds[PORTS];
+
+	g.keeper.state = PROC_ENDING; /* in this very pass: nothing was polled anew since */
+	for (int n = 0; n < PORTS; n++)
+		fds[n] = dial(n);
+	got(counts);
+	ck_assert_int_eq(counts[TLS], 0);
+	ck_assert_int_eq(counts[PLAIN], 1);
+	ck_assert_int_eq(counts[THROUGH], 1);
+	ck_assert_int_eq(ports[TLS].watch.events, 0);
+	ck_assert(!is_closed(fds[TLS]));
+	g.keeper.state = PROC_STARTING;
+	accept_resume(&m);
+	got(counts);
+	ck_assert_int_eq(counts[TLS], 0);
+	g.keeper.state = PROC_SERVING;
+	accept_resume(&m);
+	got(counts);
+	ck_assert_int_eq(counts[TLS], 1);
+	ck_assert_uint_eq(m.keeper_refused, 0);
+}
+END_TEST
+
+START_TEST(but_not_for_ever)
+{
+	int counts[PORTS], tls, more;
+
+	g.keeper.state = PROC_NONE;
+	accept_resume(&m);
+	tls = dial(TLS);
+	got(counts);
+	ck_assert(!is_closed(tls));
+	m.keeper_missed -= 5000; /* so long ago */
+	accept_resume(&m);
+	got(counts);
+	ck_assert_int_eq(counts[TLS], 0);
+	ck_assert(is_closed(tls));
+	ck_assert_uint_eq(m.keeper_refused, 1);
+	ck_assert_uint_eq(m.conns.count, 0);
+	/* The others do not notice. */
+	(void)dial(PLAIN);
+	(void)dial(THROUGH);
+	got(counts);
+	ck_assert_int_eq(counts[PLAIN] + counts[THROUGH], 2);
+	/* The next absence is a new one. */
+	g.keeper.state = PROC_SERVING;
+	accept_resume(&m);
+	g.keeper.state = PROC_NONE;
+	accept_resume(&m);
+	more = dial(TLS);
+	got(counts);
+	ck_assert(!is_closed(more));
+	ck_assert_uint_eq(m.keeper_refused, 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("accept");
+	TCase *t = tcase_create("without a keeper");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_add_test(t, whoever_needs_a_signature_waits);
+	tcase_add_test(t, but_not_for_ever);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
