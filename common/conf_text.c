@@ -66,9 +66,14 @@ read_all(int fd, const char **why_r)
 {
 	size_t room = READ_FIRST, len = 0;
 	char *text = malloc(room + 1);
-	ssize_t n;
+	ssize_t n = 0;
 
-	while (text != NULL && len < TEXT_MAX && (n = read(fd, text + len, room - len)) > 0) {
+	while (text != NULL && len < TEXT_MAX) {
+		n = read(fd, text + len, room - len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
 		len += (size_t)n;
 		if (len == room)
 			text = realloc(text, (room *= 2) + 1);

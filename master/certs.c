@@ -7,6 +7,7 @@
 #include "certs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -70,35 +71,43 @@ by_name(const void *a, const void *b)
 }
 
 /* The names in a directory, sorted, dot names left out; the list and the names are malloc's. */
-static char **
-list(int fd, size_t *count_r)
+static int
+list(int fd, char ***names_r, size_t *count_r)
 {
 	int again = dup(fd);
 	DIR *d = again == -1 ? NULL : fdopendir(again);
 	char **names = NULL;
 	size_t count = 0;
 	struct dirent *e;
+	int rc = 0;
 
+	*names_r = NULL;
 	*count_r = 0;
-	if (!d)
-		return NULL;
+	if (!d) {
+		if (again != -1)
+			close(again);
+		return -1;
+	}
 	while ((e = readdir(d)) != NULL) {
 		char **more;
 
 		if (e->d_name[0] == '.')
 			continue;
 		more = reallocarray(names, count + 1, sizeof(*names));
-		if (!more)
+		if (more)
+			names = more;
+		if (!more || (names[count] = strdup(e->d_name)) == NULL) {
+			rc = -1;
 			break;
-		names = more;
-		names[count] = strdup(e->d_name);
-		count += names[count] != NULL;
+		}
+		count++;
 	}
 	closedir(d);
 	if (count > 0)
 		qsort(names, count, sizeof(*names), by_name);
+	*names_r = names;
 	*count_r = count;
-	return names;
+	return rc;
 }
 
 static int search_dir(struct search *s, const char *path, int depth);
@@ -128,7 +137,7 @@ search_dir(struct search *s, const char *path, int depth)
 	char cert[PATH_MAX], key[PATH_MAX], **names;
 	struct stat st;
 	size_t count;
-	int fd = file_open(path, 1, &st, s->why);
+	int fd = file_open(path, 1, &st, s->why), rc;
 
 	if (fd == -1)
 		return -1;
@@ -139,14 +148,16 @@ search_dir(struct search *s, const char *path, int depth)
 		close(fd);
 		return 0;
 	}
-	names = list(fd, &count);
+	if ((rc = list(fd, &names, &count)) == -1)
+		(void)snprintf(s->why, FILE_WHY, "%s cannot be listed: %s", path, strerror(errno));
 	for (size_t i = 0; i < count; i++) {
-		search_entry(s, fd, path, names[i], depth);
+		if (rc == 0)
+			search_entry(s, fd, path, names[i], depth);
 		free(names[i]);
 	}
 	free(names);
 	close(fd);
-	return 0;
+	return rc;
 }
 
 int

@@ -306,6 +306,8 @@ read_all(struct reader *r, int fd, char *why_r, size_t size)
 
 	if (!f || lseek(fd, 0, SEEK_SET) == -1) {
 		snprintf(why_r, size, "the state cannot be read: %s", strerror(errno));
+		if (f)
+			fclose(f);
 		return -1;
 	}
 	while ((n = getline(&line, &room, f)) > 0) {

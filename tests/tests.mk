@@ -66,6 +66,7 @@ $(O)/unit/test_state_record: $(O)/obj/master/record.o
 $(O)/unit/test_backoff: $(O)/obj/master/backoff.o
 $(O)/unit/test_pem: $(O)/obj/master/pem.o
 $(O)/unit/test_files: $(addprefix $(O)/obj/master/,files.o certs.o)
+$(O)/unit/test_files: UNIT_LIBS := -Wl,--wrap=fdopendir,--wrap=reallocarray
 
 $(O)/unit/test_expect: $(O)/obj/checker/expect.o
 $(O)/unit/test_names: $(O)/obj/checker/names.o

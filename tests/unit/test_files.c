@@ -5,6 +5,8 @@
 #include "../../master/files.h"
 
 #include <check.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -235,6 +237,46 @@ make_all(const char *files)
 		ck_assert_int_eq(system(command), 0);
 }
 
+static int refuse; /* calls until one fails; 0: none does */
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+
+DIR *
+__wrap_fdopendir(int fd)
+{
+	return refuse == 1 ? (errno = ENOMEM, NULL) : __real_fdopendir(fd);
+}
+
+void *
+__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return refuse == 2 ? (errno = ENOMEM, NULL) : __real_reallocarray(p, n, size);
+}
+
+/* A directory that cannot be listed is an error, not an empty one, and leaves no descriptor. */
+START_TEST(says_that_it_cannot_list)
+{
+	char why[FILE_WHY] = "";
+	int before = dup(0), after;
+
+	close(before);
+	make_all("d/a.pem d/a.key");
+	for (refuse = 1; refuse <= 2; refuse++) {
+		found[0] = '\0';
+		ck_assert_int_eq(certs_find(at("d"), note, NULL, why), -1);
+		ck_assert_str_eq(found, "");
+		ck_assert_ptr_nonnull(strstr(why, "cannot be listed: Cannot allocate memory"));
+	}
+	refuse = 0;
+	after = dup(0);
+	close(after);
+	ck_assert_int_eq(after, before);
+}
+END_TEST
+
 START_TEST(finds_certificates)
 {
 	char why[FILE_WHY];
@@ -257,6 +299,7 @@ main(void)
 	umask(022);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, reads_a_file);
+	tcase_add_test(t, says_that_it_cannot_list);
 	tcase_add_test(t, reads_no_more_than_there_is_room_for);
 	tcase_add_test(t, follows_links_of_trusted_directories);
 	tcase_add_test(t, follows_no_link_of_others);
