@@ -15,6 +15,14 @@ OTHERS = {("systemd", "1"), ("sd_notify", "3"), ("nft", "8"), ("chroot", "2")}
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_no_word_is_a_macro(page):
+    """`.Ss In a frontend` renders as "<a> frontend": In names a header file."""
+    macros = r"(?:A[cdnopqrt]|B[cdfklloqrtx]|C[dm]|D[1cdloqtv]|E[acdfklmnorsv]|F[acdlnrtx]|I[cnt]|L[bikp]|M[st]|N[dmos]|O[copstux]|P[acfpq]|Q[cloq]|R[esv]|S[cfhmostxy]|T[an]|U[dx]|V[at]|X[cor])"
+    for line in (TOP / page).read_text().splitlines():
+        assert not re.match(rf"\.S[hs] {macros} ", line), line
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_lint(page):
     out = subprocess.run(["mandoc", "-T", "lint", page], cwd=TOP, text=True, capture_output=True)
     # References are looked at below: mandoc would look for them among the installed pages.
