@@ -23,7 +23,7 @@ UNITS_SYSTEMD := $(wildcard packaging/systemd/*.in)
 installed:
 	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) all
 installed-unit:
-	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) unit
+	@$(MAKE) --no-print-directory O=$(INSTALLED) LIBEXEC=$(LIBEXECDIR) unit-steady
 
 install: installed ## into DESTDIR, under PREFIX (/usr/local) ## 1 min, root without DESTDIR
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR)/mailreeve $(UNITDIR) \
