@@ -343,7 +343,7 @@ schedule_new(const struct schedule_parts *parts)
 	for (i = 0; i < conf->server_count; i++) {
 		const struct conf_server *server = &conf->servers[i];
 
-		if (conf->backends[server->backend].check.type == CHECK_NONE)
+		if (!conf_is_checked(conf, server))
 			continue;
 		for (k = 0; k < server->slots; k++) {
 			uint32_t slot = server->slot + k;

@@ -101,6 +101,7 @@ line_of(const config_t *tree, const char *path)
 static void
 note_lines(struct conf *c, const config_t *tree)
 {
+	c->hostname_line = line_of(tree, "hostname");
 	c->user_line = line_of(tree, "user");
 	c->keeper_user_line = line_of(tree, "keeper_user");
 	c->checker_user_line = line_of(tree, "checker_user");
@@ -184,6 +185,12 @@ conf_canonical(
 	r.conf = &r.top->c;
 	r.arena = r.conf->arena;
 	return finish(&r, conf_text_merge(&r, text, name), p, text_r);
+}
+
+int
+conf_is_checked(const struct conf *c, const struct conf_server *s)
+{
+	return !s->unchecked && c->backends[s->backend].check.type != CHECK_NONE;
 }
 
 /* Whether a name of len bytes is this one, or this "*.name" with one label in place of the star. */

@@ -47,7 +47,12 @@ struct conf_timeouts {
 };
 
 enum tls_mode { TLS_NONE, TLS_IMPLICIT, TLS_PASSTHROUGH };
-enum tls_verify { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
+enum tls_verify {
+	VERIFY_NONE,
+	VERIFY_OPTIONAL,
+	VERIFY_CHAIN, /* servers: by a CA that is trusted, for whatever name */
+	VERIFY_REQUIRED,
+};
 enum tls_policy { POLICY_INTERMEDIATE, POLICY_MODERN };
 
 /* A list of texts; items belongs to the conf. */
@@ -138,7 +143,7 @@ enum balance {
 /* TLS towards servers, of a backend or of its checks. */
 struct conf_back_tls {
 	int on;
-	enum tls_verify verify;  /* NONE or REQUIRED */
+	enum tls_verify verify;  /* NONE, CHAIN or REQUIRED */
 	const char *ca_file;     /* NULL: the system's */
 	const char *server_name; /* NULL: the server's host name, else its address */
 	const char *certificate;
@@ -184,6 +189,8 @@ struct conf_server {
 	uint32_t backend; /* index in backends */
 	uint32_t weight;  /* 0 to 256 */
 	int backup;
+	int disabled;             /* starts in maintenance */
+	int unchecked;            /* check = false: always up */
 	uint32_t max_connections; /* 0: no limit */
 	uint16_t check_port;      /* 0: the check's, else the server's */
 	const char *server_name;  /* NULL: the backend's */
@@ -239,6 +246,7 @@ struct conf {
 	uint32_t workers;                                   /* 0: one per available CPU */
 	int sandbox_required;
 	const char *hostname; /* never NULL */
+	int hostname_line;    /* 0: the system's */
 	const char *state_directory;
 	struct conf_control control;
 	struct conf_log log;
@@ -313,6 +321,9 @@ void conf_free(struct conf **conf);
  * sni may be NULL and hostile; upper and lower case are the same.
  */
 uint32_t conf_route(const struct conf *c, uint32_t frontend, const char *sni);
+
+/* Whether the checker looks at this server. */
+int conf_is_checked(const struct conf *c, const struct conf_server *s);
 
 /* Call fn for every key that there is: its group ("frontends.tls", "" at the top) and name. */
 void conf_each_key(void (*fn)(const char *group, const char *key, void *arg), void *arg);

@@ -80,10 +80,17 @@ share_protocol(struct reader *r, struct front *f, struct back *b, int line)
 		b->b.protocol = f->f.protocol;
 }
 
+/* Both are SMTP: such a server may serve both, and the frontend's protocol counts. */
+static int
+is_mail(enum protocol p)
+{
+	return p == PROTO_SMTP || p == PROTO_SUBMISSION;
+}
+
 static void
 compare_protocol(struct reader *r, struct front *f, struct back *b, int line)
 {
-	if (f->f.protocol == b->b.protocol)
+	if (f->f.protocol == b->b.protocol || (is_mail(f->f.protocol) && is_mail(b->b.protocol)))
 		return;
 	reader_error_at(r, line, "frontend \"%s\" is %s, but its backend \"%s\" (%s) is %s",
 	    f->f.name, protocol_name(f->f.protocol), b->b.name, reader_line(r, b->b.line, line),

@@ -160,8 +160,8 @@ void read_group(struct reader *r, config_setting_t *s, enum scope scope, void *b
 
 /* conf_read.c, conf_read_text.c: readers of values.  field is where the value goes. */
 typedef void key_reader(struct reader *r, const struct key *k, config_setting_t *s, void *field);
-key_reader key_group, key_later, key_number, key_port, key_bool, key_duration, key_word, key_bits,
-    key_version, key_text, key_payload, key_name, key_path, key_paths, key_user, key_host,
+key_reader key_group, key_later, key_number, key_port, key_bool, key_off, key_duration, key_word,
+    key_bits, key_version, key_text, key_payload, key_name, key_path, key_paths, key_user, key_host,
     key_texts, key_connections, key_socket;
 /* conf_value.c.  A list, an array or a single value: how many, and which. */
 size_t value_count(const config_setting_t *s);

@@ -80,6 +80,17 @@ key_bool(struct reader *r, const struct key *k, config_setting_t *s, void *field
 		value_wrong(r, s, "is neither %s", "true nor false");
 }
 
+/* A switch that is on unless it says false; the field says that it is off. */
+void
+key_off(struct reader *r, const struct key *k, config_setting_t *s, void *field)
+{
+	(void)k;
+	if (config_setting_type(s) == CONFIG_TYPE_BOOL)
+		*(int *)field = !config_setting_get_bool(s);
+	else
+		value_wrong(r, s, "is neither %s", "true nor false");
+}
+
 static const struct unit {
 	const char *name;
 	int64_t ms;

@@ -101,7 +101,8 @@ const struct word words_client[] = {
 const struct word words_mode[] = {
 	{ "implicit", TLS_IMPLICIT }, { "passthrough", TLS_PASSTHROUGH }, { NULL, 0 } };
 const struct word words_back_verify[] = {
-	{ "required", VERIFY_REQUIRED }, { "none", VERIFY_NONE }, { NULL, 0 } };
+	{ "required", VERIFY_REQUIRED }, { "chain", VERIFY_CHAIN }, { "none", VERIFY_NONE },
+	{ NULL, 0 } };
 const struct word words_policy[] = {
 	{ "intermediate", POLICY_INTERMEDIATE }, { "modern", POLICY_MODERN }, { NULL, 0 } };
 const struct word words_version[] = { { "TLSv1.2", 0 }, { "TLSv1.3", 1 }, { NULL, 0 } };

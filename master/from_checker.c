@@ -59,7 +59,7 @@ result_wrong(const struct report *r, const struct conf *conf)
 {
 	const struct conf_server *s = server_of(conf, r->server);
 
-	if (!s || conf->backends[s->backend].check.type == CHECK_NONE)
+	if (!s || !conf_is_checked(conf, s))
 		return "reported a check of a server that has none";
 	switch ((enum check_status)r->status) {
 	case CHECK_SOCKERR:

@@ -23,13 +23,15 @@ static void
 server_init(struct server *s, const struct conf *conf, const struct conf_server *cs)
 {
 	const struct conf_check *check = &conf->backends[cs->backend].check;
+	int checked = conf_is_checked(conf, cs);
 
 	s->conf = cs;
+	s->admin = cs->disabled ? ADMIN_MAINT : 0;
 	snprintf(s->name, sizeof(s->name), "%s", cs->name);
-	s->health = health_start(check->type == CHECK_NONE || check->initial_up);
+	s->health = health_start(!checked || check->initial_up);
 	s->said = s->health.state;
 	s->since = real_ms();
-	s->status = check->type == CHECK_NONE ? CHECK_UNKNOWN : CHECK_INI;
+	s->status = checked ? CHECK_INI : CHECK_UNKNOWN;
 	s->cert_days = INT32_MIN;
 	s->slowstart = BOARD_WEIGHT;
 	if (!cs->host) {
@@ -95,7 +97,11 @@ carry(struct server *to, const struct server *from)
 {
 	const struct conf_server *conf = to->conf;
 
+	uint32_t admin = to->admin;
+
 	*to = *from;
+	if (conf->disabled != from->conf->disabled)
+		to->admin = admin;
 	to->conf = conf;
 	to->heir = NULL;
 	to->elsewhere = 0;
@@ -160,7 +166,7 @@ servers_settled(const struct generation *g)
 
 		if (s->conf->slots > 1 && s->addr_count == 0 && s->conf->slot != i)
 			continue;
-		if (s->status == CHECK_INI)
+		if (s->status == CHECK_INI && !(s->admin & ADMIN_MAINT))
 			return 0;
 	}
 	return 1;

@@ -245,7 +245,7 @@ print_state(FILE *f, const struct generation *g, const struct server *s, unsigne
 		s->passed ? RESULT_PASSED :
 			    RESULT_FAILED,
 	    check_health(s, &b->check),
-	    b->check.type == CHECK_NONE ? 0 : CHECK_CONFIGURED | CHECK_ENABLED,
+	    conf_is_checked(g->conf, s->conf) ? CHECK_CONFIGURED | CHECK_ENABLED : 0,
 	    s->conf->host ? s->conf->host : "-", s->conf->addr.port, b->tls.on,
 	    s->conf->check_port ? s->conf->check_port : b->check.port);
 }

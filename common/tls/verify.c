@@ -83,7 +83,7 @@ tls_back_ctx(const struct conf_back_tls *t, const struct bundle *b, char *err_r,
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	int ok = (t->verify != VERIFY_REQUIRED || trust(ctx, t, b, err_r, err_size) == 0) &&
+	int ok = (t->verify == VERIFY_NONE || trust(ctx, t, b, err_r, err_size) == 0) &&
 	    (t->certificate == NULL || introduce(ctx, t, b, err_r, err_size) == 0);
 	ERR_clear_error();
 	if (ok)

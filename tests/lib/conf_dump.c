@@ -133,6 +133,8 @@ dump_server(FILE *f, const struct conf_server *s)
 	NUMBER(f, s, weight);
 	NUMBER(f, s, backup);
 	NUMBER(f, s, max_connections);
+	NUMBER(f, s, disabled);
+	NUMBER(f, s, unchecked);
 	NUMBER(f, s, check_port);
 	TEXT(f, s, server_name);
 	NUMBER(f, s, send_proxy);

@@ -237,6 +237,7 @@ static const char full[] =
     "\"kc\";\n"
     "      key = \"kk\"; crl = \"kcrl\"; }; };\n"
     "  servers = ( { name = \"s1\"; address = \"mx.example.org:25\"; weight = 256; backup = true;\n"
+    "    disabled = true; check = false;\n"
     "    max_connections = 2147483647; check_port = 65535; server_name = \"s1.example.org\";\n"
     "    send_proxy = \"v2-ssl-cn\"; resolve = \"all\"; }, \"[2001:db8::1]:25\" ); } );\n";
 
@@ -397,6 +398,9 @@ START_TEST(every_key_of_a_backend)
 	ck_assert_uint_eq(c->servers[0].weight, 256);
 	ck_assert_int_eq(c->servers[0].backup, 1);
 	ck_assert_uint_eq(c->servers[0].max_connections, 2147483647);
+	ck_assert_int_eq(c->servers[0].disabled, 1);
+	ck_assert_int_eq(c->servers[0].unchecked, 1);
+	ck_assert(!conf_is_checked(c, &c->servers[0]));
 	ck_assert_uint_eq(c->servers[0].check_port, 65535);
 	ck_assert_str_eq(c->servers[0].server_name, "s1.example.org");
 	ck_assert_int_eq(c->servers[0].send_proxy, PROXY_V2_SSL_CN);

@@ -235,7 +235,7 @@ static const struct row {
 	{ FRONT, "hostname = \"a b\";", "f:1: hostname = \"a b\" is no host name" },
 	{ FRONT, "hostname = \"\";", "f:1: hostname = \"\" is no host name" },
 	{ FRONT, "hostname = \"a..b\";", "f:1: hostname = \"a..b\" is no host name" },
-	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";", "" },
+	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b\";", "" },
 	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";",
 	  "f:1: hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\" is no host name" },
 	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -396,7 +396,7 @@ END_TEST
 #define ENDS  "tls = { certificates = \"/c\"; };"
 #define FAR   "servers = \"10.0.0.1:2\";"
 #define LOCAL "servers = [ \"127.0.0.1:2\", \"[::1]:2\", \"localhost:2\" ];"
-#define SAFE  "tls = { };"
+#define SAFE  "tls = { server_name = \"s.example.org\"; };"
 
 static const struct warning {
 	const char *front, *bind, *back, *want;
@@ -418,7 +418,7 @@ static const struct warning {
 	  "f:2: backend \"b\": clients' certificate names go to \"10.0.0.1:2\" over a way that anybody in between "
 	  "can change; use tls with verify = \"required\"" },
 	{ ENDS, "*:1", LOCAL "send_proxy = \"v2-ssl-cn\";", "" },
-	{ ENDS, "*:1", FAR "send_proxy = \"v2-ssl-cn\"; tls = { };", "" },
+	{ ENDS, "*:1", FAR "send_proxy = \"v2-ssl-cn\";" SAFE, "" },
 	{ "", "*:1", "servers = \"mx.example.org:2\";",
 	  "f:2: server \"mx.example.org:2\" is found by name and not verified: whoever can change DNS gets its "
 	  "clients; use tls, or an address" },
@@ -426,17 +426,17 @@ static const struct warning {
 	{ "", "*:1", "servers = \"mx.example.org:2\"; tls = { verify = \"none\"; };",
 	  "f:2: server \"mx.example.org:2\" is found by name and not verified: whoever can change DNS gets its "
 	  "clients; use tls, or an address" },
-	{ ENDS, "*:1", LOCAL "send_proxy = \"v2-ssl-cn\"; receiver = \"dovecot\"; tls = { certificate = \"/b\"; };",
+	{ ENDS, "*:1", LOCAL "send_proxy = \"v2-ssl-cn\"; receiver = \"dovecot\"; tls = { server_name = \"s.example.org\"; certificate = \"/b\"; };",
 	  "f:2: backend \"b\": with v2-ssl-cn and a certificate of our own, Dovecot before 2.4.4 may log every "
 	  "client in as the proxy" },
-	{ ENDS, "*:1", LOCAL "send_proxy = \"v2-ssl-cn\"; tls = { certificate = \"/b\"; };",
+	{ ENDS, "*:1", LOCAL "send_proxy = \"v2-ssl-cn\"; tls = { server_name = \"s.example.org\"; certificate = \"/b\"; };",
 	  "f:2: backend \"b\": with v2-ssl-cn and a certificate of our own, Dovecot before 2.4.4 may log every "
 	  "client in as the proxy" },
-	{ ENDS, "*:1", LOCAL "send_proxy = \"v2-ssl-cn\"; receiver = \"exim\"; tls = { certificate = \"/b\"; };", "" },
+	{ ENDS, "*:1", LOCAL "send_proxy = \"v2-ssl-cn\"; receiver = \"exim\"; tls = { server_name = \"s.example.org\"; certificate = \"/b\"; };", "" },
 	{ ENDS, "*:1", LOCAL "receiver = \"postfix\";",
 	  "f:2: backend \"b\": Postfix does not read from the header that the client used TLS; without tls to it "
 	  "there is no AUTH under smtpd_tls_auth_only" },
-	{ ENDS, "*:1", LOCAL "receiver = \"postfix\"; tls = { };", "" },
+	{ ENDS, "*:1", LOCAL "receiver = \"postfix\";" SAFE, "" },
 	{ "", "*:1", LOCAL "receiver = \"postfix\";", "" },
 	{ ENDS, "*:1", LOCAL "receiver = \"dovecot\"; send_proxy = \"v2\";",
 	  "f:2: backend \"b\": send_proxy = \"v2\" does not tell Dovecot that the client used TLS, so it refuses "
@@ -453,6 +453,36 @@ static const struct warning {
 	{ "", "*:143", LOCAL, "" },
 	{ "tls = { certificates = \"/c\"; client_ca = \"/a\"; };", "*:1", LOCAL,
 	  "f:1: client_ca does nothing while verify is \"none\"; no client certificate is asked for" },
+	{ "hostname = \"mail\";", "*:1", LOCAL,
+	  "f:1: hostname \"mail\" has no dot: clients and mail servers expect a full name, as in \"mail.example.org\"" },
+	{ "hostname = \"mail.example\";", "*:1", LOCAL, "" },
+	{ "protocol = \"smtp\"; tls = { certificates = \"/c\"; strict_sni = true; };", "*:1", LOCAL,
+	  "f:1: frontend \"f\": with strict_sni mail servers that send another name, or believe none, cannot "
+	  "deliver; leave it out for smtp" },
+	{ "protocol = \"imap\"; tls = { certificates = \"/c\"; strict_sni = true; };", "*:1", LOCAL, "" },
+	{ ENDS, "*:25", LOCAL,
+	  "f:1: frontend \"f\": TLS of port 25 ends here, and clients there begin in plain text; leave tls out, "
+	  "and Postfix does STARTTLS itself and shows it in its log" },
+	{ "", "*:25", LOCAL, "" },
+	{ "protocol = \"smtp\";", "*:1", LOCAL "send_proxy = \"none\";",
+	  "f:2: backend \"b\": with send_proxy = \"none\" all mail comes from our address: an open relay if that "
+	  "is in mynetworks; use \"v2\"" },
+	{ "protocol = \"submission\";", "*:1", "servers = ( { address = \"127.0.0.1:1\"; send_proxy = \"none\"; } );",
+	  "f:2: backend \"b\": with send_proxy = \"none\" all mail comes from our address: an open relay if that "
+	  "is in mynetworks; use \"v2\"" },
+	{ "protocol = \"lmtp\";", "*:1", LOCAL "send_proxy = \"none\";", "" },
+	{ "protocol = \"submission\";", "*:1", "protocol = \"smtp\";" LOCAL, "" },
+	{ "", "*:1", "servers = \"10.0.0.1:2\"; tls = { };",
+	  "f:2: server \"10.0.0.1:2\" is given by address: its certificate must be for that address, which few "
+	  "are; set server_name to the name that it has" },
+	{ "", "*:1", "servers = ( { address = \"10.0.0.1:2\"; server_name = \"s.example\"; } ); tls = { };", "" },
+	{ ENDS, "*:1", FAR "tls = { verify = \"chain\"; };",
+	  "f:2: backend \"b\": with verify = \"chain\" any server is good whose certificate a trusted CA has "
+	  "signed, whatever its name; set verify = \"required\" and server_name" },
+	{ ENDS, "*:1", LOCAL "receiver = \"exim\";",
+	  "f:2: backend \"b\": Exim does not read from the header that the client used TLS; without tls to it "
+	  "there is no AUTH where Exim offers it under TLS only" },
+	{ ENDS, "*:1", LOCAL "receiver = \"exim\";" SAFE, "" },
 	/* clang-format on */
 };
 

@@ -115,6 +115,28 @@ board(uint32_t slot)
 	return s;
 }
 
+START_TEST(disabled_and_unchecked)
+{
+	struct server *again;
+	struct generation next = { .m = &m, .conf = &conf };
+
+	/* Neither is waited for, nor is there a check. */
+	ck_assert(!servers_settled(&g));
+	servers[0].unchecked = 1;
+	servers[1].disabled = 1;
+	again = servers_new(&conf);
+	ck_assert(server_serves(&again[0]));
+	ck_assert_int_eq(again[0].status, CHECK_UNKNOWN);
+	ck_assert_uint_eq(again[1].admin, ADMIN_MAINT);
+	ck_assert(!server_serves(&again[1]));
+	next.servers = again;
+	again[2].status = CHECK_L7OK;
+	ck_assert(servers_settled(&next));
+	free(again);
+	servers[0].unchecked = servers[1].disabled = 0;
+}
+END_TEST
+
 START_TEST(first_good_check_is_up)
 {
 	ck_assert_int_eq(servers_settled(&g), 0);
@@ -317,6 +339,7 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, disabled_and_unchecked);
 	tcase_add_test(t, first_good_check_is_up);
 	tcase_add_test(t, falls_and_rises_as_configured);
 	tcase_add_test(t, starts_slowly_after_it_was_down);
