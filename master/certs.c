@@ -125,6 +125,8 @@ search_entry(struct search *s, int fd, const char *path, const char *name, int d
 	if (!key_name(name, other) || !is_at(fd, name, S_IFREG))
 		return;
 	join(cert, path, name);
+	if (!is_there(fd, other))
+		snprintf(other, sizeof(other), "%s.key", name); /* HAProxy's way */
 	if (is_there(fd, other))
 		s->add(s->context, cert, join(key, path, other), 1);
 	else
@@ -169,7 +171,9 @@ certs_find(const char *path, certs_add *add, void *context, char why_r[FILE_WHY]
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return search_dir(&s, path, 0);
-	if (key_name(path, key) && file_exists(key))
+	if (!key_name(path, key) || !file_exists(key))
+		snprintf(key, sizeof(key), "%s.key", path); /* HAProxy's way */
+	if (strlen(path) + 4 < sizeof(key) && file_exists(key))
 		add(context, path, key, 0);
 	else
 		add(context, path, "", 0);
