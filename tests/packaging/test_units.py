@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """The systemd units: every line understood, and how much they leave to an attacker."""
+import configparser
 import pathlib
 import re
 import subprocess
@@ -43,6 +44,22 @@ def test_verify(units):
     out = subprocess.run(["systemd-analyze", "verify", "--man=no", *files], text=True,
                          capture_output=True)
     assert (out.returncode, out.stdout + out.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", EXPOSURE)
+@pytest.mark.parametrize("section, line, why", [
+    ("Service", "LogRateLimitIntervalSec=0", "the journal drops no connection's line"),
+    ("Service", "SyslogFacility=mail", "the lines are where those of other mail servers are"),
+    ("Unit", "Wants=network-online.target", "addresses to bind to are there at boot"),
+    ("Unit", "After=network-online.target", "... before it starts"),
+    ("Unit", "After=nss-lookup.target", "names of servers can be resolved at the first check"),
+])
+def test_settings_that_no_tool_asks_for(units, unit, section, line, why):
+    found = configparser.RawConfigParser(strict=False)
+    found.optionxform = str
+    found.read(units / unit)
+    key, _, value = line.partition("=")
+    assert value in found[section].get(key, "").split(), why
 
 
 def test_users_are_those_of_the_configuration():
