@@ -264,7 +264,7 @@ def test_thousands_of_names(site, pki, servers):
     FakeDns(site, DNS, names, ttl=60)
     checker = Checker(site, pki, conf(*[
         SERVER % (f"n{n}", f"n{n}.example.org", "check_port = 1110;") for n in range(2000)
-    ]).replace("300ms", "2s"), resolv=RESOLV)
+    ]).replace("300ms", "2s"), resolv=RESOLV.replace("timeout:1 attempts:1", "timeout:5 attempts:3"))
     wait_until(lambda: len([r for r in checker.reports("addresses") if len(r) > 5]) == 1000,
                "all the addresses", 20)
     wait_until(lambda: len({r.server for r in checker.results()}) == 2000, "a result of each", 30)

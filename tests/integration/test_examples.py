@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lib.clients import Imap, Smtp, connect, context, port_of
-from lib.dovecot import LOGIN, SECURED, Dovecot
+from lib.dovecot import LOGIN, NAME_IS_LOST, SECURED, Dovecot
 from lib.logins import BOTH, Login, client_of, plain_login, tls_login
 from lib.mailreeve import Mailreeve
 from lib.postfix import Postfix
@@ -102,6 +102,7 @@ def test_mutual_tls(site, pki):
     imaps_login(site, pki, [dovecot], " TLS")
 
 
+@pytest.mark.skipif(NAME_IS_LOST, reason="this Dovecot loses the name")
 def test_client_certificates(site, pki):
     dovecot = Dovecot(site, pki, extra="auth_ssl_username_from_cert = yes\n")
     Mailreeve(site, pki, shipped("examples/client-certificates.conf"))

@@ -8,7 +8,7 @@ import pytest
 
 from lib import proxyheader
 from lib.clients import Imap, connect, context, port_of, rest
-from lib.dovecot import SECURED, Dovecot
+from lib.dovecot import NAME_IS_LOST, SECURED, Dovecot
 from lib.fakes import Fake
 from lib.logins import BOTH, Login, at, client_of
 from lib.mailreeve import Mailreeve
@@ -37,6 +37,7 @@ def external(imap):
     return imap.authenticate("EXTERNAL", lambda challenge: b"")
 
 
+@pytest.mark.skipif(NAME_IS_LOST, reason="this Dovecot loses the name")
 @pytest.mark.parametrize("address", BOTH)
 @pytest.mark.parametrize("verify", ("required", "optional"))
 def test_external(site, pki, verify, address):

@@ -18,9 +18,11 @@ TLS = ("imaps", "pop3s", "submissions", "sieves")
 SERVICE = {"imap": "imap-login", "pop3": "pop3-login", "submission": "submission-login",
            "sieve": "managesieve-login"}
 
-VERSION = tuple(map(int, re.match(r"(\d+)\.(\d+)", subprocess.run(
+VERSION = tuple(map(int, re.match(r"(\d+)\.(\d+)\.(\d+)", subprocess.run(
     ["dovecot", "--version"], text=True, capture_output=True, check=True,
     env={"PATH": "/usr/sbin:/usr/bin"}).stdout).groups()))
+# These two read the name in the header after its memory was given back: nobody logs in with it.
+NAME_IS_LOST = (2, 4) <= VERSION < (2, 4, 2)
 # What the log says of a login whose TLS the PROXY header alone vouches for.
 SECURED = " secured" if VERSION < (2, 4) else " TLS"
 # How the line of a login begins.
