@@ -11,6 +11,7 @@
  */
 #include "check.h"
 
+#include "probe.h"
 #include "tls.h"
 #include "wire.h"
 
@@ -18,7 +19,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +27,7 @@
 #define PARTING_MS  1000  /* how long a server may take to close after us */
 #define PARTING_MAX 16384 /* bytes it may still send */
 #define NUDGE_MS    1000  /* how long it may take to answer our goodbye before our FIN comes */
+#define PROBE_MS    1000  /* how long a silent server may take to answer TLS */
 #define CHUNK       1024
 
 struct check {
@@ -59,6 +60,7 @@ static enum check_state step_send(struct check *c);
 static enum check_state step_listen(struct check *c);
 static enum check_state step_goodbye(struct check *c);
 static enum check_state step_farewell(struct check *c);
+static enum check_state step_probe(struct check *c);
 static enum check_state step_parting(struct check *c);
 
 /* clang-format off */
@@ -70,28 +72,40 @@ static const struct {
 	[AT_HEADER]   = { step_header,   TO(TLS) | TO(SEND) | TO(LISTEN) | TO(PARTING) | TO(OVER) },
 	[AT_TLS]      = { step_tls,      TO(SEND) | TO(LISTEN) | TO(PARTING) | TO(OVER) },
 	[AT_SEND]     = { step_send,     TO(LISTEN) | TO(OVER) },
-	[AT_LISTEN]   = { step_listen,   TO(GOODBYE) | TO(PARTING) | TO(OVER) },
+	[AT_LISTEN]   = { step_listen,   TO(GOODBYE) | TO(PROBE) | TO(PARTING) | TO(OVER) },
 	[AT_GOODBYE]  = { step_goodbye,  TO(FAREWELL) | TO(PARTING) | TO(OVER) },
 	[AT_FAREWELL] = { step_farewell, TO(PARTING) | TO(OVER) },
+	[AT_PROBE]    = { step_probe,    TO(OVER) },
 	[AT_PARTING]  = { step_parting,  TO(OVER) },
 	[AT_OVER]     = { NULL,          0 },
 };
 /* clang-format on */
 
+/* How far it came: TLS that is up means that what stood before it was understood. */
+static uint32_t
+with(const struct check *c)
+{
+	uint32_t bits = verdict_with(c->plan, c->wire.ssl != NULL && c->state != AT_TLS);
+
+	return c->state == AT_GOODBYE || c->state == AT_FAREWELL ? bits | WITH_FAREWELL : bits;
+}
+
+static void
+say(struct check *c, enum check_status status, int ok, enum reason reason, const char *text)
+{
+	verdict_say(&c->verdict, status, ok, reason, with(c), text);
+}
+
 static enum check_state
 wire_broke(struct check *c, enum check_status status)
 {
-	char why[REPORT_TEXT];
+	struct finding f;
 
 	if (c->wire.ssl != NULL && c->wire.error == 0) {
-		tls_why(c->wire.ssl, &c->plan->check->tls, c->plan->server, why, sizeof(why));
-		verdict_say(&c->verdict, CHECK_L6RSP, 0, "%s", why);
-	} else if (c->wire.ours) {
-		verdict_say(&c->verdict, CHECK_SOCKERR, 0, "cannot connect from here: %s",
-		    verdict_error(c->wire.error));
+		tls_why(c->wire.ssl, &c->plan->check->tls, c->plan->server, &f);
+		say(c, CHECK_L6RSP, 0, (enum reason)f.reason, f.text);
 	} else {
-		verdict_say(&c->verdict, status, 0, "%s while %s", verdict_error(c->wire.error),
-		    check_state_text(c->state));
+		verdict_broke(&c->verdict, status, with(c), &c->wire, check_state_text(c->state));
 	}
 	return AT_OVER;
 }
@@ -106,8 +120,8 @@ speak(struct check *c)
 	case CHECK_NONE:
 	case CHECK_TCP:
 	case CHECK_TLS:
-		verdict_say(&c->verdict, c->wire.ssl != NULL ? CHECK_L6OK : CHECK_L4OK, 1, "%s",
-		    c->wire.ssl != NULL ? "TLS handshake done" : "connected");
+		say(c, c->wire.ssl != NULL ? CHECK_L6OK : CHECK_L4OK, 1,
+		    c->wire.ssl != NULL ? REASON_SHAKEN : REASON_CONNECTED, "");
 		return AT_PARTING;
 	case CHECK_EXPECT:
 		expect_start(&c->answer, check->type, PHASE_GREETING,
@@ -131,8 +145,6 @@ speak(struct check *c)
 static enum check_state
 step_connect(struct check *c)
 {
-	char buf[VERDICT_SPAN];
-
 	switch (
 	    wire_connect(&c->wire, &c->to, plan_source(c->plan, &c->to), plan_unseen(c->plan))) {
 	case IO_DONE:
@@ -140,8 +152,7 @@ step_connect(struct check *c)
 	case IO_WAIT:
 		if (!c->expired)
 			return AT_CONNECT;
-		verdict_say(&c->verdict, CHECK_L4TOUT, 0, "no answer to our connect within %s",
-		    verdict_span(c->plan->check->timeout, buf));
+		say(c, CHECK_L4TOUT, 0, REASON_NO_CONNECT, "");
 		return AT_OVER;
 	case IO_END:
 	case IO_FAILED:
@@ -150,11 +161,11 @@ step_connect(struct check *c)
 			c->verdict.stands = VERDICT_UNASKED;
 		else if (c->wire.ours)
 			return wire_broke(c, CHECK_SOCKERR);
-		verdict_say(&c->verdict, CHECK_L4CON, 0, "%s", verdict_error(c->wire.error));
+		say(c, CHECK_L4CON, 0, REASON_OTHER, verdict_error(c->wire.error));
 		return AT_OVER;
 	}
 	if (plan_unseen(c->plan)) {
-		verdict_say(&c->verdict, CHECK_L4OK, 1, "connected");
+		say(c, CHECK_L4OK, 1, REASON_CONNECTED, "");
 		wire_reset(&c->wire);
 		return AT_OVER;
 	}
@@ -188,7 +199,6 @@ step_header(struct check *c)
 static enum check_state
 step_tls(struct check *c)
 {
-	char buf[VERDICT_SPAN];
 	SSL *ssl;
 
 	if (c->wire.ssl == NULL) {
@@ -205,9 +215,7 @@ step_tls(struct check *c)
 	case IO_WAIT:
 		if (!c->expired)
 			return AT_TLS;
-		verdict_say(&c->verdict, CHECK_L6TOUT, 0,
-		    "TLS handshake not done within %s; is it a TLS port?",
-		    verdict_span(c->plan->check->timeout, buf));
+		say(c, CHECK_L6TOUT, 0, REASON_TLS_LATE, "");
 		return AT_OVER;
 	case IO_END:
 	case IO_FAILED:
@@ -230,7 +238,7 @@ send_out(struct check *c, enum check_state next)
 		case IO_WAIT:
 			if (!c->expired)
 				return c->state;
-			verdict_say(&c->verdict, CHECK_L7TOUT, 0, "does not read what we send");
+			say(c, CHECK_L7TOUT, 0, REASON_DEAF, "");
 			return AT_OVER;
 		case IO_END:
 		case IO_FAILED:
@@ -271,16 +279,9 @@ hear(struct check *c, enum expect_answer *answer_r)
 static enum check_state
 bad(struct check *c, enum expect_answer answer)
 {
-	verdict_bad(&c->verdict, c->plan, &c->answer, answer);
+	verdict_bad(&c->verdict, c->plan, &c->answer, answer, c->wire.ssl != NULL);
 	/* Who speaks our protocol gets a polite end. */
 	return answer == ANSWER_NO ? AT_PARTING : AT_OVER;
-}
-
-static enum check_state
-closed(struct check *c)
-{
-	verdict_closed(&c->verdict, c->plan, &c->answer, c->wire.ssl != NULL);
-	return AT_OVER;
 }
 
 static void
@@ -307,6 +308,8 @@ silent(struct check *c)
 		timer_set(c->loop, &c->timer, c->deadline - loop_now(c->loop));
 		return c->state;
 	}
+	if (c->state == AT_LISTEN && c->wire.ssl == NULL && c->answer.total == 0)
+		return AT_PROBE;
 	verdict_late(&c->verdict, c->plan, &c->answer, c->wire.ssl != NULL);
 	return AT_OVER;
 }
@@ -322,14 +325,15 @@ step_listen(struct check *c)
 	case IO_WAIT:
 		return silent(c);
 	case IO_END:
-		return closed(c);
+		verdict_closed(&c->verdict, c->plan, &c->answer, c->wire.ssl != NULL);
+		return AT_OVER;
 	case IO_FAILED:
 		return wire_broke(c, CHECK_L7RSP);
 	}
 	if (answer != ANSWER_YES)
 		return bad(c, answer);
 	if (c->plan->check->type == CHECK_EXPECT) {
-		verdict_say(&c->verdict, CHECK_L7OK, 1, "found what is expected");
+		say(c, CHECK_L7OK, 1, REASON_FOUND, "");
 		return AT_PARTING;
 	}
 	return AT_GOODBYE;
@@ -367,9 +371,22 @@ step_farewell(struct check *c)
 	}
 	if (answer != ANSWER_YES)
 		return bad(c, answer);
-	verdict_say(
-	    &c->verdict, CHECK_L7OK, 1, "%s server serves", expect_protocol(c->plan->check->type));
+	say(c, CHECK_L7OK, 1, REASON_SERVES, "");
 	return AT_PARTING;
+}
+
+/* Not a word in all the time there was: verdict_late has the last one. */
+static enum check_state
+step_probe(struct check *c)
+{
+	enum io io = c->expired ? IO_FAILED : probe_tls(&c->wire);
+
+	if (io == IO_WAIT)
+		return AT_PROBE;
+	if (io == IO_DONE)
+		say(c, CHECK_L7RSP, 0, REASON_TLS_PORT, "");
+	verdict_late(&c->verdict, c->plan, &c->answer, 0);
+	return AT_OVER;
 }
 
 static enum check_state
@@ -459,9 +476,9 @@ check_run(struct check **cp)
 	while ((next = phases[c->state].step(c)) != c->state) {
 		assert(phases[c->state].next & (1u << next));
 		c->state = next;
-		if (next == AT_PARTING) {
+		if (next == AT_PARTING || next == AT_PROBE) {
 			c->expired = 0;
-			timer_set(c->loop, &c->timer, PARTING_MS);
+			timer_set(c->loop, &c->timer, next == AT_PROBE ? PROBE_MS : PARTING_MS);
 		}
 		tell(c);
 		if (next == AT_OVER) {
@@ -478,16 +495,4 @@ check_run(struct check **cp)
 		check_free(cp);
 		owner->ended(owner);
 	}
-}
-
-const char *
-check_state_text(enum check_state state)
-{
-	static const char *const text[CHECK_STATE_COUNT] = {
-#define X(name, words) [AT_##name] = words,
-		CHECK_STATES(X)
-#undef X
-	};
-
-	return text[state];
 }

@@ -23,6 +23,7 @@
 	X(LISTEN,   "waiting for the greeting") \
 	X(GOODBYE,  "saying goodbye") \
 	X(FAREWELL, "waiting for the farewell") \
+	X(PROBE,    "waiting for an alert") \
 	X(PARTING,  "waiting for the end") \
 	X(OVER,     "over")
 /* clang-format on */

@@ -10,6 +10,8 @@
 #include "names.h"
 #include "places.h"
 
+#include "../common/reason.h"
+
 #include "../common/log.h"
 
 #include <stddef.h>
@@ -86,7 +88,7 @@ fill_addresses(struct note *note, struct report *r_r)
 	r_r->ttl = n->ttl;
 	memcpy(r_r->addrs, n->addrs, n->count * sizeof(n->addrs[0]));
 	if (n->count == 0)
-		memcpy(r_r->text, n->why, sizeof(r_r->text));
+		reason_set(&r_r->found, REASON_OTHER, 0, n->why);
 }
 
 /* Not all at the same moment: up to a sixteenth later. */

@@ -151,7 +151,7 @@ nowhere(struct target *t, uint32_t health)
 	    now >= due(t, health)) {
 		t->started = now;
 		t->rounds++;
-		verdict_say(&v, CHECK_SOCKERR, 0, "%s", why);
+		verdict_say(&v, CHECK_SOCKERR, 0, REASON_OTHER, 0, why);
 		tell(t, &v);
 	}
 	t->wait = t->wait < UNKNOWN_MS ? UNKNOWN_MS : t->wait * 2;
@@ -295,7 +295,7 @@ fill_result(struct note *n, struct report *r_r)
 	r_r->status = t->verdict.status;
 	r_r->ok = (uint32_t)t->verdict.ok;
 	r_r->ms = t->verdict.ms;
-	memcpy(r_r->text, t->verdict.text, sizeof(r_r->text));
+	r_r->found = t->verdict.found;
 }
 
 static void

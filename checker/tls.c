@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static SSL_CTX *probe_ctx; /* verifies nobody, and is shown nothing */
+
 struct tls_set {
 	SSL_CTX **ctx; /* one per backend; equal settings share one */
 	size_t count;
@@ -66,6 +68,8 @@ tls_set_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 		return NULL;
 	}
 	set->count = conf->backend_count;
+	if (probe_ctx == NULL)
+		probe_ctx = SSL_CTX_new(TLS_client_method());
 	for (i = 0; i < conf->backend_count; i++) {
 		const struct conf_check *check = &conf->backends[i].check;
 
@@ -116,15 +120,16 @@ tls_begin(SSL_CTX *ctx, const struct conf_back_tls *t, const struct conf_server 
 	return ssl;
 }
 
+SSL *
+tls_probe(void)
+{
+	return probe_ctx != NULL ? SSL_new(probe_ctx) : NULL;
+}
+
 void
-tls_why(
-    SSL *ssl, const struct conf_back_tls *t, const struct conf_server *s, char *buf_r, size_t size)
+tls_why(SSL *ssl, const struct conf_back_tls *t, const struct conf_server *s, struct finding *f_r)
 {
 	char buf[ADDR_TEXT];
 
-	tls_back_why(ssl, tls_back_name(t, s, buf), buf_r, size);
-	/* A report has no double quotes in it: the log has the whole of it in some. */
-	for (char *p = buf_r; *p != '\0'; p++)
-		if (*p == '"')
-			*p = '\'';
+	tls_back_why(ssl, tls_back_name(t, s, buf), f_r);
 }

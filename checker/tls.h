@@ -10,6 +10,7 @@
 
 #include "../common/bundle.h"
 #include "../common/conf.h"
+#include "../common/reason.h"
 
 #include <openssl/ssl.h>
 #include <stddef.h>
@@ -33,8 +34,11 @@ SSL_CTX *tls_set_ctx(const struct tls_set *set, size_t backend);
  */
 SSL *tls_begin(SSL_CTX *ctx, const struct conf_back_tls *t, const struct conf_server *s);
 
-/* Why the handshake failed, in words. */
-void tls_why(
-    SSL *ssl, const struct conf_back_tls *t, const struct conf_server *s, char *buf_r, size_t size);
+/* An object that only tries whether somebody speaks TLS; the caller's.  NULL when memory is out. */
+SSL *tls_probe(void);
+
+/* Why the handshake failed. */
+void
+tls_why(SSL *ssl, const struct conf_back_tls *t, const struct conf_server *s, struct finding *f_r);
 
 #endif

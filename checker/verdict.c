@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Reasons in words.  Runs in the checker on the bytes of servers, which may be anybody's: what is
- * quoted goes to logs and terminals.
+ * From what came to a reason.  Runs in the checker on the bytes of servers, which may be anybody's:
+ * what is quoted goes to logs and terminals.
  */
 #include "verdict.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#define QUOTE 97 /* of a server's words, with the NUL */
+
 /* The words of the server that stand in kept, as a string. */
 static const char *
-words(const struct expect *e, char buf[REPORT_TEXT])
+words(const struct expect *e, char buf[QUOTE])
 {
-	size_t i, len = e->len < REPORT_TEXT - 1 ? e->len : REPORT_TEXT - 1;
+	size_t i, len = e->len < QUOTE - 1 ? e->len : QUOTE - 1;
 
 	for (i = 0; i < len; i++)
 		buf[i] = (char)(e->kept[i] != '\0' ? e->kept[i] : '?');
@@ -23,39 +24,22 @@ words(const struct expect *e, char buf[REPORT_TEXT])
 	return buf;
 }
 
-static void __attribute__((format(printf, 4, 0)))
-say(struct verdict *v, enum check_status status, int ok, const char *fmt, va_list ap)
+void
+verdict_say(struct verdict *v, enum check_status status, int ok, enum reason reason, uint32_t with,
+    const char *text)
 {
-	char *p;
-
 	if (v->stands != VERDICT_OPEN)
 		return;
 	v->stands = VERDICT_FOUND;
 	v->status = status;
 	v->ok = ok;
-	(void)vsnprintf(v->text, sizeof(v->text), fmt, ap);
-	for (p = v->text; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
-			*p = '?';
+	reason_set(&v->found, reason, with, text);
 }
 
-void
-verdict_say(struct verdict *v, enum check_status status, int ok, const char *fmt, ...)
+uint32_t
+verdict_with(const struct plan *p, int tls)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(v, status, ok, fmt, ap);
-	va_end(ap);
-}
-
-const char *
-verdict_span(uint32_t ms, char buf[VERDICT_SPAN])
-{
-	int whole = ms % 1000 == 0;
-
-	(void)snprintf(buf, VERDICT_SPAN, "%u %s", whole ? ms / 1000 : ms, whole ? "s" : "ms");
-	return buf;
+	return (p->header != HEADER_NONE ? WITH_HEADER : 0) | (tls ? WITH_TLS : 0);
 }
 
 const char *
@@ -78,75 +62,91 @@ verdict_error(int error)
 	}
 }
 
-/* What is missing. */
-static const char *
-what(const struct plan *p, const struct expect *e)
+void
+verdict_broke(struct verdict *v, enum check_status status, uint32_t with, const struct wire *wire,
+    const char *meanwhile)
 {
-	if (p->check->type == CHECK_EXPECT)
-		return "what is expected";
-	return e->phase == PHASE_GREETING ? "the greeting" : "an answer to our goodbye";
+	char why[REPORT_TEXT];
+
+	if (wire->ours) {
+		verdict_say(v, CHECK_SOCKERR, 0, REASON_OURS, with, verdict_error(wire->error));
+		return;
+	}
+	(void)snprintf(why, sizeof(why), "%s while %s", verdict_error(wire->error), meanwhile);
+	verdict_say(v, status, 0, REASON_BROKE, with, why);
 }
 
-/* Our bytes met a TLS server: RFC 8446 section 5.1, an alert is type 21. */
+/* Our bytes met a TLS server: RFC 8446 section 5.1, an alert is type 21, a handshake 22. */
 static int
-is_alert(const struct expect *e, int tls)
+is_tls(const struct expect *e, int tls)
 {
-	return !tls && e->len >= 2 && e->kept[0] == 21 && e->kept[1] == 3;
+	return !tls && e->len >= 2 && (e->kept[0] == 21 || e->kept[0] == 22) && e->kept[1] == 3;
+}
+
+static uint32_t
+with(const struct plan *p, const struct expect *e, int tls)
+{
+	return verdict_with(p, tls) | (e->phase == PHASE_FAREWELL ? WITH_FAREWELL : 0);
 }
 
 void
 verdict_closed(struct verdict *v, const struct plan *p, const struct expect *e, int tls)
 {
-	char quoted[REPORT_TEXT];
+	char quoted[QUOTE];
 
-	if (is_alert(e, tls))
-		verdict_say(v, CHECK_L7RSP, 0, "answers with a TLS alert; is it a TLS port?");
-	else if (e->total > 0)
-		verdict_say(v, CHECK_L7RSP, 0, "closed before the end of %s: '%s'", what(p, e),
-		    words(e, quoted));
-	else if (p->header == HEADER_NONE)
-		verdict_say(
-		    v, CHECK_L7RSP, 0, "closed without a word; does it expect a PROXY header?");
+	if (is_tls(e, tls))
+		verdict_say(v, CHECK_L7RSP, 0, REASON_TLS_PORT, with(p, e, tls), "");
 	else
-		verdict_say(v, CHECK_L7RSP, 0,
-		    "closed without a word; does it expect our PROXY header, and trust us?");
+		verdict_say(v, CHECK_L7RSP, 0, e->total > 0 ? REASON_CUT : REASON_CLOSED,
+		    with(p, e, tls), words(e, quoted));
 }
 
 void
 verdict_late(struct verdict *v, const struct plan *p, const struct expect *e, int tls)
 {
-	char span[VERDICT_SPAN], quoted[REPORT_TEXT];
+	char quoted[QUOTE];
 
-	(void)verdict_span(p->check->timeout, span);
-	if (is_alert(e, tls))
-		verdict_say(v, CHECK_L7RSP, 0, "answers with a TLS alert; is it a TLS port?");
+	if (is_tls(e, tls))
+		verdict_say(v, CHECK_L7RSP, 0, REASON_TLS_PORT, with(p, e, tls), "");
 	else if (e->total > 0)
-		verdict_say(v, CHECK_L7TOUT, 0, "not all of %s within %s: '%s'", what(p, e), span,
-		    words(e, quoted));
+		verdict_say(v, CHECK_L7TOUT, 0, REASON_SLOW, with(p, e, tls), words(e, quoted));
 	else
-		verdict_say(v, CHECK_L7TOUT, 0, "connected, but not %s within %s",
-		    e->phase == PHASE_GREETING ? "a word" : what(p, e), span);
+		verdict_say(v, CHECK_L7TOUT, 0,
+		    e->phase == PHASE_GREETING ? REASON_SILENT : REASON_MUTE, with(p, e, tls), "");
+}
+
+/*
+ * A refusal at the greeting that says why: what stood for commands was our header (500, 502, BAD),
+ * or the server failed to find one (Postfix: smtpd 421 4.3.0, postscreen 421 4.3.2).
+ */
+static int
+is_baffled(const struct plan *p, const char *line)
+{
+	if (p->header != HEADER_NONE)
+		return strncmp(line, "50", 2) == 0 || strstr(line, "BAD") != NULL;
+	return strncmp(line, "421 4.3.0", 9) == 0 || strstr(line, "No system resources") != NULL;
 }
 
 void
-verdict_bad(
-    struct verdict *v, const struct plan *p, const struct expect *e, enum expect_answer answer)
+verdict_bad(struct verdict *v, const struct plan *p, const struct expect *e,
+    enum expect_answer answer, int tls)
 {
-	char quoted[REPORT_TEXT];
+	char quoted[QUOTE];
+	enum reason no = REASON_GOODBYE;
 
+	(void)words(e, quoted);
 	switch (answer) {
 	case ANSWER_NO:
-		verdict_say(v, CHECK_L7STS, 0,
-		    e->phase == PHASE_GREETING ? "refuses: '%s'" : "at our goodbye: '%s'",
-		    words(e, quoted));
+		if (e->phase == PHASE_GREETING)
+			no = is_baffled(p, quoted) ? REASON_BAFFLED : REASON_REFUSES;
+		verdict_say(v, CHECK_L7STS, 0, no, with(p, e, tls), quoted);
 		break;
 	case ANSWER_STRANGE:
-		verdict_say(v, CHECK_L7RSP, 0, "not %s: '%s'", expect_protocol(p->check->type),
-		    words(e, quoted));
+		verdict_say(v, CHECK_L7RSP, 0, is_tls(e, tls) ? REASON_TLS_PORT : REASON_STRANGE,
+		    with(p, e, tls), quoted);
 		break;
 	case ANSWER_LONG:
-		verdict_say(v, CHECK_L7RSP, 0, "%d bytes and not all of %s: '%s'", EXPECT_MAX,
-		    what(p, e), words(e, quoted));
+		verdict_say(v, CHECK_L7RSP, 0, REASON_STREAMS, with(p, e, tls), quoted);
 		break;
 	case ANSWER_MORE:
 	case ANSWER_YES:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * What a check found, in words for the administrator.  The words of servers are quoted, cut and
+ * What a check found; reason.h has the words for it.  The words of servers are quoted, cut and
  * made harmless for logs and terminals.  Pure: no I/O.
  */
 #ifndef VERDICT_H
@@ -9,8 +9,10 @@
 
 #include "expect.h"
 #include "plan.h"
+#include "wire.h"
 
 #include "../common/msg.h"
+#include "../common/reason.h"
 
 #include <stdint.h>
 
@@ -23,17 +25,23 @@ struct verdict {
 	enum check_status status;
 	int ok;
 	uint32_t ms;
-	int32_t days;           /* left on the certificate; INT32_MIN: none seen */
-	char text[REPORT_TEXT]; /* printable ASCII without `"` and `\` */
+	int32_t days; /* left on the certificate; INT32_MIN: none seen */
+	struct finding found;
 };
 
-/* Say it, unless something was said before: the first judgement stands. */
-void verdict_say(struct verdict *v, enum check_status status, int ok, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+/*
+ * Say it, unless something was said before: the first judgement stands.  with: enum reason_with;
+ * text is quoted.
+ */
+void verdict_say(struct verdict *v, enum check_status status, int ok, enum reason reason,
+    uint32_t with, const char *text);
 
-/* "5 s", "500 ms".  Returns buf. */
-#define VERDICT_SPAN 24
-const char *verdict_span(uint32_t ms, char buf[VERDICT_SPAN]);
+/* The connection broke with an error of the system. */
+void verdict_broke(struct verdict *v, enum check_status status, uint32_t with,
+    const struct wire *wire, const char *meanwhile);
+
+/* How the connection of this plan was begun; tls: TLS is up. */
+uint32_t verdict_with(const struct plan *p, int tls);
 
 /* "connection refused": an errno in words. */
 const char *verdict_error(int error);
@@ -44,7 +52,7 @@ const char *verdict_error(int error);
  */
 void verdict_closed(struct verdict *v, const struct plan *p, const struct expect *e, int tls);
 void verdict_late(struct verdict *v, const struct plan *p, const struct expect *e, int tls);
-void verdict_bad(
-    struct verdict *v, const struct plan *p, const struct expect *e, enum expect_answer answer);
+void verdict_bad(struct verdict *v, const struct plan *p, const struct expect *e,
+    enum expect_answer answer, int tls);
 
 #endif

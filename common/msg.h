@@ -299,7 +299,15 @@ static_assert(sizeof(struct msg_cert) == 104, "padding");
 /*
  * The checker's pipe to the master: records of one size, written whole (below PIPE_BUF).
  */
-#define REPORT_TEXT 96
+#define REPORT_TEXT 192
+
+/* What was found at a server; reason.h has the words for it. */
+struct finding {
+	uint32_t reason;        /* enum reason; 0: none */
+	uint32_t with;          /* enum reason_with, or-ed */
+	char text[REPORT_TEXT]; /* quoted in them: printable ASCII, NUL-terminated */
+};
+static_assert(sizeof(struct finding) == 8 + REPORT_TEXT, "padding");
 
 enum report_type { REPORT_RESULT = 1, REPORT_ADDRESSES = 2, REPORT_CERT_DAYS = 3 };
 
@@ -332,9 +340,9 @@ struct report {
 	uint32_t count;  /* ADDRESSES: how many of addrs */
 	uint32_t ttl;    /* ADDRESSES: seconds */
 	struct addr addrs[REPORT_ADDRS];
-	char text[REPORT_TEXT]; /* reason in words, printable ASCII, NUL-terminated */
+	struct finding found; /* RESULT: why; ADDRESSES: why there is none */
 };
-static_assert(sizeof(struct report) == 32 + 8 * 24 + 96, "padding");
+static_assert(sizeof(struct report) == 32 + 8 * 24 + 8 + REPORT_TEXT, "padding");
 static_assert(sizeof(struct report) <= 512, "one atomic write");
 
 /* The message's name for the log, "(unknown)" for a number that is none. */

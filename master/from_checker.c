@@ -8,6 +8,7 @@
 #include "servers.h"
 
 #include "../common/log.h"
+#include "../common/reason.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,8 +106,10 @@ report_wrong(const struct report *r, const struct conf *conf)
 {
 	if (r->server >= conf->slot_count)
 		return "reported on a server that there is none of";
-	if (!is_clean_text(r->text, sizeof(r->text)))
+	if (!is_clean_text(r->found.text, sizeof(r->found.text)))
 		return "reported a text that is none";
+	if ((r->found.reason && !reason_known(r->found.reason)) || r->found.with & ~WITH_ALL)
+		return "reported a reason that does not exist";
 	switch ((enum report_type)r->type) {
 	case REPORT_RESULT:
 		return result_wrong(r, conf);

@@ -7,6 +7,7 @@
 #include "servers.h"
 
 #include "../common/log.h"
+#include "../common/reason.h"
 #include "boards.h"
 
 #include <stdio.h>
@@ -282,7 +283,9 @@ down_without_address(struct generation *g, struct server *s, const struct report
 	s->health = (struct health){ HEALTH_DOWN, 0 };
 	s->status = CHECK_SOCKERR;
 	s->passed = 0;
-	snprintf(s->why, sizeof(s->why), "%s", r->text[0] ? r->text : "the name has no address");
+	reason_words(backend_of(g, s), &r->found, s->why, sizeof(s->why));
+	if (!s->why[0])
+		snprintf(s->why, sizeof(s->why), "the name has no address");
 	settle(g, s);
 }
 
@@ -295,7 +298,7 @@ servers_checked(struct generation *g, uint32_t slot, const struct report *r)
 	s->status = (enum check_status)r->status;
 	s->passed = r->ok;
 	s->check_ms = r->ms;
-	snprintf(s->why, sizeof(s->why), "%s", r->text);
+	reason_words(backend_of(g, s), &r->found, s->why, sizeof(s->why));
 	s->health = health_next(
 	    s->health, (struct health_rules){ .rise = c->rise, .fall = c->fall }, (int)r->ok);
 	settle(g, s);

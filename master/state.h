@@ -16,6 +16,7 @@
 #include "../common/conf.h"
 #include "../common/health.h"
 #include "../common/loop.h"
+#include "../common/reason.h"
 #include "backoff.h"
 #include "budget.h"
 #include "conns.h"
@@ -95,7 +96,7 @@ struct server {
 	uint32_t check_ms;
 	int32_t cert_days;    /* INT32_MIN: not known */
 	uint64_t cert_warned; /* when the log last said that they are few; 0: never */
-	char why[REPORT_TEXT];
+	char why[REASON_WORDS];
 	struct addr addrs[BOARD_ADDRS];
 	uint32_t addr_count;
 	int left;       /* resolve = "all": the address is no longer in the answer */

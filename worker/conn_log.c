@@ -136,11 +136,44 @@ log_alert(struct log_line *l, uint8_t alert)
 	log_text(l, "alert", name);
 }
 
+#define SILENCE_MS 3000 /* a server that is well has greeted by then */
+
+/*
+ * Why, where nobody has said it and the server's first byte never came: what a mail server should
+ * have begun with.  words: REASON_WORDS bytes.
+ */
+static const char *
+unheard(const struct conn *c, char *words)
+{
+	const struct conf_backend *b = conn_backend(c);
+	const struct conf_server *server = &c->worker->conf->servers[c->notes->server];
+	uint64_t ms = loop_now(c->worker->loop) - c->notes->began_ms;
+	enum reason reason = ms < SILENCE_MS ? REASON_UNHEARD_YET : REASON_UNHEARD;
+	struct finding f;
+
+	if (c->why && c->end != END_SERVER_RESET)
+		return c->why;
+	if (c->end_state != CONN_RELAY || c->bytes_out > 0)
+		return c->why ? c->why : "";
+	if (c->end == END_SERVER_RESET)
+		reason = REASON_RESET;
+	else if (c->end == END_SERVER_CLOSED)
+		reason = REASON_CLOSED;
+	else if (c->end != END_CLIENT_CLOSED && c->end != END_CLIENT_RESET && c->end != END_IDLE &&
+	    c->end != END_HALF_CLOSED)
+		return "";
+	reason_set(&f, reason,
+	    (server->send_proxy != PROXY_NONE ? WITH_HEADER : 0) | (b->tls.on ? WITH_TLS : 0), "");
+	reason_words(b, &f, words, REASON_WORDS);
+	return words;
+}
+
 void
 conn_log_end(const struct conn *c)
 {
 	const struct conf *conf = c->worker->conf;
 	const struct notes *n = c->notes;
+	char words[REASON_WORDS];
 	const char *server;
 	struct log_line l;
 
@@ -163,7 +196,7 @@ conn_log_end(const struct conn *c)
 	log_number(&l, "ms_total", loop_now(c->worker->loop) - n->began_ms);
 	log_text(&l, "end", conn_end_text(c->end));
 	log_text(&l, "while", conn_state_text(c->end_state));
-	log_quoted(&l, "why", c->why ? c->why : "");
+	log_quoted(&l, "why", unheard(c, words));
 	if (c->end == END_TLS_REFUSED)
 		log_alert(&l, c->alert);
 	log_end(&l);

@@ -5,6 +5,7 @@
  * refuses or takes too long is left for another; the client hears nothing of it.
  */
 #include "../common/keepalive.h"
+#include "../common/reason.h"
 #include "../common/tls/verify.h"
 #include "record.h"
 #include "steps.h"
@@ -58,6 +59,27 @@ attempt_failed(struct conn *c, const char *why)
 	c->end_state = (uint8_t)c->state; /* if this was the last attempt */
 	reach_leave(c);
 	return CONN_PICK;
+}
+
+/* The same, with its remedy. */
+static enum conn_state
+attempt_found(struct conn *c, struct finding *f)
+{
+	char why[REASON_WORDS];
+
+	if (server_of(c)->send_proxy != PROXY_NONE)
+		f->with |= WITH_HEADER;
+	reason_words(conn_backend(c), f, why, sizeof(why));
+	return attempt_failed(c, why);
+}
+
+static enum conn_state
+attempt_ended(struct conn *c, enum reason reason)
+{
+	struct finding f;
+
+	reason_set(&f, reason, 0, "");
+	return attempt_found(c, &f);
 }
 
 enum conn_state
@@ -167,7 +189,7 @@ step_pick(struct conn *c)
 		break;
 	case PICK_CHECKING:
 		if (now - s->pick_began >= b->connect) {
-			(void)snprintf(s->why, sizeof(s->why), "no server has been checked yet");
+			(void)snprintf(s->why, sizeof(s->why), "no server has passed a check yet");
 			return no_server(c, END_NO_SERVER);
 		}
 		conn_deadline(c, CHECKING_MS);
@@ -260,7 +282,8 @@ enum conn_state
 step_server_tls(struct conn *c)
 {
 	const struct conf_backend *b = conn_backend(c);
-	char name[ADDR_TEXT], why[160];
+	char name[ADDR_TEXT];
+	struct finding f;
 	SSL *ssl;
 
 	if (!c->server.ssl) {
@@ -277,12 +300,12 @@ step_server_tls(struct conn *c)
 		return CONN_SERVER_TLS;
 	case IO_EOF:
 	case IO_CUT:
-		return attempt_failed(c, "closed the connection in the TLS handshake");
+		return attempt_ended(c, REASON_TLS_CLOSED);
 	case IO_RESET:
-		return attempt_failed(c, "reset the connection in the TLS handshake");
+		return attempt_ended(c, REASON_TLS_RESET);
 	default:
 		break;
 	}
-	tls_back_why(c->server.ssl, tls_back_name(&b->tls, server_of(c), name), why, sizeof(why));
-	return attempt_failed(c, why);
+	tls_back_why(c->server.ssl, tls_back_name(&b->tls, server_of(c), name), &f);
+	return attempt_found(c, &f);
 }

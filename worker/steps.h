@@ -9,6 +9,7 @@
 #define STEPS_H
 
 #include "../common/proxy.h"
+#include "../common/reason.h"
 #include "balance.h"
 #include "conn.h"
 #include "hello.h"
@@ -36,7 +37,7 @@ struct setup {
 	char server[160];    /* "NAME-ADDRESS" of one of many (resolve = "all"), else "" */
 	uint64_t pick_began; /* loop_now when the first server was looked for; 0: not yet */
 	uint64_t attempt_began;
-	char why[200]; /* of the last attempt that failed */
+	char why[REASON_WORDS + 160]; /* of the last attempt that failed, after its server's name */
 };
 
 /* The frontend and backend that a connection belongs to. */

@@ -134,41 +134,68 @@ tls_back_expect(SSL *ssl, const struct conf_back_tls *t, const char *name)
 	return SSL_set1_host(ssl, plain) == 1 ? 0 : -1;
 }
 
-void
-tls_back_why(SSL *ssl, const char *name, char *buf_r, size_t size)
+/* What is wrong with its certificate; the finding's text is in words. */
+static enum reason
+certificate_reason(SSL *ssl, const char *name, char *text, size_t size)
 {
-	char text[256];
-	const char *certificate = why_certificate(ssl);
 	long verdict = SSL_get_verify_result(ssl);
-	int reason = why_error(text, sizeof text);
-	if (certificate != NULL &&
-	    (verdict == X509_V_ERR_HOSTNAME_MISMATCH ||
-		verdict == X509_V_ERR_IP_ADDRESS_MISMATCH)) {
-		snprintf(buf_r, size, "%s, not %s; set server_name", certificate, name);
-		return;
+
+	(void)snprintf(text, size, "%s", why_certificate(ssl));
+	switch (verdict) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		(void)snprintf(text, size, "%s, not %s", why_certificate(ssl), name);
+		return REASON_TLS_NAME;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+		return REASON_TLS_SELF;
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return REASON_TLS_ISSUER;
+	default:
+		return REASON_TLS;
 	}
-	if (certificate != NULL) {
-		snprintf(buf_r, size, "%s", certificate);
-		return;
-	}
+}
+
+static enum reason
+handshake_reason(int reason, char *text, size_t size)
+{
 	switch (reason) {
 	case SSL_R_WRONG_VERSION_NUMBER:
 	case SSL_R_PACKET_LENGTH_TOO_LONG:
-		snprintf(buf_r, size, "answered in plain text: is this a TLS port?");
-		return;
+		return REASON_NOT_TLS;
 	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
-		snprintf(buf_r, size, "closed the connection in the TLS handshake");
-		return;
+		return REASON_TLS_CLOSED;
+	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+		return REASON_TLS_ASKS;
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-		snprintf(buf_r, size, "speaks no TLS 1.2 or newer");
-		return;
-	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-		snprintf(buf_r, size, "asks for a certificate of ours; set certificate");
-		return;
+		(void)snprintf(text, size, "speaks no TLS 1.2 or newer");
+		break;
 	default:
-		snprintf(buf_r, size, "%s", text[0] != '\0' ? text : "TLS handshake failed");
+		if (text[0] == '\0')
+			(void)snprintf(text, size, "TLS handshake failed");
 	}
+	return REASON_TLS;
+}
+
+void
+tls_back_why(SSL *ssl, const char *name, struct finding *f_r)
+{
+	char text[512];
+	int error = why_error(text, sizeof text);
+	enum reason reason;
+
+	if (why_certificate(ssl) != NULL)
+		reason = certificate_reason(ssl, name, text, sizeof text);
+	else
+		reason = handshake_reason(error, text, sizeof text);
+	/* The log has the whole of it in double quotes. */
+	for (char *p = text; *p != '\0'; p++)
+		if (*p == '"')
+			*p = '\'';
+	reason_set(f_r, reason, 0, text);
 }
 
 int32_t

@@ -9,6 +9,7 @@
 
 #include "../bundle.h"
 #include "../conf.h"
+#include "../reason.h"
 
 #include <openssl/ssl.h>
 
@@ -30,12 +31,11 @@ tls_back_name(const struct conf_back_tls *t, const struct conf_server *s, char b
 int tls_back_expect(SSL *ssl, const struct conf_back_tls *t, const char *name);
 
 /*
- * Why a handshake with a server failed, in words for the administrator: "certificate is for
+ * Why a handshake with a server failed; reason_words says it: "certificate is for
  * dovecot1.example.org, not 10.0.0.1; set server_name", "certificate expired on 2026-01-01",
- * "self-signed certificate", "answered in plain text: is this a TLS port?".  Takes and empties
- * OpenSSL's error queue.
+ * "answered in plain text: is this a TLS port?".  Takes and empties OpenSSL's error queue.
  */
-void tls_back_why(SSL *ssl, const char *name, char *buf_r, size_t size);
+void tls_back_why(SSL *ssl, const char *name, struct finding *f_r);
 
 /* Days left on the peer's certificate, negative when expired; INT32_MIN without one. */
 int32_t tls_days_left(SSL *ssl);

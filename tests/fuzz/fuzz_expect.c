@@ -38,12 +38,13 @@ words(enum check_type type, const struct expect *e, enum expect_answer answer)
 
 	verdict_closed(&v[0], &plan, e, 0);
 	verdict_late(&v[1], &plan, e, 1);
-	verdict_bad(&v[2], &plan, e, answer);
+	verdict_bad(&v[2], &plan, e, answer, 0);
 	for (int i = 0; i < 3; i++) {
-		require(memchr(v[i].text, '\0', sizeof(v[i].text)) != NULL);
-		for (const char *p = v[i].text; *p != '\0'; p++)
+		require(memchr(v[i].found.text, '\0', sizeof(v[i].found.text)) != NULL);
+		for (const char *p = v[i].found.text; *p != '\0'; p++)
 			require(*p >= ' ' && *p <= '~' && *p != '"' && *p != '\\');
-		require(v[i].stands == VERDICT_OPEN || (!v[i].ok && v[i].text[0] != '\0'));
+		require(
+		    v[i].stands == VERDICT_OPEN || (!v[i].ok && reason_known(v[i].found.reason)));
 	}
 	require((v[2].stands == VERDICT_OPEN) == (answer == ANSWER_MORE || answer == ANSWER_YES));
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """Servers that are not well, each in its own way: down, with a reason in words."""
+import re
 import socket
 import struct
 import threading
@@ -96,8 +97,9 @@ BAD = [
      "4096 bytes and not all of the greeting: '????"),
     ("streams, no needle", "imap", streams(b"* NO\r\n"), 'type = "expect"; expect = "* OK";', 13,
      "4096 bytes and not all of what is expected: '* NO??* NO"),
-    ("closes", "imap", closes, "", 13, "closed without a word; does it expect a PROXY header?"),
+    ("closes", "imap", closes, "", 13, "closed without a word; does it expect a PROXY header? Set"),
     ("resets", "imap", resets, "", None, "connection reset"),
+    ("reset after a header", "imap", resets, 'send_proxy = "proxy";', None, "connection reset"),
     ("no TLS", "imap", says(b"* OK hello\r\n"), "tls = { verify = \"none\"; };", 11, None),
     ("mute instead of TLS", "imap", says(), "tls = { verify = \"none\"; };", 10,
      "TLS handshake not done within 1 s; is it a TLS port?"),
@@ -119,7 +121,7 @@ def test_down_with_a_reason(site, pki, name, protocol, behave, check, status, wo
     assert not result.ok and result.status == (status or result.status), result
     if words is not None:
         assert result.text.startswith(words), result
-    assert len(result.text) > 10 and len(result.text) <= 95 and result.text.isprintable()
+    assert 10 < len(result.text) < 300 and result.text.isprintable()
     # It is asked again, and nothing of its connections is left.
     checker.result(result.server, lambda r: r.at > result.at)
     fake.stop()
@@ -132,7 +134,7 @@ CERTIFICATES = [
     ("expired", 'ca_file = "$pki/ca.pem"; server_name = "mail.example.org";', "expired"),
     ("mail", 'ca_file = "$pki/ca.pem"; server_name = "dovecot.example.org";', "dovecot.example.org"),
     ("mail", 'ca_file = "$pki/ca.pem";', "10.0.0.11"),
-    ("backend", 'ca_file = "$pki/rogue.pem"; server_name = "dovecot.example.org";', ""),
+    ("backend", 'ca_file = "$pki/rogue.pem"; server_name = "dovecot.example.org";', "ca_file"),
 ]
 
 
@@ -149,6 +151,18 @@ def test_certificate(site, pki, certificate, expected, words):
     checker, result = down(site, pki, "imap", "", "tls = { %s };" % expected)
     assert (result.ok, result.status) == (False, 11)
     assert "certificate" in result.text and words in result.text, result.text
+    assert certificate == "expired" or re.search("; set (server_name|ca_file)", result.text), result
+
+
+def test_plain_to_a_tls_port(site, pki):
+    """A server that waits for TLS: the first check that hears nothing says so."""
+    def behave(fake, sock):
+        with fake.tls.wrap_socket(sock, server_side=True) as tls:
+            tls.recv(1000)
+    Fake(site, SERVERS[0], 1143, behave, tls=server_context(pki, "mail"))
+    checker = Checker(site, pki, CONF % ("imap", "", ""))
+    result = checker.result("back/10.0.0.11:1143+0")
+    assert result.status == 13 and result.text.startswith("answers in TLS: it is a TLS port"), result
 
 
 PASSTHROUGH = """

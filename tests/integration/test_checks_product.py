@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The Mailreeve authors
 """The whole product in front of a real Dovecot and Postfix, with a check a second on the very ports
 that clients' connections go to."""
+import contextlib
 import ctypes
 import os
 import re
@@ -104,6 +105,22 @@ table inet power {
     ends = [fields["end"] for fields in proxy.lines() if "end" in fields and "conn" in fields]
     assert len(ends) == 2, ends
     subprocess.run(["nft", "delete", "table", "inet", "power"], check=True, timeout=10)
+
+
+def test_server_that_never_spoke(site, pki):
+    """Without checks: a connection that ends before the server's first byte says what may be wrong,
+    and with which key it is mended."""
+    Fake(site, SERVERS[0], 1143, lambda _fake, sock: sock.close())
+    proxy = Mailreeve(site, pki, """
+frontends = ( { name = "front"; bind = "192.0.2.10:143"; backend = "back"; } );
+backends = ( { name = "back"; protocol = "imap"; servers = "10.0.0.11:1143";
+               check = { type = "none"; }; } );
+""")
+    with connect(PROXY, 143) as sock, contextlib.suppress(ConnectionResetError):
+        assert sock.recv(100) == b""
+    line = proxy.said(r"end=server-")
+    assert 'without a word; does it expect our PROXY header?' in line, line
+    assert "haproxy_trusted_networks" in line and "send_proxy to none" in line, line
 
 
 CLONE_NEWNS = 0x20000

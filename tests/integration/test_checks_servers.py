@@ -131,3 +131,34 @@ def test_tcp_is_never_seen(site, pki):
     # Accepted connections would be logged when they end: after a while, all are.
     time.sleep(1)
     assert (len(dovecot.lines()), len(mta.lines())) == before
+
+
+def test_mismatches_name_the_key(site, pki):
+    """A header that a server does not expect, one that it misses, plain text to TLS and the other
+    way round: the reason names the key on both sides."""
+    dovecot = Dovecot(site, pki, ssl="yes")
+    mta = Postfix(site, pki, dovecot=dovecot)
+    none, well = 'send_proxy = "none";', dovecot.address
+    theirs, posts = "haproxy_trusted_networks", "smtpd_upstream_proxy_protocol"
+    cases = {
+        # a backend, words of the reason
+        backend("sent", "imap", f"{well}:{DIRECT + 143}"): ("send_proxy to none", theirs),
+        backend("sent-pop3", "pop3", f"{well}:{DIRECT + 110}"): ("send_proxy to none", theirs),
+        backend("sent-sieve", "sieve", f"{well}:{DIRECT + 4190}"): ("send_proxy to none", theirs),
+        backend("sent-smtp", "smtp", f"{mta.address}:{postfix.DIRECT}"): ("send_proxy to none", posts),
+        backend("missed", "imap", f"{well}:143", none): ("Set send_proxy", theirs),
+        backend("missed-smtp", "smtp", f"{mta.address}:{postfix.PLAIN}", none): (
+            "Set send_proxy", posts),
+        backend("plain", "imap", f"{well}:{DIRECT + 993}", none): ("it is a TLS port; set tls",),
+        backend("plain-header", "imap", f"{well}:993"): ("it is a TLS port; set tls",),
+        backend("tls", "imap", f"{well}:143", TLS % "dovecot"): ("is this a TLS port?",),
+        backend("ca", "imap", f"{well}:993", 'tls = { ca_file = "$pki/rogue.pem"; };'): (
+            "; set ca_file",),
+    }
+    checker = Checker(site, pki, conf(*cases))
+    for each, words in cases.items():
+        name = re.search(r'name = "([^"]*)"', each)[1]
+        result = checker.result(re.search(r'name = "([^"]*)"', each)[1] + "/" + re.search(
+            r'servers = "([^"]*)"', each)[1] + "+0")
+        print(name, result.text)
+        assert not result.ok and all(word in result.text for word in words), (name, result.text)

@@ -22,6 +22,7 @@
 #include "../../common/conf.h"
 #include "../../common/health.h"
 #include "../../common/log.h"
+#include "../../common/reason.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,9 +189,11 @@ on_report(const struct report *r)
 	const struct conf_server *s = server_of(r->server);
 	const struct conf_backend *b = &conf->backends[s->backend];
 	struct health_rules rules = { b->check.rise, b->check.fall };
+	char why[REASON_WORDS];
 
-	if (memchr(r->text, '\0', sizeof(r->text)) == NULL)
+	if (memchr(r->found.text, '\0', sizeof(r->found.text)) == NULL)
 		fatal("report without an end");
+	reason_words(b, &r->found, why, sizeof(why));
 	printf("%llu ", (unsigned long long)(now_ms() - start_ms));
 	switch (r->type) {
 	case REPORT_RESULT:
@@ -199,7 +202,7 @@ on_report(const struct report *r)
 		board_write(board, r->server, &servers[r->server]);
 		printf("result %s/%s+%u %s %s %u %u %s", b->name, s->name, r->server - s->slot,
 		    r->ok ? "ok" : "bad", health_name(healths[r->server].state), r->status, r->ms,
-		    r->text);
+		    why);
 		break;
 	case REPORT_ADDRESSES:
 		printf("addresses %s/%s", b->name, s->name);

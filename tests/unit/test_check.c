@@ -124,13 +124,12 @@ wire_handshake(struct wire *w)
 }
 
 void
-tls_why(
-    SSL *ssl, const struct conf_back_tls *t, const struct conf_server *s, char *buf_r, size_t size)
+tls_why(SSL *ssl, const struct conf_back_tls *t, const struct conf_server *s, struct finding *f_r)
 {
 	(void)ssl;
 	(void)t;
 	(void)s;
-	(void)snprintf(buf_r, size, "certificate expired on 2026-01-01");
+	reason_set(f_r, REASON_TLS, 0, "certificate expired on 2026-01-01");
 }
 
 int32_t
@@ -293,6 +292,17 @@ play(struct check *c)
 #define IMAP_OK  "* OK ready\r\n"
 #define IMAP_END "* BYE\r\nx OK\r\n"
 
+#define DOVECOT "haproxy = yes and haproxy_trusted_networks (Dovecot)"
+#define POSTFIX "smtpd_upstream_proxy_protocol or postscreen_upstream_proxy_protocol (Postfix)"
+#define ASKED   "; does it expect a PROXY header? Set send_proxy here, or look there for "
+#define SENT(k) "; does it expect our PROXY header? Set there " k ", or here send_proxy to none"
+
+SSL *
+tls_probe(void)
+{
+	return (SSL *)(void *)&an_ssl;
+}
+
 static const struct life {
 	const char *name;
 	enum check_type type;
@@ -328,11 +338,16 @@ static const struct life {
 	{ "refused", CHECK_IMAP, "", "C!", "", BAD_(L4CON), "connection refused", "", 0 },
 	{ "no answer to connect", CHECK_IMAP, "", "CTC", "", BAD_(L4TOUT), "no answer to our connect within 5 s", "", 0 },
 	{ "in the last moment", CHECK_TCP, "", "CTc", "", OK_(L4OK), "connected", "", 0 },
-	{ "header reset", CHECK_IMAP, "p", "cH", "", BAD_(L4CON), "connection reset while sending the PROXY header", "", 0 },
+	{ "header reset", CHECK_IMAP, "p", "cH", "", BAD_(L4CON), "connection reset while sending the PROXY header" SENT(DOVECOT), "", 0 },
 	{ "handshake fails", CHECK_IMAP, "t", "cX", "", BAD_(L6RSP), "certificate expired on 2026-01-01", "", 0 },
-	{ "handshake hangs", CHECK_IMAP, "t", "cSTS", "", BAD_(L6TOUT), "TLS handshake not done within 5 s; is it a TLS port?", "", 0 },
-	{ "hung", CHECK_IMAP, "", "cRTR", "", BAD_(L7TOUT), "connected, but not a word within 5 s", "", 0 },
-	{ "hung in the greeting", CHECK_SMTP, "", "crRTR", "220-wait\r\n220", BAD_(L7TOUT), "not all of the greeting within 5 s: '220'", "", 0 },
+	{ "handshake hangs", CHECK_IMAP, "t", "cSTS", "", BAD_(L6TOUT), "TLS handshake not done within 5 s; is it a TLS port? Use that one, or no tls" ASKED DOVECOT, "", 0 },
+	{ "hung", CHECK_IMAP, "", "cRTRST", "", BAD_(L7TOUT), "connected, but not a word within 5 s" ASKED DOVECOT, "", 0 },
+	{ "plain to a TLS port", CHECK_IMAP, "p", "chRTRSs", "", BAD_(L7RSP), "answers in TLS: it is a TLS port; set tls, or use the plain port", "", 1 },
+	{ "closes at the probe", CHECK_IMAP, "", "cRTRSX", "", BAD_(L7TOUT), "connected, but not a word within 5 s" ASKED DOVECOT, "", 0 },
+	{ "BAD at our goodbye", CHECK_IMAP, "l", "chrwrD", IMAP_OK "|x BAD Error in IMAP command\r\n", BAD_(L7STS), "at our goodbye: 'x BAD Error in IMAP command'" SENT(DOVECOT), "x LOGOUT\r\n", 1 },
+	{ "502 for a greeting", CHECK_SMTP, "p", "chrD", "502 5.5.2 Error: command not recognized\r\n", BAD_(L7STS), "refuses: '502 5.5.2 Error: command not recognized'" SENT(POSTFIX), "", 1 },
+	{ "no header for Postfix", CHECK_SMTP, "", "crD", "421 4.3.0 mail Server local error\r\n", BAD_(L7STS), "refuses: '421 4.3.0 mail Server local error'" ASKED POSTFIX, "", 1 },
+	{ "hung in the greeting", CHECK_SMTP, "", "crRTR", "220-wait\r\n220", BAD_(L7TOUT), "not all of the greeting within 5 s: '220'" ASKED POSTFIX, "", 0 },
 	{ "hung at our goodbye", CHECK_IMAP, "", "crwRTRTR", IMAP_OK, BAD_(L7TOUT), "connected, but not an answer to our goodbye within 5 s", "x LOGOUT\r\n", 1 },
 	{ "wakes up at our FIN", CHECK_SIEVE, "t", "csrwRTRrD", "OK\r\n|OK\r\n", OK_(L7OK), "ManageSieve server serves", "LOGOUT\r\n", 1 },
 	{ "closes at our FIN", CHECK_IMAP, "", "crwRTReD", IMAP_OK, OK_(L7OK), "IMAP server serves", "x LOGOUT\r\n", 1 },
@@ -341,16 +356,16 @@ static const struct life {
 	{ "bye", CHECK_IMAP, "", "crdD", "* BYE Disconnected\r\n", BAD_(L7STS), "refuses: '* BYE Disconnected'", "", 1 },
 	{ "err", CHECK_POP3, "", "crD", "-ERR [SYS/TEMP] no\r\n", BAD_(L7STS), "refuses: '-ERR [SYS/TEMP] no'", "", 1 },
 	{ "no", CHECK_SIEVE, "", "crD", "NO \"go\"\r\n", BAD_(L7STS), "refuses: 'NO ?go?'", "", 1 },
-	{ "no at our goodbye", CHECK_SMTP, "p", "chrwrD", "220 go\r\n|500 5.5.2 Error: bad syntax\r\n", BAD_(L7STS), "at our goodbye: '500 5.5.2 Error: bad syntax'", "QUIT\r\n", 1 },
+	{ "no at our goodbye", CHECK_SMTP, "p", "chrwrD", "220 go\r\n|500 5.5.2 Error: bad syntax\r\n", BAD_(L7STS), "at our goodbye: '500 5.5.2 Error: bad syntax'" SENT(POSTFIX), "QUIT\r\n", 1 },
 	{ "another protocol", CHECK_IMAP, "", "cr", "220 mail ESMTP\r\n", BAD_(L7RSP), "not IMAP: '220 mail ESMTP'", "", 0 },
 	{ "escape codes", CHECK_SMTP, "", "crD", "421 \033[31mred\007\r\n", BAD_(L7STS), "refuses: '421 ?[31mred?'", "", 1 },
-	{ "closed without a word", CHECK_IMAP, "", "ce", "", BAD_(L7RSP), "closed without a word; does it expect a PROXY header?", "", 0 },
-	{ "closed after the header", CHECK_IMAP, "p", "che", "", BAD_(L7RSP), "closed without a word; does it expect our PROXY header, and trust us?", "", 0 },
-	{ "closed in the greeting", CHECK_SMTP, "", "cre", "220-wait", BAD_(L7RSP), "closed before the end of the greeting: '220-wait'", "", 0 },
-	{ "reset", CHECK_IMAP, "", "cf", "", BAD_(L7RSP), "connection reset while waiting for the greeting", "", 0 },
+	{ "closed without a word", CHECK_IMAP, "", "ce", "", BAD_(L7RSP), "closed without a word" ASKED DOVECOT, "", 0 },
+	{ "closed after the header", CHECK_IMAP, "p", "che", "", BAD_(L7RSP), "closed without a word" SENT(DOVECOT), "", 0 },
+	{ "closed in the greeting", CHECK_SMTP, "", "cre", "220-wait", BAD_(L7RSP), "closed before the end of the greeting: '220-wait'" ASKED POSTFIX, "", 0 },
+	{ "reset", CHECK_IMAP, "", "cf", "", BAD_(L7RSP), "connection reset while waiting for the greeting" ASKED DOVECOT, "", 0 },
 	{ "reset at our goodbye", CHECK_IMAP, "", "crx", IMAP_OK, BAD_(L7RSP), "connection reset while saying goodbye", "", 0 },
-	{ "a TLS port", CHECK_IMAP, "p", "chre", "\025\003\001x", BAD_(L7RSP), "answers with a TLS alert; is it a TLS port?", "", 0 },
-	{ "expect, not found", CHECK_EXPECT, "", "cwre", "nothing", BAD_(L7RSP), "closed before the end of what is expected: 'nothing'", "PING\r\n", 0 },
+	{ "a TLS port", CHECK_IMAP, "p", "chre", "\025\003\001x", BAD_(L7RSP), "answers in TLS: it is a TLS port; set tls, or use the plain port", "", 0 },
+	{ "expect, not found", CHECK_EXPECT, "", "cwre", "nothing", BAD_(L7RSP), "closed before the end of what is expected: 'nothing'" ASKED DOVECOT, "PING\r\n", 0 },
 	/* clang-format on */
 };
 
@@ -370,6 +385,7 @@ plan_for(enum check_type type, const char *with)
 	conf.backends = &backend;
 	conf.backend_count = 1;
 	backend.check.type = type;
+	backend.protocol = type == CHECK_SMTP ? PROTO_SMTP : PROTO_IMAP;
 	backend.check.timeout = 5000;
 	backend.check.send = "PING\r\n";
 	backend.check.expect = "* OK";
@@ -410,14 +426,17 @@ begin(const struct plan *plan, const char *acts, const char *bytes)
 START_TEST(each_life)
 {
 	const struct life *l = &lives[_i];
+	char words[REASON_WORDS];
 	struct plan plan = plan_for(l->type, l->with);
 	size_t header = 0;
 
 	play(begin(&plan, l->script, l->chunks));
 	ck_assert_int_eq(verdict.status, l->status);
 	ck_assert_int_eq(verdict.ok, l->ok);
-	ck_assert_str_eq(verdict.text, l->text);
-	ck_assert_int_eq(verdict.days, strchr(l->script, 's') != NULL ? 30 : INT32_MIN);
+	reason_words(&backend, &verdict.found, words, sizeof(words));
+	ck_assert_str_eq(words, l->text);
+	ck_assert_int_eq(verdict.days,
+	    strchr(l->script, 's') != NULL && strchr(l->with, 't') != NULL ? 30 : INT32_MIN);
 	if (strchr(l->script, 'h') != NULL)
 		header = strchr(l->with, 'p') != NULL ? 28 : 16;
 	ck_assert_uint_eq(sent_len - header, strlen(l->sent));
@@ -479,9 +498,8 @@ START_TEST(streams)
 	play(begin(&plan, acts, bytes));
 	ck_assert_int_eq(verdict.status, CHECK_L7RSP);
 	ck_assert_int_eq(verdict.ok, 0);
-	ck_assert_str_eq(verdict.text,
-	    "4096 bytes and not all of the greeting: "
-	    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+	ck_assert_uint_eq(verdict.found.reason, REASON_STREAMS);
+	ck_assert_uint_eq(strspn(verdict.found.text, "x"), 96);
 }
 END_TEST
 

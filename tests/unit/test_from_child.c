@@ -360,11 +360,18 @@ static const struct {
 	{ "took longer than a day",
 	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .ms = UINT32_MAX }, 0 },
 	{ "a text with an escape",
-	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .text = "\x1b[2J" }, 0 },
-	{ "a text with a line end", { .type = REPORT_RESULT, .status = CHECK_L7OK, .text = "a\nb" },
-	    0 },
+	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .found.text = "\x1b[2J" }, 0 },
+	{ "a reason",
+	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .found.reason = 1, .found.with = 7 },
+	    1 },
+	{ "no such reason",
+	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .found.reason = UINT32_MAX }, 0 },
+	{ "with what does not exist",
+	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .found.with = 8 }, 0 },
+	{ "a text with a line end",
+	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .found.text = "a\nb" }, 0 },
 	{ "a text that is not ASCII",
-	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .text = "\xe4" }, 0 },
+	    { .type = REPORT_RESULT, .status = CHECK_L7OK, .found.text = "\xe4" }, 0 },
 	{ "one address",
 	    { .type = REPORT_ADDRESSES,
 		.server = 1,
@@ -412,9 +419,9 @@ START_TEST(report_text_needs_an_end)
 {
 	struct report r = { .type = REPORT_RESULT, .status = CHECK_L7OK };
 
-	memset(r.text, 'x', sizeof(r.text));
+	memset(r.found.text, 'x', sizeof(r.found.text));
 	ck_assert_ptr_nonnull(report_wrong(&r, &conf));
-	r.text[REPORT_TEXT - 1] = '\0';
+	r.found.text[REPORT_TEXT - 1] = '\0';
 	ck_assert_ptr_null(report_wrong(&r, &conf));
 }
 END_TEST

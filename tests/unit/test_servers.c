@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Server states: what checks make of them, what the log says, what outlives a reload. */
 #include "../../common/log.h"
+#include "../../common/reason.h"
 #include "../../master/servers.h"
 
 #include <check.h>
@@ -102,7 +103,7 @@ result(uint32_t slot, int ok, const char *why)
 		.ok = (uint32_t)ok,
 		.ms = 7 };
 
-	snprintf(r.text, sizeof(r.text), "%s", why);
+	reason_set(&r.found, REASON_OTHER, 0, why);
 	servers_checked(&g, slot, &r);
 }
 
