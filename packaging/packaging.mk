@@ -27,12 +27,16 @@ installed-unit:
 
 install: installed ## into DESTDIR, under PREFIX (/usr/local) ## 1 min, root without DESTDIR
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(LIBEXECDIR) $(SYSCONFDIR)/mailreeve $(UNITDIR) \
-	  $(SYSUSERDIR) $(TMPFILEDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples)
+	  $(SYSCONFDIR)/needrestart/restart.d $(SYSUSERDIR) $(TMPFILEDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/examples)
 	install -m 0755 $(INSTALLED)/mailreeve $(INSTALLED)/mailreevectl $(DESTDIR)$(SBINDIR)
 	install -m 0755 $(addprefix $(INSTALLED)/mailreeve-,worker checker keeper) $(DESTDIR)$(LIBEXECDIR)
 	[ -e $(DESTDIR)$(SYSCONFDIR)/mailreeve/mailreeve.conf ] || \
 	  install -m 0644 conf/mailreeve.conf $(DESTDIR)$(SYSCONFDIR)/mailreeve
 	install -m 0755 packaging/upgrade packaging/hand-over $(DESTDIR)$(LIBEXECDIR)
+	for unit in mailreeve mailreeve-rootless; do \
+	  install -m 0755 packaging/needrestart \
+	    $(DESTDIR)$(SYSCONFDIR)/needrestart/restart.d/$$unit.service || exit 1; \
+	done
 	install -m 0644 conf/mailreeve.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 master/mailreeve.8 ctl/mailreevectl.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 README.md SECURITY.md $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)

@@ -18,6 +18,9 @@ ENV = {**{k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS"
 PROGRAMS = {"usr/sbin/mailreeve", "usr/sbin/mailreevectl", "usr/libexec/mailreeve/mailreeve-worker",
             "usr/libexec/mailreeve/mailreeve-checker", "usr/libexec/mailreeve/mailreeve-keeper"}
 
+CONFFILES = ["/etc/mailreeve/mailreeve.conf", "/etc/needrestart/restart.d/mailreeve-rootless.service",
+             "/etc/needrestart/restart.d/mailreeve.service"]
+
 
 def make(tree, *targets):
     out = subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "O=build", *targets], cwd=tree, env=ENV,
@@ -166,10 +169,10 @@ def test_walls(tree):
 def test_configuration_is_kept(packages):
     out = subprocess.run(["dpkg-deb", "-I", packages[0]["deb"], "conffiles"], text=True,
                          capture_output=True, check=True)
-    assert out.stdout.split() == ["/etc/mailreeve/mailreeve.conf"]
+    assert out.stdout.split() == CONFFILES
     out = subprocess.run(["rpm", "-qp", "--configfiles", packages[0]["rpm"]], text=True,
                          capture_output=True, check=True)
-    assert out.stdout.split() == ["/etc/mailreeve/mailreeve.conf"]
+    assert out.stdout.split() == CONFFILES
 
 
 def test_version_comes_from_one_place(packages):
