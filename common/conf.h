@@ -255,6 +255,7 @@ struct conf {
 	const char *ticket_seed;       /* file, or NULL */
 	int ticket_seed_line;
 	uint32_t watch; /* milliseconds */
+	int watch_config;
 	struct conf_frontend *frontends;
 	size_t frontend_count;
 	struct conf_listener *listeners;

@@ -94,6 +94,9 @@ fail(struct master *m, const char *why)
 void
 reload_tell(struct master *m, const struct generation *old, const struct generation *g)
 {
+	/* What the program before us showed is not known: nothing is said rather than what is not so. */
+	if (m->force_new)
+		return;
 	if (pairs_tell(old, g) == 0 && m->watched)
 		log_say(LOG_NOTICE, "changed files taken over");
 }
@@ -289,40 +292,96 @@ reload_begin(struct master *m, enum reload_kind kind)
 
 /* ---- Watching ---- */
 
+static const char *
+first_error(const struct problems *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->items[i].kind == PROBLEM_ERROR)
+			return p->items[i].text;
+	return "";
+}
+
+/* What is wrong with the files is said once, not at every look; status has it as long as it is so. */
+static void
+note_wrong(struct master *m, const char *wrong, int is_same)
+{
+	struct reload *r = &m->reloads[RELOAD_CERTS];
+
+	if (*wrong && strcmp(wrong, m->watch_error) != 0) {
+		log_say(LOG_ERR, "%s%s", wrong,
+		    strstr(wrong, "what is in use stays") ? "" : "; what is in use stays");
+		errors_clear(&r->errors);
+		(void)errors_add(&r->errors, wrong, strlen(wrong));
+		r->refused = real_ms();
+	} else if (is_same) {
+		errors_clear(&r->errors);
+	}
+	snprintf(m->watch_error, sizeof(m->watch_error), "%s", wrong);
+}
+
+/* These bundles are to be tried, unless they were refused before; then they are in m->tried. */
+static int
+is_worth_a_try(struct master *m, int *bundles)
+{
+	if (m->tried[0] != -1 && bundles_same(bundles, m->tried)) {
+		bundles_close(bundles);
+		return 0;
+	}
+	bundles_close(m->tried);
+	memcpy(m->tried, bundles, sizeof(m->tried));
+	m->watched = 1;
+	return 1;
+}
+
 /*
  * Whether the files that the running configuration names are others than those that are in use,
- * and may be good: not those that were refused before; they are in m->tried then.  What is wrong
- * with them is said once, not at every look.
+ * and may be good.
  */
 static int
 files_changed(struct master *m, const struct conf *conf, const char *text)
 {
 	int bundles[HELPER_COUNT] = { -1, -1, -1 };
 	struct problems p = { 0 };
-	const char *wrong = "";
-	int changed = 0;
+	int good = gather_files(m, conf, text, &p, bundles) == 0;
+	int is_same = good && bundles_same(bundles, m->current->bundles);
 
-	if (gather_files(m, conf, text, &p, bundles) == 0)
-		changed = !bundles_same(bundles, m->current->bundles) &&
-		    (m->tried[0] == -1 || !bundles_same(bundles, m->tried));
-	for (size_t i = p.count; i-- > 0;)
-		if (p.items[i].kind == PROBLEM_ERROR)
-			wrong = p.items[i].text;
-	if (*wrong && strcmp(wrong, m->watch_error) != 0)
-		log_say(LOG_ERR, "%s%s", wrong,
-		    strstr(wrong, "what is in use stays") ? "" : "; what is in use stays");
-	snprintf(m->watch_error, sizeof(m->watch_error), "%s", wrong);
+	note_wrong(m, first_error(&p), is_same);
 	problems_clear(&p);
-	if (!changed) {
-		bundles_close(bundles);
-		return 0;
-	}
-	bundles_close(m->tried);
-	memcpy(m->tried, bundles, sizeof(bundles));
-	return 1;
+	if (good && !is_same)
+		return is_worth_a_try(m, bundles);
+	bundles_close(bundles);
+	return 0;
 }
 
-/* Renewed certificates, keys, CAs and CRLs are taken over; the file itself only by a reload. */
+/*
+ * Whether the configuration is another than the one that runs, and may be good; or is wrong in
+ * another way than at the last look, so that it has to be said.
+ */
+static int
+conf_changed(struct master *m)
+{
+	int bundles[HELPER_COUNT] = { -1, -1, -1 };
+	struct problems p = { 0 };
+	char *text = NULL;
+	struct conf *conf = conf_load(m->conf_path, &p, &text);
+	int good = conf && gather_files(m, conf, text, &p, bundles) == 0;
+	const char *wrong = first_error(&p);
+	int is_new = strcmp(wrong, m->conf_error) != 0;
+	int result = !good && is_new && *wrong;
+
+	snprintf(m->conf_error, sizeof(m->conf_error), "%s", wrong);
+	/* One that was refused and is as it was before is read again, so that nobody worries. */
+	if (good && (strcmp(text, m->current->text) != 0 || m->reloads[RELOAD_FILE].errors.count))
+		result = is_worth_a_try(m, bundles);
+	else
+		bundles_close(bundles);
+	conf_free(&conf);
+	problems_clear(&p);
+	free(text);
+	return result;
+}
+
+/* Renewed certificates, keys, CAs and CRLs are taken over; the configuration where it says so. */
 static void
 on_watch(struct timer *t)
 {
@@ -336,11 +395,13 @@ on_watch(struct timer *t)
 	timer_set(m->loop, t, m->current->conf->watch);
 	if (m->building)
 		return;
-	conf = same_again(m, &p, &text);
-	if (conf && files_changed(m, conf, text)) {
-		m->watched = 1;
-		reload_begin(m, RELOAD_CERTS);
+	if (m->current->conf->watch_config && conf_changed(m)) {
+		reload_begin(m, RELOAD_FILE);
+		return;
 	}
+	conf = same_again(m, &p, &text);
+	if (conf && files_changed(m, conf, text))
+		reload_begin(m, RELOAD_CERTS);
 	problems_clear(&p);
 	conf_free(&conf);
 	free(text);

@@ -238,6 +238,7 @@ struct master {
 	int tried[HELPER_COUNT]; /* bundles of changed files that were tried and refused; or -1 */
 	int watched;             /* that is being tried now */
 	char watch_error[512];   /* what was wrong with them at the last look */
+	char conf_error[512];    /* ... and with the configuration, where it is watched */
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
 	uint64_t started_mono, started_real; /* milliseconds */

@@ -339,6 +339,65 @@ def test_upgrade_is_answered(site, pki, installed):
         assert ctl(proxy, "upgrade", *words).returncode == 64
 
 
+LIBRARIES = ("libconfig.so", "libcrypto.so")
+
+
+def test_upgrade_takes_new_libraries(site, pki):
+    """A reload of an unchanged file starts no program; after an upgrade nothing uses an old library."""
+    ldd = subprocess.run(["ldd", BUILD / "mailreeve-worker"], text=True, stdout=subprocess.PIPE,
+                         timeout=20, check=True).stdout
+    places = [os.path.realpath(line.split()[2]) for line in ldd.splitlines()
+              if line.strip().startswith(LIBRARIES)]
+    assert len(places) == len(LIBRARIES), ldd
+    old, new = site.path("old"), site.path("new")
+    binds = []
+    for directory in old, new:
+        directory.mkdir()
+        for place in places:
+            shutil.copy(place, directory)
+    for place in places:
+        binds.append(f"mount --bind {old}/{os.path.basename(place)} {place}")
+    numbers = {os.stat(path).st_ino for path in old.iterdir()}
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, conf(), through=(
+        "unshare", "--mount", "sh", "-c", " && ".join([*binds, 'exec "$@"']), "sh"))
+
+    def inside(*command):
+        subprocess.run(["nsenter", "--mount", "-t", str(proxy.process.pid), *command], timeout=20, check=True)
+
+    def outdated():
+        """Processes that have a replaced library, as needrestart finds them."""
+        found = set()
+        for name, pids in proxy.processes().items():
+            for pid in pids:
+                try:
+                    maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
+                except OSError:
+                    continue
+                if any(int(line.split()[4]) in numbers for line in maps.splitlines()
+                       if line.endswith("(deleted)") and "/memfd:" not in line):
+                    found.add(name)
+        return found
+
+    for place in places:
+        inside("umount", "-l", place)
+        (old / os.path.basename(place)).unlink()
+        inside("mount", "--bind", str(new / os.path.basename(place)), place)
+    every = {"mailreeve", "mailreeve-worker", "mailreeve-checker", "mailreeve-keeper"}
+    assert outdated() == every
+    assert ctl(proxy, "reload").returncode == 0
+    assert outdated() == every
+    with connect(PROXY, 993, context(pki)) as sock:
+        assert lines(sock) == [ECHO]
+        done = ctl(proxy, "upgrade")
+        assert done.returncode == 0, done.stdout
+        Traffic.talk(sock, b"still here\r\n")
+    # The processes of before go with their last connection.
+    wait_until(lambda: not outdated(), "the last process with an old library to end", 30)
+    assert "taken over" not in proxy.log.read_text()  # the certificates are those of before
+    proxy.baseline = proxy.descriptors()
+
+
 def test_worker_born_between_unpacking_and_upgrade(site, pki, installed):
     """... is still the old version's: its program was opened when the master started."""
     Fake(site, "10.0.0.11", 143, echo)

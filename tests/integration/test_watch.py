@@ -5,6 +5,7 @@ changes nothing but the log."""
 import os
 import re
 import shutil
+import time
 import signal
 
 import pytest
@@ -47,6 +48,43 @@ def issue(site, pki, name):
         shutil.copy(here / file, old / (file + ".new"))
     for file in ("privkey.pem", "fullchain.pem"):
         (old / (file + ".new")).rename(old / file)
+
+
+def test_the_configuration_by_itself(site, pki, server):
+    """watch_config: a ConfigMap is replaced by renaming a link, and nobody tells us."""
+    conf = CONF.replace("$dir/mail", "$pki/mail")
+    proxy = Mailreeve(site, pki, "watch_config = true;\n" + conf)
+    link = site.path("..data")
+
+    def put(text, name):
+        """As the kubelet does it: a directory, and a link to it that is renamed into its place."""
+        proxy.rewrite(text)
+        (site.path(name)).mkdir()
+        proxy.config.rename(site.path(name) / "mailreeve.conf")
+        new = site.path("..new")
+        new.symlink_to(site.path(name))
+        new.rename(link)
+        if not proxy.config.is_symlink():
+            proxy.config.symlink_to(link / "mailreeve.conf")
+
+    put("watch_config = true;\n" + conf.replace('"front"', '"other"'), "..first")
+    proxy.said("generation 2 serves")
+    certificate(pki)
+    assert proxy.ended(frontend="other")
+    # A wrong one is said once; status has it, and a good one ends that.
+    site.path("..second").mkdir()
+    (site.path("..second") / "mailreeve.conf").write_text("half = edited")
+    site.path("..new").symlink_to(site.path("..second"))
+    site.path("..new").rename(link)
+    proxy.said("not reloaded")
+    assert "reload refused" in proxy.control("status").splitlines()[0]
+    time.sleep(1)  # some looks later
+    assert len([line for line in proxy.raw() if "not reloaded" in line]) == 1
+    site.path("..new").symlink_to(site.path("..first"))
+    site.path("..new").rename(link)
+    wait_until(lambda: "reload refused" not in proxy.control("status"), "the refusal to be over")
+    info = proxy.info()
+    assert info["Reload_error"] == "-" and info["Config_differs"] == "no" and info["Generation"] == "2"
 
 
 def test_renewed_by_itself(site, pki, server):
