@@ -67,12 +67,14 @@ void
 key_address(struct reader *r, const struct key *k, config_setting_t *s, void *field)
 {
 	struct conf_server *server = field;
-	const char *text = value_text(r, s);
+	const char *text = config_setting_get_string(s);
 	char host[254];
 
 	(void)k;
-	if (text == NULL)
+	if (text == NULL) {
+		value_wrong_address(r, s, 0);
 		return;
+	}
 	if (server->name == NULL && strlen(text) <= CONF_NAME)
 		server->name = arena_strdup(r->arena, text);
 	if (addr_parse(text, 0, &server->addr) == 0)
@@ -80,10 +82,7 @@ key_address(struct reader *r, const struct key *k, config_setting_t *s, void *fi
 	if (addr_split_host(text, host, &server->addr.port) == 0)
 		server->host = arena_strdup(r->arena, host);
 	else
-		reader_error(r, s,
-		    "%s = %s is no address with a port; write it as \"10.0.0.1:993\", "
-		    "\"[2001:db8::1]:993\" or \"host.example.org:993\"",
-		    value_key(s), value_shown(r, s));
+		value_wrong_address(r, s, 0);
 }
 
 /* A server's name is its address unless it has one of its own. */

@@ -23,19 +23,14 @@ read_bind(struct reader *r, struct front *f, uint32_t index)
 		reader_error(r, f->bind, "bind is empty");
 	for (size_t i = 0; i < value_count(f->bind); i++) {
 		config_setting_t *s = value_at(f->bind, i);
-		const char *text = value_text(r, s);
+		const char *text = config_setting_get_string(s);
 		struct conf_listener l = {
 			.frontend = index,
 			.line = (int)config_setting_source_line(s),
 		};
 
-		if (text == NULL)
-			continue;
-		if (addr_parse(text, 1, &l.addr) == -1) {
-			reader_error(r, s,
-			    "bind = %s is no address with a port; write it as \"10.0.0.1:993\", "
-			    "\"[2001:db8::1]:993\" or \"*:993\"",
-			    value_shown(r, s));
+		if (text == NULL || addr_parse(text, 1, &l.addr) == -1) {
+			value_wrong_address(r, s, 1);
 			continue;
 		}
 		if (c->listener_count == CONF_LISTENERS) {
@@ -72,8 +67,12 @@ read_tls(struct reader *r, struct front *f)
 		return;
 	t->line = (int)config_setting_source_line(group);
 	if (!config_setting_is_group(group)) {
-		reader_error(r, group, "tls = %s is no group; write tls = { … }, or leave it out",
-		    value_shown(r, group));
+		if (config_setting_type(group) == CONFIG_TYPE_STRING)
+			value_wrong(r, group, "is no group; write tls = { certificates = %s; }",
+			    value_shown(r, group));
+		else
+			value_wrong(
+			    r, group, "is no group; write tls = { … }%s", ", or leave it out");
 		return;
 	}
 	read_group(r, group, SCOPE_FRONT_TLS, t);

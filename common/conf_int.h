@@ -134,6 +134,23 @@ char *conf_text_read(struct reader *r, const char *path);
 char *conf_text_merge(struct reader *r, const char *text, const char *name);
 
 /*
+ * conf_file.c: the whole of a file (malloc), which must be a regular one: nothing that may block
+ * or has no end.  NULL with words for what is wrong.
+ */
+enum { CONF_TEXT = 8 << 20 };
+char *conf_file_read(const char *path, const char **why_r);
+/* conf_syntax.c: a text that stands in no quotes or in other ones than these ". */
+struct unquoted {
+	const char *text;
+	size_t len;
+	const char *end;  /* behind it */
+	const char *word; /* not a text but this word was meant; NULL */
+};
+int syntax_unquoted(const char *at, struct unquoted *u_r);
+/* What to do with a file of another program, and the line that gives it away; NULL: it is ours. */
+const char *syntax_foreign(const char *text, int *line_r);
+
+/*
  * conf_canon.c: the canonical text (malloc), and, when that is read again, the lines that the
  * administrator wrote instead of its own.
  */
@@ -147,6 +164,8 @@ extern const struct word words_protocol[], words_balance[], words_send_proxy[], 
     words_receiver[], words_resolve[], words_tlvs[], words_down[], words_up[], words_check_proxy[],
     words_initial[];
 const char *word_name(const struct word *words, int value);
+/* Ours for a word of another program, or NULL. */
+const char *word_foreign(const struct word *words, const char *text);
 /* Of the given candidates, keep the one nearest to what was written, if it is near enough. */
 struct nearest {
 	const char *wanted;
@@ -175,6 +194,8 @@ const char *value_shown(struct reader *r, const config_setting_t *s);
 	reader_error(r, s, "%s = %s " fmt, value_key(s), value_shown(r, s), __VA_ARGS__)
 /* Its text, or NULL and an error. */
 const char *value_text(struct reader *r, const config_setting_t *s);
+/* Say what is wrong with something that should be an address with a port: to listen on, or not. */
+void value_wrong_address(struct reader *r, const config_setting_t *s, int bind);
 /* Whether this is a DNS name (1 to 253 bytes of letters, digits, `-`, `_` and dots). */
 int is_host_name(const char *s);
 

@@ -245,6 +245,28 @@ static const struct {
 	{ IN(CHECK), "fastinter", "\"fast_interval\"" },
 	{ IN(CHECK), "downinter", "\"down_interval\"" },
 };
+
+/* nginx's, stunnel's, Dovecot's and Postfix's, of which the same can be said. */
+static const struct {
+	uint32_t where;
+	const char *theirs;
+	const char *remedy;
+} others[] = {
+#define CERT "name the file with the chain as certificates"
+#define KEY_FILE "the key stands in the file of certificates, or beside it: X.pem and X.key"
+	{ IN(FRONT_TLS), "certificate", CERT },
+	{ IN(FRONT_TLS), "cert", CERT },
+	{ IN(FRONT_TLS), "fullchain", CERT },
+	{ IN(FRONT_TLS) | IN(FRONT), "ssl_certificate", CERT " in tls" },
+	{ IN(FRONT_TLS) | IN(FRONT), "ssl_cert", CERT " in tls" },
+	{ IN(FRONT_TLS) | IN(FRONT), "smtpd_tls_cert_file", CERT " in tls" },
+	{ IN(FRONT_TLS), "key", KEY_FILE },
+	{ IN(FRONT_TLS), "private_key", KEY_FILE },
+	{ IN(FRONT_TLS), "privkey", KEY_FILE },
+	{ IN(FRONT_TLS) | IN(FRONT), "ssl_certificate_key", KEY_FILE },
+	{ IN(FRONT_TLS) | IN(FRONT), "ssl_key", KEY_FILE },
+	{ IN(FRONT_TLS) | IN(FRONT), "smtpd_tls_key_file", KEY_FILE },
+};
 /* clang-format on */
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -279,6 +301,9 @@ remedy(struct reader *r, const char *name, enum scope scope)
 		if (haproxy[i].where & 1U << scope && strcmp(haproxy[i].theirs, name) == 0)
 			return arena_printf(
 			    r->arena, "; HAProxy's %s is %s here", name, haproxy[i].ours);
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (others[i].where & 1U << scope && strcmp(others[i].theirs, name) == 0)
+			return arena_printf(r->arena, "; %s", others[i].remedy);
 	for (size_t i = 0; i < COUNT(keys); i++)
 		if (keys[i].where & 1U << scope)
 			nearest_try(&near, keys[i].name);

@@ -9,6 +9,37 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+/* What a value in the place of a group probably was to be: the key that says the most there. */
+static const struct {
+	enum scope scope;
+	const char *key;
+} first_keys[] = { { SCOPE_CHECK, "type" }, { SCOPE_CONTROL, "socket" }, { SCOPE_LOG, "level" },
+	{ SCOPE_BACK_TLS, "verify" }, { SCOPE_CHECK_TLS, "verify" } };
+
+static void
+no_group(struct reader *r, const struct key *k, const config_setting_t *s)
+{
+	int is_bool = config_setting_type(s) == CONFIG_TYPE_BOOL;
+
+	if (is_bool && k->group == SCOPE_CHECK && !config_setting_get_bool(s)) {
+		value_wrong(r, s, "is no group; write %s", "check = { type = \"none\"; }");
+		return;
+	}
+	if (is_bool && !config_setting_get_bool(s)) {
+		value_wrong(r, s, "is no group; leave %s out instead", k->name);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(first_keys) / sizeof(first_keys[0]); i++)
+		if (first_keys[i].scope == k->group &&
+		    config_setting_type(s) == CONFIG_TYPE_STRING) {
+			value_wrong(r, s, "is no group; write %s = { %s = %s; }", k->name,
+			    first_keys[i].key, value_shown(r, s));
+			return;
+		}
+	value_wrong(r, s, "is no group; write %s = { … }", k->name);
+}
 
 void
 key_group(struct reader *r, const struct key *k, config_setting_t *s, void *field)
@@ -16,7 +47,7 @@ key_group(struct reader *r, const struct key *k, config_setting_t *s, void *fiel
 	if (config_setting_is_group(s))
 		read_group(r, s, k->group, field);
 	else
-		value_wrong(r, s, "is no group; write %s = { … }", k->name);
+		no_group(r, k, s);
 }
 
 void
@@ -35,13 +66,23 @@ is_whole(const config_setting_t *s)
 	return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 }
 
+static void
+no_number(struct reader *r, const struct key *k, const config_setting_t *s)
+{
+	const char *text = config_setting_get_string(s);
+
+	if (text != NULL && *text != '\0' && text[strspn(text, "0123456789")] == '\0')
+		value_wrong(r, s, "is no whole number; %s", "write it without quotes");
+	else
+		value_wrong(r, s, "is no whole number; it may be %lld to %lld", (long long)k->min,
+		    (long long)k->max);
+}
+
 static int
 number(struct reader *r, const struct key *k, const config_setting_t *s, long long *n_r)
 {
 	if (!is_whole(s)) {
-		value_wrong(r, s, "is no whole number%s",
-		    config_setting_type(s) == CONFIG_TYPE_STRING ? "; write it without quotes" :
-								   "");
+		no_number(r, k, s);
 		return -1;
 	}
 	*n_r = config_setting_get_int64(s);
@@ -70,6 +111,25 @@ key_port(struct reader *r, const struct key *k, config_setting_t *s, void *field
 		*(uint16_t *)field = (uint16_t)n;
 }
 
+static void
+no_bool(struct reader *r, const config_setting_t *s)
+{
+	static const char *const on[] = { "1", "true", "yes", "on" },
+				 *const off[] = { "0", "false", "no", "off" };
+	const char *text = config_setting_get_string(s);
+
+	if (text == NULL)
+		text = value_shown(r, s);
+	for (size_t i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
+		if (strcasecmp(text, on[i]) != 0 && strcasecmp(text, off[i]) != 0)
+			continue;
+		value_wrong(r, s, "is neither true nor false; write %s, without quotes",
+		    strcasecmp(text, on[i]) == 0 ? "true" : "false");
+		return;
+	}
+	value_wrong(r, s, "is neither true nor false; write %s", "one of them, without quotes");
+}
+
 void
 key_bool(struct reader *r, const struct key *k, config_setting_t *s, void *field)
 {
@@ -77,7 +137,7 @@ key_bool(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	if (config_setting_type(s) == CONFIG_TYPE_BOOL)
 		*(int *)field = config_setting_get_bool(s);
 	else
-		value_wrong(r, s, "is neither %s", "true nor false");
+		no_bool(r, s);
 }
 
 /* A switch that is on unless it says false; the field says that it is off. */
@@ -88,7 +148,7 @@ key_off(struct reader *r, const struct key *k, config_setting_t *s, void *field)
 	if (config_setting_type(s) == CONFIG_TYPE_BOOL)
 		*(int *)field = !config_setting_get_bool(s);
 	else
-		value_wrong(r, s, "is neither %s", "true nor false");
+		no_bool(r, s);
 }
 
 static const struct unit {
@@ -169,21 +229,41 @@ all_words(struct reader *r, const struct word *w)
 	return text;
 }
 
+/* A text, or the words that may stand in the place of what is none. */
+static const char *
+word_text(struct reader *r, const struct key *k, const config_setting_t *s)
+{
+	const char *ours;
+
+	if (config_setting_is_aggregate(s) || config_setting_type(s) == CONFIG_TYPE_STRING)
+		return value_text(r, s);
+	ours = word_foreign(k->words, value_shown(r, s));
+	if (config_setting_type(s) == CONFIG_TYPE_BOOL && !config_setting_get_bool(s))
+		ours = word_foreign(k->words, "off");
+	if (ours != NULL)
+		value_wrong(r, s, "is no text; did you mean \"%s\"?", ours);
+	else
+		value_wrong(r, s, "is no text; it may be %s", all_words(r, k->words));
+	return NULL;
+}
+
 static const struct word *
 find_word(struct reader *r, const struct key *k, const config_setting_t *s)
 {
-	const char *text = value_text(r, s);
+	const char *text = word_text(r, k, s), *ours;
 	struct nearest near = { .wanted = text };
 
 	if (text == NULL)
 		return NULL;
+	ours = word_foreign(k->words, text);
 	for (const struct word *w = k->words; w->word != NULL; w++) {
 		if (strcmp(w->word, text) == 0)
 			return w;
 		nearest_try(&near, w->word);
 	}
-	if (near.best != NULL)
-		value_wrong(r, s, "is unknown; did you mean \"%s\"?", near.best);
+	if (ours != NULL || near.best != NULL)
+		value_wrong(
+		    r, s, "is unknown; did you mean \"%s\"?", ours != NULL ? ours : near.best);
 	else
 		value_wrong(r, s, "is unknown; it may be %s", all_words(r, k->words));
 	return NULL;

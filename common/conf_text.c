@@ -13,15 +13,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { READ_FIRST = 4096, TEXT_MAX = 8 << 20, INCLUDE_MAX = 10, DEPTH_MAX = 16 };
+enum { INCLUDE_MAX = 10, DEPTH_MAX = 16 };
 
 /* A name in the output. */
 struct span {
@@ -32,6 +29,7 @@ struct bracket {
 	char open;
 	int is_list; /* a [ that had a group in it */
 	size_t at;   /* in the output */
+	int line;    /* of the output */
 	struct span key;
 };
 
@@ -46,6 +44,7 @@ struct merge {
 	int depth, includes;
 	struct span name; /* the last name, and the one before the last = */
 	struct span key;
+	char last; /* token: a sign itself, 'n' a name, 'v' the end of a value */
 	int failed;
 };
 
@@ -56,61 +55,6 @@ struct input {
 	int line;
 	int blank; /* white space or a comment since the last token */
 };
-
-/*
- * The whole of an open file; NULL and words for what is wrong.  The room grows with the file: one
- * of the largest size would stay with the process, which is the master, from the second time on.
- */
-static char *
-read_all(int fd, const char **why_r)
-{
-	size_t room = READ_FIRST, len = 0;
-	char *text = malloc(room + 1);
-	ssize_t n = 0;
-
-	while (text != NULL && len < TEXT_MAX) {
-		n = read(fd, text + len, room - len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-		if (len == room)
-			text = realloc(text, (room *= 2) + 1);
-	}
-	if (text == NULL)
-		fatal("out of memory");
-	text[len] = '\0';
-	if (len >= TEXT_MAX)
-		*why_r = "longer than 8 MiB";
-	else if (n == -1)
-		*why_r = strerror(errno);
-	else if (strlen(text) != len)
-		*why_r = "there is a NUL byte in it";
-	else
-		return text;
-	free(text);
-	return NULL;
-}
-
-/* The same for a path, which must be a regular file: nothing that may block or has no end. */
-static char *
-read_file(const char *path, const char **why_r)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	char *text = NULL;
-	struct stat st;
-
-	if (fd == -1 || fstat(fd, &st) == -1)
-		*why_r = strerror(errno);
-	else if (!S_ISREG(st.st_mode))
-		*why_r = "not a regular file";
-	else
-		text = read_all(fd, why_r);
-	if (fd != -1)
-		close(fd);
-	return text;
-}
 
 static void merge_input(struct merge *m, const char *text, const char *file);
 
@@ -291,21 +235,49 @@ take_open(struct merge *m, struct input *in)
 		return;
 	}
 	place(m, in, 0);
-	m->stack[m->depth++] = (struct bracket){ .open = *in->at, .at = m->len, .key = m->key };
+	m->stack[m->depth++] = (struct bracket){
+		.open = *in->at, .at = m->len, .line = (int)m->lines->count, .key = m->key
+	};
 	put(m, in->at++, 1);
+}
+
+static char
+closing(char open)
+{
+	return open == '(' ? ')' : open == '[' ? ']' : '}';
+}
+
+/* Whether this sign closes what was opened last. */
+static int
+is_closing(struct merge *m, const struct input *in)
+{
+	const struct bracket *b = m->depth > 0 ? &m->stack[m->depth - 1] : NULL;
+
+	if (b == NULL)
+		wrong(m, in, "this %c closes nothing; remove it", *in->at);
+	else if (closing(b->open) != *in->at)
+		wrong(m, in, "%c must be closed (%s) before this %c: write %c", b->open,
+		    reader_line(m->r, b->line, (int)m->lines->count), *in->at, closing(b->open));
+	else
+		return 1;
+	m->failed = 1;
+	return 0;
 }
 
 static void
 take_close(struct merge *m, struct input *in)
 {
-	char c = *in->at++;
+	char c = *in->at;
 
+	if (!is_closing(m, in))
+		return;
+	in->at++;
 	if (m->len > 0 && m->out[m->len - 1] == ',') {
 		m->out[m->len - 1] = ' ';
 		wrong(m, in, "no comma may stand before %c", c);
 	}
 	place(m, in, 1);
-	if (m->depth > 0 && m->stack[--m->depth].is_list && c == ']')
+	if (m->stack[--m->depth].is_list && c == ']')
 		c = ')';
 	put(m, &c, 1);
 }
@@ -342,7 +314,7 @@ take_include(struct merge *m, struct input *in)
 		fail(m, in, "@include in @include, too deep: does a file include itself?");
 		return 1;
 	}
-	text = read_file(path, &why);
+	text = conf_file_read(path, &why);
 	if (text == NULL) {
 		wrong(m, in, "cannot include %s: %s", path, why);
 		m->failed = 1;
@@ -355,12 +327,75 @@ take_include(struct merge *m, struct input *in)
 	return 1;
 }
 
+static int
+in_list(const struct merge *m)
+{
+	return m->depth > 0 && m->stack[m->depth - 1].open != '{';
+}
+
+/* What libconfig would stumble over further on: say it here and go on as if it stood there. */
+static void
+add_missing(struct merge *m, const struct input *in)
+{
+	unsigned char c = (unsigned char)*in->at;
+
+	if (strchr("=:;,)]}@", c))
+		return;
+	if (in_list(m) && m->last == 'v') {
+		wrong(m, in, "a comma is missing before this %s", c == '{' ? "{" : "value");
+		put(m, ",", 1);
+	} else if (!in_list(m) && m->last == 'n') {
+		wrong(m, in, "the = is missing after %.*s", (int)m->name.len, m->out + m->name.at);
+		put(m, "=", 1);
+		m->key = m->name;
+		m->last = '=';
+	}
+}
+
+/* A text in other quotes or in none: it goes on in the right ones. */
+static int
+take_unquoted(struct merge *m, struct input *in)
+{
+	struct unquoted u;
+
+	if ((m->last != '=' && !in_list(m)) || !syntax_unquoted(in->at, &u))
+		return 0;
+	if (u.word != NULL)
+		wrong(m, in, "%.*s is written %s here", (int)u.len, u.text, u.word);
+	else
+		wrong(m, in, "texts stand in double quotes: write \"%.*s\"", (int)u.len, u.text);
+	place(m, in, 0);
+	put(m, u.word != NULL ? u.word : "\"", u.word != NULL ? strlen(u.word) : 1);
+	if (u.word == NULL) {
+		put(m, u.text, u.len);
+		put(m, "\"", 1);
+	}
+	in->at = u.end;
+	return 1;
+}
+
+/* What this token was to the next one. */
+static char
+kind_of(const struct merge *m, const char *at)
+{
+	if (strchr("=:;,([{@", *at))
+		return *at == ':' ? '=' : *at;
+	if (m->last == '@')
+		return '@'; /* of an include in the wrong place */
+	return isalpha((unsigned char)*at) && m->last != '=' && !in_list(m) ? 'n' : 'v';
+}
+
 static void
 take_token(struct merge *m, struct input *in)
 {
 	unsigned char c = (unsigned char)*in->at;
+	char kind;
 
-	if (c == '"') {
+	add_missing(m, in);
+	kind = kind_of(m, in->at);
+	if (take_unquoted(m, in)) {
+		kind = 'v';
+	} else if (c == '"') {
 		take_string(m, in);
 	} else if (isdigit(c) || c == '+' || c == '-' || c == '.') {
 		take_number(m, in);
@@ -376,6 +411,7 @@ take_token(struct merge *m, struct input *in)
 		place(m, in, c == ';' || c == ',');
 		put(m, in->at++, 1);
 	}
+	m->last = kind;
 }
 
 static void
@@ -387,12 +423,24 @@ merge_input(struct merge *m, const char *text, const char *file)
 		skip_blank(m, &in);
 		if (m->failed || *in.at == '\0')
 			return;
-		if (m->len > TEXT_MAX) {
+		if (m->len > CONF_TEXT) {
 			fail(m, &in, "the configuration is longer than 8 MiB");
 			return;
 		}
 		take_token(m, &in);
 	}
+}
+
+/* The file of another program in the place of ours. */
+static int
+is_foreign(struct merge *m, const char *text, const char *name)
+{
+	struct input in = { .file = arena_strdup(m->r->arena, name) };
+	const char *what = m->r->dir == NULL ? NULL : syntax_foreign(text, &in.line);
+
+	if (what != NULL)
+		fail(m, &in, what);
+	return what != NULL;
 }
 
 char *
@@ -401,7 +449,13 @@ conf_text_merge(struct reader *r, const char *text, const char *name)
 	struct merge m = { .r = r, .lines = r->conf->lines };
 
 	put(&m, "", 0);
-	merge_input(&m, text, arena_strdup(r->arena, name));
+	if (!is_foreign(&m, text, name))
+		merge_input(&m, text, arena_strdup(r->arena, name));
+	if (!m.failed && m.depth > 0)
+		reader_error_at(r, m.stack[m.depth - 1].line,
+		    "the %c that opens here is never closed; write %c", m.stack[m.depth - 1].open,
+		    closing(m.stack[m.depth - 1].open));
+	m.failed |= m.depth > 0;
 	if (r->dir == NULL)
 		canon_lines(r, text);
 	if (m.failed) {
@@ -417,7 +471,7 @@ conf_text_read(struct reader *r, const char *path)
 	const char *why;
 	char *text, *merged;
 
-	text = read_file(path, &why);
+	text = conf_file_read(path, &why);
 	if (text == NULL) {
 		reader_error_at(r, 0, "%s", why);
 		return NULL;

@@ -6,6 +6,7 @@
  */
 #include "conf_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SHOWN_MAX = 60 };
@@ -75,4 +76,66 @@ value_text(struct reader *r, const config_setting_t *s)
 	    config_setting_is_aggregate(s) ? "one value in quotes stands here" :
 					     "write it in quotes");
 	return NULL;
+}
+
+/* A port, if this is one alone, with a colon before it or without. */
+static const char *
+port_alone(const char *text)
+{
+	size_t n;
+
+	text += *text == ':';
+	n = strspn(text, "0123456789");
+	return n > 0 && n < 6 && text[n] == '\0' ? text : NULL;
+}
+
+/* Whether it would be an address, if it had a port. */
+static int
+lacks_port(const char *text, char fixed_r[ADDR_TEXT + 8])
+{
+	struct addr a;
+
+	for (int bare6 = 0; bare6 < 2; bare6++) {
+		int n = snprintf(fixed_r, ADDR_TEXT + 8, bare6 ? "[%s]:" : "%s:", text);
+		char with[ADDR_TEXT + 16];
+
+		if (n < 0 || n >= ADDR_TEXT + 8)
+			return 0;
+		snprintf(with, sizeof(with), "%s1", fixed_r);
+		if (addr_parse(with, 1, &a) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+void
+value_wrong_address(struct reader *r, const config_setting_t *s, int bind)
+{
+	const char *text = config_setting_get_string(s), *port;
+	char fixed[ADDR_TEXT + 8], host[254];
+	uint16_t number;
+
+	if (config_setting_is_aggregate(s)) {
+		(void)value_text(r, s);
+		return;
+	}
+	if (text == NULL)
+		text = value_shown(r, s);
+	port = port_alone(text);
+	if (port != NULL)
+		value_wrong(r, s, "is a port without an address; write \"%s:%s\"",
+		    bind ? "*" : "127.0.0.1", port);
+	else if (strpbrk(text, " \t") != NULL)
+		value_wrong(r, s, "is more than an address; write the rest as keys of the %s",
+		    bind ? "frontend" : "server, in ( { address = \"…\"; … } ), or of the backend");
+	else if (bind && addr_split_host(text, host, &number) == 0)
+		value_wrong(r, s, "is a host name; write an address of this host, or \"*:%u\"",
+		    (unsigned)number);
+	else if (lacks_port(text, fixed) && (bind || strchr(text, '*') == NULL))
+		value_wrong(r, s, "has no port; write it as in \"%s%d\"", fixed, bind ? 993 : 143);
+	else
+		value_wrong(r, s,
+		    "is no address with a port; write it as \"10.0.0.1:993\", "
+		    "\"[2001:db8::1]:993\" or \"%s:993\"",
+		    bind ? "*" : "host.example.org");
 }

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 #include <syslog.h>
 
 /* clang-format off */
@@ -112,6 +113,76 @@ const struct word words_down[] = { { "keep", 0 }, { "close", 1 }, { NULL, 0 } };
 const struct word words_up[] = { { "keep", 0 }, { "close_backup", 1 }, { NULL, 0 } };
 const struct word words_initial[] = { { "check", 0 }, { "up", 1 }, { NULL, 0 } };
 /* clang-format on */
+
+/* Other programs' words for ours, where they are not near enough to be found by that. */
+static const struct {
+	const struct word *words;
+	const char *theirs, *ours;
+} foreign[] = {
+	/* clang-format off */
+	{ words_send_proxy, "send-proxy", "v1" },
+	{ words_send_proxy, "send-proxy-v1", "v1" },
+	{ words_send_proxy, "send-proxy-v2", "v2" },
+	{ words_send_proxy, "send-proxy-v2-ssl", "v2-ssl" },
+	{ words_send_proxy, "send-proxy-v2-ssl-cn", "v2-ssl-cn" },
+	{ words_send_proxy, "ssl", "v2-ssl" },
+	{ words_send_proxy, "ssl-cn", "v2-ssl-cn" },
+	{ words_send_proxy, "1", "v1" },
+	{ words_send_proxy, "2", "v2" },
+	{ words_send_proxy, "off", "none" },
+	{ words_send_proxy, "no", "none" },
+	{ words_balance, "static-rr", "roundrobin" },
+	{ words_balance, "rr", "roundrobin" },
+	{ words_balance, "wrr", "roundrobin" },
+	{ words_balance, "lc", "leastconn" },
+	{ words_balance, "least", "leastconn" },
+	{ words_balance, "hash", "source" },
+	{ words_balance, "ip_hash", "source" },
+	{ words_balance, "sticky", "source" },
+	{ words_balance, "failover", "first" },
+	{ words_protocol, "imap4", "imap" },
+	{ words_protocol, "pop", "pop3" },
+	{ words_protocol, "esmtp", "smtp" },
+	{ words_protocol, "smtps", "submission" },
+	{ words_protocol, "submissions", "submission" },
+	{ words_protocol, "managesieve", "sieve" },
+	{ words_protocol, "stream", "tcp" },
+	{ words_check_type, "smtpchk", "smtp" },
+	{ words_check_type, "ssl-hello-chk", "tls" },
+	{ words_check_type, "ssl", "tls" },
+	{ words_check_type, "tcp-check", "expect" },
+	{ words_check_type, "connect", "tcp" },
+	{ words_check_type, "managesieve", "sieve" },
+	{ words_check_type, "off", "none" },
+	{ words_check_type, "no", "none" },
+	{ words_receiver, "postscreen", "postfix" },
+	{ words_level, "emerg", "error" },
+	{ words_level, "alert", "error" },
+	{ words_level, "crit", "error" },
+	{ words_level, "err", "error" },
+	{ words_level, "warn", "warning" },
+	{ words_level, "verbose", "debug" },
+	{ words_down, "shutdown-sessions", "close" },
+	{ words_up, "shutdown-backup-sessions", "close_backup" },
+	{ words_back_verify, "require", "required" },
+	{ words_back_verify, "verify_ca", "chain" },
+	{ words_verify, "require", "required" },
+	{ words_verify, "optional_no_ca", "optional" },
+	{ words_policy, "old", "intermediate" },
+	{ words_version, "1.2", "TLSv1.2" },
+	{ words_version, "1.3", "TLSv1.3" },
+	{ words_version, "SSLv3", "TLSv1.2" },
+	/* clang-format on */
+};
+
+const char *
+word_foreign(const struct word *words, const char *text)
+{
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		if (foreign[i].words == words && strcasecmp(foreign[i].theirs, text) == 0)
+			return foreign[i].ours;
+	return NULL;
+}
 
 const char *
 word_name(const struct word *words, int value)

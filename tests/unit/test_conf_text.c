@@ -94,7 +94,7 @@ static const struct includes {
 	{ "elements of a list",
 	    "frontends = (\n  @include \"a\"\n , \n\t@include\t\"sub/c\"\n);\n" BACK,
 	    "{ name = \"f\"; bind = \"*:1\"; backend = \"b\"; }", NULL,
-	    "{ name = \"g\"; bind = \"*:2\"; backend = \"b\"; }", "" },
+	    "{ name = \"g\"; bind = \"*:9\"; backend = \"b\"; }", "" },
 	{ "more on the same line", "@include \"a\" workers = 1;\n" BACK, FRONT, NULL, NULL, "" },
 	{ "an include of an include starts at the main file", "@include \"sub/c\"\n" FRONT, BACK,
 	    NULL, "@include \"a\"\n", "" },

@@ -87,8 +87,10 @@ static const struct row {
 	/* Syntax. */
 	{ WHOLE, "a = ;", "f:1: syntax error at or before \"a = ;\"" },
 	{ WHOLE, "\n\nfoo # x\n", "f:3: syntax error at or before \"foo\"" },
-	{ WHOLE, "a = ( 1\n2 );", "f:2: syntax error at or before \"2 );\"" },
-	{ WHOLE, "a = { b = 1;\n", "f:1: syntax error at or before \"a = { b = 1;\"" },
+	{ WHOLE, "a = ( 1\n2 );", "f: there is no frontend; write frontends = ( { name = \"…\"; … } )\n"
+	  "f: there is no backend; write backends = ( { name = \"…\"; … } )\n"
+	  "f:1: unknown key \"a\" at the top level\nf:2: a comma is missing before this value" },
+	{ WHOLE, "a = { b = 1;\n", "f:1: the { that opens here is never closed; write }" },
 	{ WHOLE, "servers = [ { } ];\na = ;",
 	  "f:1: servers = [ { … } ]: groups stand in ( ), not in [ ]\nf:2: syntax error at or before \"a = ;\"" },
 	{ WHOLE, FRONTEND "backends = ( { name = \"b\"; servers = [ \"127.0.0.1:2\", ]; },\n\n);",
@@ -100,7 +102,7 @@ static const struct row {
 	{ TOP, "user = \"a\\x00b\";", "f:1: \\x00 cannot stand in a text" },
 	{ WHOLE, "a = (((((((((((((((((1)))))))))))))))));",
 	  "f:1: groups and lists are nested too deeply here" },
-	{ WHOLE, FRONTEND BACKEND "workers = ((((((((((((((((1))))))))))))))));", "f:3: workers = ( … ) is no whole number" },
+	{ WHOLE, FRONTEND BACKEND "workers = ((((((((((((((((1))))))))))))))));", "f:3: workers = ( … ) is no whole number; it may be 0 to 1024" },
 	{ TOP, "watch = [ \"5s\", 1 ];", "f:1: mismatched element type in array at or before \"watch = [ \"5s\", 1 ];\"" },
 
 	/* Numbers. */
@@ -119,11 +121,11 @@ static const struct row {
 	{ TOP, "workers = -1;", "f:1: workers = -1 is out of range; it may be 0 to 1024" },
 	{ TOP, "workers = 1025;", "f:1: workers = 1025 is out of range; it may be 0 to 1024" },
 	{ TOP, "workers = -2147483649;", "f:1: workers = -2147483649 is out of range; it may be 0 to 1024" },
-	{ TOP, "workers = 1e99;", "f:1: workers = 1e+99 is no whole number" },
-	{ TOP, "workers = 1.5;", "f:1: workers = 1.5 is no whole number" },
+	{ TOP, "workers = 1e99;", "f:1: workers = 1e+99 is no whole number; it may be 0 to 1024" },
+	{ TOP, "workers = 1.5;", "f:1: workers = 1.5 is no whole number; it may be 0 to 1024" },
 	{ TOP, "workers = \"4\";", "f:1: workers = \"4\" is no whole number; write it without quotes" },
-	{ TOP, "workers = true;", "f:1: workers = true is no whole number" },
-	{ TOP, "workers = ( 1 );", "f:1: workers = ( … ) is no whole number" },
+	{ TOP, "workers = true;", "f:1: workers = true is no whole number; it may be 0 to 1024" },
+	{ TOP, "workers = ( 1 );", "f:1: workers = ( … ) is no whole number; it may be 0 to 1024" },
 	{ TOP, "workers = 5000000000L;", "f:1: workers = 5000000000 is out of range; it may be 0 to 1024" },
 	{ SERVER, "address = \"127.0.0.1:2\"; weight = 257;", "f:1: weight = 257 is out of range; it may be 0 to 256" },
 	{ SERVER, "address = \"127.0.0.1:2\"; weight = -1;", "f:1: weight = -1 is out of range; it may be 0 to 256" },
@@ -135,8 +137,8 @@ static const struct row {
 	{ BACK, "check = { rise = 0; };", "f:1: rise = 0 is out of range; it may be 1 to 1000" },
 	{ BACK, "check = { fall = 1001; };", "f:1: fall = 1001 is out of range; it may be 1 to 1000" },
 	{ BACK, "check = { port = 65536; };", "f:1: port = 65536 is out of range; it may be 0 to 65535" },
-	{ TLS, "certificates = \"/c\"; detach = 1;", "f:1: detach = 1 is neither true nor false" },
-	{ TLS, "certificates = \"/c\"; tickets = \"true\";", "f:1: tickets = \"true\" is neither true nor false" },
+	{ TLS, "certificates = \"/c\"; detach = 1;", "f:1: detach = 1 is neither true nor false; write true, without quotes" },
+	{ TLS, "certificates = \"/c\"; tickets = \"true\";", "f:1: tickets = \"true\" is neither true nor false; write true, without quotes" },
 
 	/* Durations. */
 	{ TOP, "watch = 30;", "f:1: watch = 30 has no unit; write \"30ms\" or \"30s\"" },
@@ -179,12 +181,13 @@ static const struct row {
 	{ BACK, "on_up = \"x\";", "f:1: on_up = \"x\" is unknown; it may be \"keep\" or \"close_backup\"" },
 	{ BACK, "receiver = \"x\";", "f:1: receiver = \"x\" is unknown; it may be \"dovecot\", \"postfix\", "
 	  "\"exim\", \"haproxy\" or \"generic\"" },
-	{ BACK, "receiver = 1;", "f:1: receiver = 1 is no text; write it in quotes" },
+	{ BACK, "receiver = 1;", "f:1: receiver = 1 is no text; it may be \"dovecot\", \"postfix\", "
+	  "\"exim\", \"haproxy\" or \"generic\"" },
 	{ BACK, "receiver = [ \"exim\" ];", "f:1: receiver = [ … ] is no text; one value in quotes stands here" },
 	{ BACK, "proxy_tlvs = [ \"alpn\", \"cypher\" ];", "f:1: proxy_tlvs = \"cypher\" is unknown; did you mean \"cipher\"?" },
 	{ TOP, "log = { level = \"loud\"; };", "f:1: level = \"loud\" is unknown; it may be \"error\", "
 	  "\"warning\", \"notice\", \"info\" or \"debug\"" },
-	{ TOP, "log = { connections = true; };", "f:1: connections = true is no text; write it in quotes" },
+	{ TOP, "log = { connections = true; };", "f:1: connections = true is no text; it may be \"end\", \"both\" or \"none\"" },
 	{ TLS, "certificates = \"/c\"; min_version = \"TLSv1.1\";",
 	  "f:1: min_version = \"TLSv1.1\" is unknown; did you mean \"TLSv1.2\"?" },
 	{ TLS, "mode = \"starttls\"; certificates = \"/c\";",
@@ -259,7 +262,7 @@ static const struct row {
 	{ SERVER, "address = \"1234567890123456789012345678901234567890.12345678901234567890.example:25\";",
 	  "f:1: address is longer than a name may be; give this server a name" },
 	{ WHOLE, "frontends = ( { name = \"f\"; bind = \"*:1\"; backend = \"b\"; },\n"
-	  "{ name = \"f\"; bind = \"*:2\"; backend = \"b\"; } );\n"
+	  "{ name = \"f\"; bind = \"*:9\"; backend = \"b\"; } );\n"
 	  "backends = ( { name = \"b\"; servers = \"127.0.0.1:2\"; }, { name = \"c\"; servers = \"127.0.0.1:2\"; },\n"
 	  "{ name = \"b\"; servers = [ \"127.0.0.1:2\", \"127.0.0.1:3\", \"127.0.0.1:2\" ]; } );",
 	  "f:2: a second frontend \"f\" (the first: line 1)\n"
@@ -268,20 +271,20 @@ static const struct row {
 
 	/* Addresses. */
 	{ FRONT, "xbind = 1;", "f:1: unknown key \"xbind\" in frontend; did you mean \"bind\"?" },
-	{ SERVER, "address = \"127.0.0.1\";", "f:1: address = \"127.0.0.1\" is no address with a port; "
-	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
+	{ SERVER, "address = \"127.0.0.1\";", "f:1: address = \"127.0.0.1\" has no port; "
+	  "write it as in \"127.0.0.1:143\"" },
 	{ SERVER, "address = \"*:993\";", "f:1: address = \"*:993\" is no address with a port; "
 	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
 	{ SERVER, "address = \"127.0.0.1:65536\";", "f:1: address = \"127.0.0.1:65536\" is no address with a port; "
 	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
-	{ SERVER, "address = 5;", "f:1: address = 5 is no text; write it in quotes" },
+	{ SERVER, "address = 5;", "f:1: address = 5 is a port without an address; write \"127.0.0.1:5\"" },
 	{ SERVER, "name = \"x\";", "f:1: this server has no address" },
 	{ BACK, "bind_address = \"10.0.0.1:5\";", "f:1: bind_address = \"10.0.0.1:5\" is no address without a port; "
 	  "write it as \"10.0.0.1\" or \"2001:db8::1\"" },
 	{ BACK, "bind_address = [ \"*\" ];", "f:1: bind_address = \"*\" is no address without a port; "
 	  "write it as \"10.0.0.1\" or \"2001:db8::1\"" },
 	{ BACK, "bind_address = 5;", "f:1: bind_address = 5 is no text; write it in quotes" },
-	{ WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n"
+	{ WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:9\"; };\n"
 	  "frontends = ( { name = \"f\"; backend = \"b\"; bind = [\n"
 	  "\"*:1\",\n\"10.0.0.1:1\",\n\"[::1]:1\",\n\"10.0.0.1:2\",\n\"0.0.0.0:2\",\n\"[::]:2\",\n\"[::1]:2\",\n"
 	  "\"10.0.0.1:3\",\n\"10.0.0.1:3\",\n\"10.0.0.2:3\",\n\"[2001:db8::1]:4\",\n\"[2001:DB8:0::1]:4\"\n]; } );",
@@ -293,8 +296,7 @@ static const struct row {
 	  "f:14: bind = \"[2001:db8::1]:4\": \"[2001:db8::1]:4\" is bound already by frontend \"f\" (line 13)" },
 	{ WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n"
 	  "frontends = ( { name = \"f\"; backend = \"b\"; bind = \"993\"; } );",
-	  "f:2: bind = \"993\" is no address with a port; write it as \"10.0.0.1:993\", "
-	  "\"[2001:db8::1]:993\" or \"*:993\"" },
+	  "f:2: bind = \"993\" is a port without an address; write \"*:993\"" },
 
 	/* Paths. */
 	{ TLS, "certificates = [ \"/c\", \"\" ];", "f:1: certificates: an empty text is no path" },
@@ -338,7 +340,7 @@ static const struct row {
 	  "backends = { name = \"b\"; protocol = \"pop3\"; servers = \"127.0.0.1:2\"; };",
 	  "f:1: frontend \"f\" is imap, but its backend \"b\" (line 2) is pop3" },
 	{ WHOLE, "frontends = ( { name = \"f\"; bind = \"*:1\"; backend = \"b\"; protocol = \"imap\"; },\n"
-	  "{ name = \"g\"; bind = \"*:2\"; backend = \"b\"; protocol = \"pop3\"; } );\n"
+	  "{ name = \"g\"; bind = \"*:9\"; backend = \"b\"; protocol = \"pop3\"; } );\n"
 	  "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };",
 	  "f:2: frontend \"g\" is pop3, but its backend \"b\" (line 3) is imap" },
 	{ TLS, "mode = \"passthrough\"; certificates = \"/c\";",
@@ -348,7 +350,7 @@ static const struct row {
 	{ TLS, "certificates = \"/c\"; verify = \"optional\"; client_ca = \"/a\"; tickets = true;",
 	  "f:1: tickets = true cannot stand with client certificates: whoever has a ticket key could take any name" },
 	{ WHOLE, "frontends = ( { name = \"f\"; bind = \"*:1\"; backend = \"b\"; tls = { certificates = \"/c\"; ticket_seed = \"/1\"; }; },\n"
-	  "{ name = \"g\"; bind = \"*:2\"; backend = \"b\"; tls = { certificates = \"/c\"; ticket_seed = \"/2\"; }; } );\n"
+	  "{ name = \"g\"; bind = \"*:9\"; backend = \"b\"; tls = { certificates = \"/c\"; ticket_seed = \"/2\"; }; } );\n"
 	  "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };",
 	  "f:2: ticket_seed = \"/2\" differs from \"/1\"; one seed serves all frontends" },
 	{ FRONT, "routes = { sni = \"a\"; backend = \"b\"; };",
@@ -377,7 +379,7 @@ static const struct row {
 	  "f:3: frontend \"f\": no backend \"y\"\n"
 	  "f:7: servers = \"z\" is no address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" "
 	  "or \"host.example.org:993\"\n"
-	  "f:9: workers = \"x\" is no whole number; write it without quotes\n"
+	  "f:9: workers = \"x\" is no whole number; it may be 0 to 1024\n"
 	  "f:9: unknown key \"foo\" at the top level" },
 	/* clang-format on */
 };
@@ -467,7 +469,7 @@ static const struct warning {
 	{ "protocol = \"smtp\";", "*:1", LOCAL "send_proxy = \"none\";",
 	  "f:2: backend \"b\": with send_proxy = \"none\" all mail comes from our address: an open relay if that "
 	  "is in mynetworks; use \"v2\"" },
-	{ "protocol = \"submission\";", "*:1", "servers = ( { address = \"127.0.0.1:1\"; send_proxy = \"none\"; } );",
+	{ "protocol = \"submission\";", "*:1", "servers = ( { address = \"127.0.0.1:2\"; send_proxy = \"none\"; } );",
 	  "f:2: backend \"b\": with send_proxy = \"none\" all mail comes from our address: an open relay if that "
 	  "is in mynetworks; use \"v2\"" },
 	{ "protocol = \"lmtp\";", "*:1", LOCAL "send_proxy = \"none\";", "" },
@@ -509,9 +511,9 @@ START_TEST(too_many_servers)
 	FILE *f = open_memstream(&text, &size);
 
 	fputs("frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\n", f);
-	fputs("backends = { name = \"b\"; servers = ( \"127.0.0.1:1\"", f);
+	fputs("backends = { name = \"b\"; servers = ( \"127.0.0.1:2\"", f);
 	for (int i = 0; i < 2 * CONF_SERVERS; i++)
-		fprintf(f, ",\"127.%d.%d.2:1\"", i / 256, i % 256);
+		fprintf(f, ",\"127.%d.%d.2:2\"", i / 256, i % 256);
 	fputs(" ); };\n", f);
 	fclose(f);
 	got = said(WHOLE, text);
@@ -531,7 +533,8 @@ START_TEST(too_many_addresses)
 	fputs("frontends = { name = \"f\"; backend = \"b\"; bind = ( \"*:1\"", f);
 	for (int i = 1; i < CONF_LISTENERS; i++)
 		fprintf(f, ", \"*:%d\"", i + 1);
-	fputs("\n, \"*:9999\"\n, \"*:10000\"\n); };\n" BACKEND, f);
+	fputs("\n, \"*:9999\"\n, \"*:10000\"\n); };\n", f);
+	fputs("backends = { name = \"b\"; servers = \"10.0.0.1:2\"; };\n", f);
 	fclose(f);
 	got = said(WHOLE, text);
 	ck_assert_str_eq(got, "f:2: more than 4096 addresses to listen on");

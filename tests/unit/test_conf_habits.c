@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * What people write who come from other programs, or in a hurry: each habit with the words that
+ * they read, which lead to the right line in one step.  A row's piece stands on line 1 of a file
+ * that is good otherwise.
+ */
+#include "../../common/conf.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+enum place { WHOLE, TOP, FRONT, TLS, BACK, SERVER, PLACES };
+
+static const char *const places[PLACES] = {
+	[WHOLE] = "%s",
+	[TOP] = "%s\n"
+		"frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\n"
+		"backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n",
+	[FRONT] = "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; %s };\n"
+		  "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n",
+	[TLS] = "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; tls = { %s }; };\n"
+		"backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n",
+	[BACK] = "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; %s };\n"
+		 "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\n",
+	[SERVER] = "backends = { name = \"b\"; servers = ( { %s } ); };\n"
+		   "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\n",
+};
+
+/* Everything that is said about a text, a line each. */
+static char *
+said(enum place place, const char *piece)
+{
+	struct problems p = { 0 };
+	char *text = NULL, *all = NULL;
+	size_t size = 0;
+	struct conf *c;
+	FILE *f;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	ck_assert_int_ge(asprintf(&text, places[place], piece), 0);
+#pragma GCC diagnostic pop
+	c = conf_parse(text, "f", "/etc/x", &p);
+	ck_assert_msg((c == NULL) == (p.errors > 0), "a conf with errors, or none without");
+	f = open_memstream(&all, &size);
+	for (size_t i = 0; i < p.count; i++)
+		fprintf(f, "%s%s", i > 0 ? "\n" : "", p.items[i].text);
+	fclose(f);
+	conf_free(&c);
+	problems_clear(&p);
+	free(text);
+	return all;
+}
+
+static const struct row {
+	const char *name;
+	enum place place;
+	const char *piece, *want;
+} rows[] = {
+	/* clang-format off */
+	{ "single quotes", TOP, "user = 'x';",
+	  "f:1: texts stand in double quotes: write \"x\"" },
+	{ "single quotes in a list", BACK, "proxy_tlvs = [ 'alpn', 'cipher' ];",
+	  "f:1: texts stand in double quotes: write \"alpn\"\nf:1: texts stand in double quotes: write \"cipher\"" },
+	{ "backquotes", TOP, "user = `x`;",
+	  "f:1: texts stand in double quotes: write \"x\"" },
+	{ "quotes of a word processor", TOP, "user = “x”;",
+	  "f:1: texts stand in double quotes: write \"x\"" },
+	{ "no quotes", BACK, "balance = source;",
+	  "f:1: texts stand in double quotes: write \"source\"" },
+	{ "no quotes, wrong word", BACK, "balance = leastcon;",
+	  "f:1: balance = \"leastcon\" is unknown; did you mean \"leastconn\"?\nf:1: texts stand in double quotes: write \"leastcon\"" },
+	{ "no quotes in a list", BACK, "proxy_tlvs = [ alpn, cipher ];",
+	  "f:1: texts stand in double quotes: write \"alpn\"\nf:1: texts stand in double quotes: write \"cipher\"" },
+	{ "duration without quotes", TOP, "watch = 5s;",
+	  "f:1: texts stand in double quotes: write \"5s\"" },
+	{ "address without quotes", SERVER, "address = 10.0.0.1:143;",
+	  "f:1: texts stand in double quotes: write \"10.0.0.1:143\"" },
+	{ "path without quotes", TOP, "state_directory = /var/lib/x;",
+	  "f:1: texts stand in double quotes: write \"/var/lib/x\"" },
+	{ "yes", TLS, "certificates = \"/c\"; strict_sni = yes;",
+	  "f:1: yes is written true here" },
+	{ "off", TLS, "certificates = \"/c\"; tickets = off;",
+	  "f:1: off is written false here" },
+	{ "no comma between groups", WHOLE, "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\nbackends = ( { name = \"b\"; servers = \"127.0.0.1:2\"; }\n{ name = \"c\"; servers = \"127.0.0.1:3\"; } );",
+	  "f:3: a comma is missing before this {" },
+	{ "no comma between texts", BACK, "proxy_tlvs = [ \"alpn\" \"cipher\" ];",
+	  "f:1: a comma is missing before this value" },
+	{ "no comma between servers", WHOLE, "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\nbackends = { name = \"b\"; servers = [ \"127.0.0.1:2\"\n\"127.0.0.1:3\" ]; };",
+	  "f:3: a comma is missing before this value" },
+	{ "no =", FRONT, "timeouts { idle = \"5m\"; };",
+	  "f:1: the = is missing after timeouts" },
+	{ "no = before a text", TOP, "user \"x\";",
+	  "f:1: the = is missing after user" },
+	{ "no = and no quotes", TOP, "user x;",
+	  "f:1: the = is missing after user\nf:1: texts stand in double quotes: write \"x\"" },
+	{ "a { that stays open", WHOLE, "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; };\nbackends = { name = \"b\";\nservers = \"127.0.0.1:2\";\n",
+	  "f:2: the { that opens here is never closed; write }" },
+	{ "a ( closed with ]", WHOLE, "frontends = ( { name = \"f\"; }\n];",
+	  "f:2: ( must be closed (line 1) before this ]: write )" },
+	{ "a } too many", WHOLE, "backends = { };\n};",
+	  "f:2: this } closes nothing; remove it" },
+	{ "haproxy.cfg", WHOLE, "# of the old host\n\nglobal\n  log stdout\n",
+	  "f:3: this is a haproxy.cfg; mailreeve.conf(5), COMING FROM HAPROXY, has our word for each line of it" },
+	{ "haproxy.cfg without global", WHOLE, "defaults\n  mode tcp\n",
+	  "f:1: this is a haproxy.cfg; mailreeve.conf(5), COMING FROM HAPROXY, has our word for each line of it" },
+	{ "haproxy.cfg of a frontend", WHOLE, "frontend imaps\n  bind :993\n",
+	  "f:1: this is a haproxy.cfg; mailreeve.conf(5), COMING FROM HAPROXY, has our word for each line of it" },
+	{ "haproxy.cfg of a listen", WHOLE, "listen imaps\n  bind :993\n",
+	  "f:1: this is a haproxy.cfg; mailreeve.conf(5), COMING FROM HAPROXY, has our word for each line of it" },
+	{ "nginx.conf", WHOLE, "worker_processes auto;\nmail {\n}\n",
+	  "f:1: this is an nginx.conf; begin with the smallest file of mailreeve.conf(5)" },
+	{ "nginx.conf of mail", WHOLE, "mail {\n}\n",
+	  "f:1: this is an nginx.conf; begin with the smallest file of mailreeve.conf(5)" },
+	{ "JSON", WHOLE, "{ \"frontends\": [] }",
+	  "f:1: this is JSON; write name = value; without quotes around names, and no { } around the whole" },
+	{ "send_proxy send-proxy", BACK, "send_proxy = \"send-proxy\";",
+	  "f:1: send_proxy = \"send-proxy\" is unknown; did you mean \"v1\"?" },
+	{ "send_proxy send-proxy-v2", BACK, "send_proxy = \"send-proxy-v2\";",
+	  "f:1: send_proxy = \"send-proxy-v2\" is unknown; did you mean \"v2\"?" },
+	{ "send_proxy send-proxy-v2-ssl", BACK, "send_proxy = \"send-proxy-v2-ssl\";",
+	  "f:1: send_proxy = \"send-proxy-v2-ssl\" is unknown; did you mean \"v2-ssl\"?" },
+	{ "send_proxy send-proxy-v2-ssl-cn", BACK, "send_proxy = \"send-proxy-v2-ssl-cn\";",
+	  "f:1: send_proxy = \"send-proxy-v2-ssl-cn\" is unknown; did you mean \"v2-ssl-cn\"?" },
+	{ "send_proxy ssl", BACK, "send_proxy = \"ssl\";",
+	  "f:1: send_proxy = \"ssl\" is unknown; did you mean \"v2-ssl\"?" },
+	{ "send_proxy off", BACK, "send_proxy = \"off\";",
+	  "f:1: send_proxy = \"off\" is unknown; did you mean \"none\"?" },
+	{ "send_proxy of a server", SERVER, "address = \"127.0.0.1:2\"; send_proxy = \"send-proxy-v2\";",
+	  "f:1: send_proxy = \"send-proxy-v2\" is unknown; did you mean \"v2\"?" },
+	{ "send-proxy-v2 as key", SERVER, "address = \"127.0.0.1:2\"; send-proxy-v2 = true;",
+	  "f:1: unknown key \"send-proxy-v2\" in server; HAProxy's send-proxy-v2 is send_proxy = \"v2\" here" },
+	{ "send_proxy true", BACK, "send_proxy = true;",
+	  "f:1: send_proxy = true is no text; it may be \"none\", \"v1\", \"v2\", \"v2-ssl\" or \"v2-ssl-cn\"" },
+	{ "send_proxy false", BACK, "send_proxy = false;",
+	  "f:1: send_proxy = false is no text; did you mean \"none\"?" },
+	{ "send_proxy 2", BACK, "send_proxy = 2;",
+	  "f:1: send_proxy = 2 is no text; did you mean \"v2\"?" },
+	{ "static-rr", BACK, "balance = \"static-rr\";",
+	  "f:1: balance = \"static-rr\" is unknown; did you mean \"roundrobin\"?" },
+	{ "ip_hash", BACK, "balance = \"ip_hash\";",
+	  "f:1: balance = \"ip_hash\" is unknown; did you mean \"source\"?" },
+	{ "least_conn", BACK, "balance = \"least_conn\";",
+	  "f:1: balance = \"least_conn\" is unknown; did you mean \"leastconn\"?" },
+	{ "roundrobbin", BACK, "balance = \"roundrobbin\";",
+	  "f:1: balance = \"roundrobbin\" is unknown; did you mean \"roundrobin\"?" },
+	{ "uri", BACK, "balance = \"uri\";",
+	  "f:1: balance = \"uri\" is unknown; it may be \"leastconn\", \"roundrobin\", \"source\", \"random\" or \"first\"" },
+	{ "smtps", BACK, "protocol = \"smtps\";",
+	  "f:1: protocol = \"smtps\" is unknown; did you mean \"submission\"?" },
+	{ "imaps", BACK, "protocol = \"imaps\";",
+	  "f:1: protocol = \"imaps\" is unknown; did you mean \"imap\"?" },
+	{ "smtpchk", BACK, "check = { type = \"smtpchk\"; };",
+	  "f:1: type = \"smtpchk\" is unknown; did you mean \"smtp\"?" },
+	{ "warn", TOP, "log = { level = \"warn\"; };",
+	  "f:1: level = \"warn\" is unknown; did you mean \"warning\"?" },
+	{ "shutdown-sessions", BACK, "on_down = \"shutdown-sessions\";",
+	  "f:1: on_down = \"shutdown-sessions\" is unknown; did you mean \"close\"?" },
+	{ "min_version 1.2", TLS, "certificates = \"/c\"; min_version = 1.2;",
+	  "f:1: min_version = 1.2 is no text; did you mean \"TLSv1.2\"?" },
+	{ "number for a word", BACK, "balance = 1;",
+	  "f:1: balance = 1 is no text; it may be \"leastconn\", \"roundrobin\", \"source\", \"random\" or \"first\"" },
+	{ "text for a number", TOP, "workers = \"auto\";",
+	  "f:1: workers = \"auto\" is no whole number; it may be 0 to 1024" },
+	{ "truth for a number", SERVER, "address = \"127.0.0.1:2\"; weight = true;",
+	  "f:1: weight = true is no whole number; it may be 0 to 256" },
+	{ "number for true", TLS, "certificates = \"/c\"; strict_sni = 1;",
+	  "f:1: strict_sni = 1 is neither true nor false; write true, without quotes" },
+	{ "text for true", SERVER, "address = \"127.0.0.1:2\"; backup = \"yes\";",
+	  "f:1: backup = \"yes\" is neither true nor false; write true, without quotes" },
+	{ "text for false", SERVER, "address = \"127.0.0.1:2\"; check = \"off\";",
+	  "f:1: check = \"off\" is neither true nor false; write false, without quotes" },
+	{ "group for true", SERVER, "address = \"127.0.0.1:2\"; check = { };",
+	  "f:1: check = { … } is neither true nor false; write one of them, without quotes" },
+	{ "check = false", BACK, "check = false;",
+	  "f:1: check = false is no group; write check = { type = \"none\"; }" },
+	{ "check = true", BACK, "check = true;",
+	  "f:1: check = true is no group; write check = { … }" },
+	{ "check = text", BACK, "check = \"tcp\";",
+	  "f:1: check = \"tcp\" is no group; write check = { type = \"tcp\"; }" },
+	{ "log = text", TOP, "log = \"debug\";",
+	  "f:1: log = \"debug\" is no group; write log = { level = \"debug\"; }" },
+	{ "control = text", TOP, "control = \"/run/x\";",
+	  "f:1: control = \"/run/x\" is no group; write control = { socket = \"/run/x\"; }" },
+	{ "tls = path", FRONT, "tls = \"/c.pem\";",
+	  "f:1: tls = \"/c.pem\" is no group; write tls = { certificates = \"/c.pem\"; }" },
+	{ "tls of a backend = text", BACK, "tls = \"none\";",
+	  "f:1: tls = \"none\" is no group; write tls = { verify = \"none\"; }" },
+	{ "tls of a backend = false", BACK, "tls = false;",
+	  "f:1: tls = false is no group; leave tls out instead" },
+	{ "group for a text", FRONT, "hostname = { };",
+	  "f:1: hostname = { … } is no text; one value in quotes stands here" },
+	{ "bind = number", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = 993; };",
+	  "f:2: bind = 993 is a port without an address; write \"*:993\"" },
+	{ "bind = port", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = \"993\"; };",
+	  "f:2: bind = \"993\" is a port without an address; write \"*:993\"" },
+	{ "bind = :port", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = \":993\"; };",
+	  "f:2: bind = \":993\" is a port without an address; write \"*:993\"" },
+	{ "bind = name", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = \"mail.example.org:993\"; };",
+	  "f:2: bind = \"mail.example.org:993\" is a host name; write an address of this host, or \"*:993\"" },
+	{ "bind without a port", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = \"10.0.0.1\"; };",
+	  "f:2: bind = \"10.0.0.1\" has no port; write it as in \"10.0.0.1:993\"" },
+	{ "bind = *", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = \"*\"; };",
+	  "f:2: bind = \"*\" has no port; write it as in \"*:993\"" },
+	{ "bind = IPv6 without a port", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = \"2001:db8::1\"; };",
+	  "f:2: bind = \"2001:db8::1\" has no port; write it as in \"[2001:db8::1]:993\"" },
+	{ "bind with options", WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\nfrontends = { name = \"f\"; backend = \"b\"; bind = \"*:993 ssl crt /c\"; };",
+	  "f:2: bind = \"*:993 ssl crt /c\" is more than an address; write the rest as keys of the frontend" },
+	{ "server = number", SERVER, "address = 143;",
+	  "f:1: address = 143 is a port without an address; write \"127.0.0.1:143\"" },
+	{ "server without a port", SERVER, "address = \"10.0.0.1\";",
+	  "f:1: address = \"10.0.0.1\" has no port; write it as in \"10.0.0.1:143\"" },
+	{ "server with options", SERVER, "address = \"10.0.0.1:143 check\";",
+	  "f:1: address = \"10.0.0.1:143 check\" is more than an address; write the rest as keys of the server, in ( { address = \"…\"; … } ), or of the backend" },
+	{ "certificate and key", TLS, "certificates = \"/c\"; certificate = \"/a\"; key = \"/k\";",
+	  "f:1: unknown key \"certificate\" in tls; name the file with the chain as certificates\nf:1: unknown key \"key\" in tls; the key stands in the file of certificates, or beside it: X.pem and X.key" },
+	{ "nginx's certificate", FRONT, "ssl_certificate = \"/a\"; ssl_certificate_key = \"/k\";",
+	  "f:1: unknown key \"ssl_certificate\" in frontend; name the file with the chain as certificates in tls\nf:1: unknown key \"ssl_certificate_key\" in frontend; the key stands in the file of certificates, or beside it: X.pem and X.key" },
+	/* clang-format on */
+};
+
+START_TEST(says)
+{
+	char *got = said(rows[_i].place, rows[_i].piece);
+
+	ck_assert_msg(strcmp(got, rows[_i].want) == 0, "%s\n gives: %s\n  want: %s", rows[_i].name,
+	    got, rows[_i].want);
+	free(got);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("conf_habits");
+	TCase *t = tcase_create("conf_habits");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(t, says, 0, COUNT(rows));
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
