@@ -7,6 +7,7 @@
 #include "conf_int.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Until the end of the checks: a name that no backend has. */
 #define NO_BACKEND UINT32_MAX
@@ -313,6 +314,60 @@ check_listeners(struct reader *r)
 	}
 }
 
+/* Whether connections to this server would come to this listener. */
+static int
+leads_to(const struct conf_server *s, const struct conf_listener *l)
+{
+	const struct addr *a = &s->addr, *b = &l->addr;
+	int here = s->host != NULL ? strcasecmp(s->host, "localhost") == 0 : addr_is_loopback(a);
+
+	if (a->port != b->port)
+		return 0;
+	if (is_any(b))
+		return here && (b->wildcard || s->host != NULL || a->family == b->family);
+	if (s->host != NULL)
+		return here && addr_is_loopback(b);
+	return a->family == b->family && addr_same_ip(a, b);
+}
+
+static void
+check_loops(struct reader *r)
+{
+	const struct conf *c = r->conf;
+
+	for (size_t i = 0; i < c->server_count; i++)
+		for (size_t j = 0; j < c->listener_count; j++) {
+			const struct conf_server *s = &c->servers[i];
+			const struct conf_listener *l = &c->listeners[j];
+
+			if (!leads_to(s, l))
+				continue;
+			reader_error_at(r, s->line,
+			    "server \"%s\" is frontend \"%s\" itself (%s): give the mail server "
+			    "another address or port, and name that",
+			    s->name, r->fronts[l->frontend].f.name,
+			    reader_line(r, l->line, s->line));
+			break;
+		}
+}
+
+static void
+check_users(struct reader *r)
+{
+	const struct conf *c = r->conf;
+	const char *const keys[] = { "user", "keeper_user", "checker_user" };
+	const char *const users[] = { c->user, c->keeper_user, c->checker_user };
+	const int lines[] = { c->user_line, c->keeper_user_line, c->checker_user_line };
+
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < i; j++)
+			if (strcmp(users[i], users[j]) == 0)
+				reader_error_at(r, lines[i] > 0 ? lines[i] : lines[j],
+				    "%s and %s are both \"%s\"; name another: processes of one "
+				    "user can disturb each other",
+				    keys[j], keys[i], users[i]);
+}
+
 static void
 check_sockets(struct reader *r)
 {
@@ -337,6 +392,8 @@ check_all(struct reader *r)
 	}
 	check_names(r);
 	check_listeners(r);
+	check_loops(r);
+	check_users(r);
 	check_sockets(r);
 	for (size_t i = 0; i < c->backend_count; i++) {
 		finish_backend(r, &r->backs[i]);

@@ -76,20 +76,18 @@ ids_find(const struct conf *conf, int drop, struct problems *p, struct identity 
 		conf->keeper_user };
 	const int lines[HELPER_COUNT] = { conf->user_line, conf->checker_user_line,
 		conf->keeper_user_line };
-	int line = 0;
 
 	for (int i = 0; i < HELPER_COUNT; i++)
 		if (drop)
 			find_one(conf, lines[i], keys[i], users[i], p, &ids_r[i]);
 		else
 			ids_r[i] = (struct identity){ geteuid(), getegid() };
-	if (drop && p->errors == 0 &&
-	    (ids_r[0].uid == ids_r[1].uid || ids_r[0].uid == ids_r[2].uid ||
-		ids_r[1].uid == ids_r[2].uid)) {
-		for (int i = 0; i < HELPER_COUNT; i++)
-			line = line == 0 ? lines[i] : line;
-		conf_problem(conf, p, PROBLEM_WARNING, line,
-		    "user, keeper_user and checker_user should be three: processes of one user can "
-		    "disturb each other");
-	}
+	for (int i = 0; drop && p->errors == 0 && i < HELPER_COUNT; i++)
+		for (int j = 0; j < i; j++)
+			if (ids_r[i].uid == ids_r[j].uid)
+				conf_problem(conf, p, PROBLEM_ERROR,
+				    lines[i] > 0 ? lines[i] : lines[j],
+				    "%s \"%s\" and %s \"%s\" are the same user; name another: "
+				    "processes of one user can disturb each other",
+				    keys[j], users[j], keys[i], users[i]);
 }

@@ -202,6 +202,10 @@ def test_seeds_and_users_that_are_wrong(site, pki):
                      done.stdout)
     assert re.search(r'checked\.conf:8: keeper_user "0" is root or in root\'s group; name another$',
                      done.stdout, re.MULTILINE)
+    done = check(site, pki, conf('"$pki/mail"', top='\nuser = "64001";\nkeeper_user = "064001";'))
+    assert done.returncode == 1
+    assert re.search(r'checked\.conf:8: user "64001" and keeper_user "064001" are the same user; '
+                     'name another: ', done.stdout)
 
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
