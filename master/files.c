@@ -147,6 +147,8 @@ open_for_real(struct walk *w, int fd, const struct stat *st, int want_dir)
 	    open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (want_dir ? O_DIRECTORY : 0));
 	if (real == -1 && errno == EACCES)
 		file_forbidden(w->path, st, w->why);
+	else if (real == -1 && errno == ENOENT)
+		fail(w, "cannot be opened without /proc: mount -t proc proc /proc");
 	else if (real == -1)
 		fail(w, strerror(errno));
 	return real;

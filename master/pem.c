@@ -93,6 +93,71 @@ pem_count(const char *text, size_t len, struct pem_counts *c_r)
 	c_r->broken = more == -1;
 }
 
+/* The content of a DER SEQUENCE, whose length is in no, one, two or three bytes; NULL. */
+static const unsigned char *
+in_sequence(const char *bytes, size_t len)
+{
+	const unsigned char *u = (const unsigned char *)bytes;
+	size_t head;
+
+	if (len < 2 || u[0] != 0x30)
+		return NULL;
+	head = u[1] < 0x80 ? 2 : u[1] <= 0x83 ? 2 + (size_t)(u[1] & 0x7f) : 0;
+	return head > 0 && len >= head + 5 ? u + head : NULL;
+}
+
+/* A key begins with its version 0 or 1, PKCS#12 with 3, a certificate or a CRL with a SEQUENCE. */
+static const char *
+der_form(const unsigned char *u, size_t len, const char **how_r)
+{
+	const unsigned char *list = in_sequence((const char *)u, len);
+
+	if (u[0] == 0x02 && u[1] == 1 && u[2] == 3) {
+		*how_r = "openssl pkcs12 -nodes -in %s -out new.pem";
+		return "is PKCS#12, not PEM";
+	}
+	if (u[0] == 0x02 && u[1] == 1 && u[2] <= 1) {
+		*how_r = "openssl pkey -inform der -in %s -out new.key";
+		return "is a key in DER, not PEM";
+	}
+	if (!list)
+		return NULL;
+	*how_r = list[0] == 0x02 && list[2] == 1 ? "openssl crl -inform der -in %s -out new.pem" :
+						   "openssl x509 -inform der -in %s -out new.pem";
+	return "is DER, not PEM";
+}
+
+static const struct {
+	const char *label, *words, *how;
+} labels[] = {
+	{ "-----BEGIN CERTIFICATE REQUEST", "is a request, not yet a certificate", NULL },
+	{ "-----BEGIN NEW CERTIFICATE REQUEST", "is a request, not yet a certificate", NULL },
+	{ "-----BEGIN PKCS7", "is PKCS#7", "openssl pkcs7 -print_certs -in %s -out new.pem" },
+	{ "-----BEGIN PUBLIC KEY", "is a public key", NULL },
+};
+
+const char *
+pem_other_form(const char *bytes, size_t len, const char **how_r)
+{
+	const unsigned char *u = in_sequence(bytes, len);
+
+	*how_r = NULL;
+	if (u)
+		return der_form(u, len - (size_t)(u - (const unsigned char *)bytes), how_r);
+	if (len >= 4 && memcmp(bytes, "\xfe\xed\xfe\xed", 4) == 0) {
+		*how_r =
+		    "keytool -importkeystore -deststoretype pkcs12 -srckeystore %s "
+		    "-destkeystore new.p12, then openssl pkcs12 -nodes -in new.p12 -out new.pem";
+		return "is a Java keystore, not PEM";
+	}
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (find(bytes, bytes + len, labels[i].label)) {
+			*how_r = labels[i].how;
+			return labels[i].words;
+		}
+	return NULL;
+}
+
 size_t
 pem_copy(const char *text, size_t len, enum pem_kind kind, char *out_r)
 {

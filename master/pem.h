@@ -30,6 +30,13 @@ struct pem_counts {
 };
 void pem_count(const char *text, size_t len, struct pem_counts *c_r);
 
+/*
+ * Whether these bytes are another form of certificates or keys, by their first bytes or their
+ * labels: words that follow the file's name, and in *how_r the command that makes PEM of it, with
+ * one %s for the file; NULL where there is no such command.  NULL: nothing that is known.
+ */
+const char *pem_other_form(const char *bytes, size_t len, const char **how_r);
+
 /* Copy the blocks of one kind to out_r (room for len bytes); returns their length together. */
 size_t pem_copy(const char *text, size_t len, enum pem_kind kind, char *out_r);
 
