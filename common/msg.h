@@ -138,6 +138,7 @@ enum msg_stopping {
 	MSG_END_DRAINED = 0, /* the time to drain is over */
 	MSG_END_STOPS = 1,   /* the service stops */
 	MSG_END_NOW = 2,     /* ... and waits for nobody */
+	MSG_END_RESTING = 3, /* ... but now only for sessions at rest, those to come included */
 };
 
 struct msg_end {

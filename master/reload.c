@@ -11,6 +11,7 @@
 #include "ids.h"
 #include "listen.h"
 #include "notify.h"
+#include "procs.h"
 #include "upgrade.h"
 
 #include <stdio.h>
@@ -428,6 +429,19 @@ finish_all(struct master *m, uint32_t spread, enum msg_stopping stopping)
 		generation_finish(g, spread, stopping);
 }
 
+/* Sessions at rest need not wait for the end of the time; those that come to rest later neither. */
+static void
+rest_all(struct master *m, uint32_t spread)
+{
+	const struct msg_end end = { .spread_ms = spread, .stopping = MSG_END_RESTING };
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &m->generations, link)
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (g->workers[i].p.state == PROC_RETIRING)
+			proc_tell(&g->workers[i].p, MSG_END, &end);
+}
+
 static void
 on_stop_deadline(struct timer *t)
 {
@@ -464,6 +478,8 @@ stop_begin(struct master *m, enum stopping how, uint32_t ms)
 		m->current = NULL;
 		if (g)
 			generation_retire(g);
+		if (how == STOP_DRAIN && ms != STOP_NO_END)
+			rest_all(m, ms / 4 < STOP_SPREAD ? ms / 4 : STOP_SPREAD);
 	}
 	if (m->stopping != STOP_NOW)
 		m->stopping = how;

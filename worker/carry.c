@@ -13,9 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* So long a silence, and what comes next is not bulk any more. */
-#define PAUSE_MS 1000
-
 /* How long the relaying may be silent. */
 static uint32_t
 patience(const struct conn *c)
@@ -176,10 +173,18 @@ expire_relay(struct conn *c)
 	return CONN_RELAY;
 }
 
+int
+carry_rests(const struct conn *c)
+{
+	return !c->first_eof && quiet_for(c) >= CARRY_PAUSE && side_rests(&c->client) &&
+	    side_rests(&c->server);
+}
+
+/* So long a silence, and what comes next is not bulk any more. */
 static void
 after_pause(struct conn *c)
 {
-	if (quiet_for(c) < PAUSE_MS)
+	if (quiet_for(c) < CARRY_PAUSE)
 		return;
 	c->client.window = c->server.window = SIDE_WINDOW_MIN;
 }

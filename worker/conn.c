@@ -320,6 +320,18 @@ conn_end(struct conn *c, enum conn_end end)
 	conn_run(c);
 }
 
+int
+conn_rests(const struct conn *c)
+{
+	enum protocol p = conn_frontend(c)->protocol;
+
+	if (p != PROTO_IMAP && p != PROTO_POP3 && p != PROTO_SIEVE)
+		return 0;
+	if (c->state == CONN_START)
+		return loop_now(c->worker->loop) >= c->notes->began_ms + CARRY_PAUSE;
+	return c->state == CONN_RELAY && carry_rests(c);
+}
+
 void
 conn_hurry(struct conn *c)
 {

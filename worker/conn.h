@@ -118,6 +118,12 @@ void conn_run(struct conn *c);
 /* End it politely for a reason that is not its own: END_DRAIN, END_STOP, END_SERVER_DOWN. */
 void conn_end(struct conn *c, enum conn_end end);
 
+/*
+ * Whether it is a session at rest of a protocol whose clients come back by themselves (imap, pop3,
+ * sieve): no byte for a second, and none that waits.  Before the client has begun, the same.
+ */
+int conn_rests(const struct conn *c);
+
 /* It is ending already: its peers get no more than a moment. */
 void conn_hurry(struct conn *c);
 

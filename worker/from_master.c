@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define END_PAUSE 10 /* milliseconds: shorter pauses are taken together */
+#define END_PAUSE  10  /* milliseconds: shorter pauses are taken together */
+#define REST_PAUSE 250 /* ... of sessions at rest, which have to be looked for */
 
 static void
 on_handover(struct worker *w, struct msg *m)
@@ -37,6 +38,22 @@ on_retire(struct worker *w, struct msg *m)
 	w->retired = 1;
 }
 
+static int
+goes(const struct worker *w, const struct conn *c)
+{
+	return !c->leaving && (!w->resting || conn_rests(c));
+}
+
+static uint64_t
+count_going(const struct worker *w)
+{
+	uint64_t count = 0;
+
+	for (const struct conn *c = w->conns; c; c = c->next)
+		count += (uint64_t)goes(w, c);
+	return count;
+}
+
 /*
  * Close the next connection, and come back for the one after it: one at a time while each can have
  * a moment of its own, else as many as keep the pace.  Whoever is left when the time is over goes
@@ -48,18 +65,23 @@ end_next(struct timer *t)
 	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, ending));
 	struct conn *c, *next;
 	uint64_t now = loop_now(w->loop), left = w->end_at > now ? w->end_at - now : 0;
-	uint64_t pause = w->staying ? left / w->staying : left;
-	uint64_t batch = pause >= END_PAUSE ? 1 : w->staying * END_PAUSE / (left ? left : 1) + 1;
+	uint64_t least = w->resting ? REST_PAUSE : END_PAUSE, pause, batch;
 
+	if (w->resting)
+		w->staying = count_going(w);
+	pause = w->staying ? left / w->staying : left;
+	batch = pause >= least ? 1 : w->staying * least / (left ? left : 1) + 1;
 	for (c = w->conns; c && (batch > 0 || left == 0); c = next) {
 		next = c->next;
-		if (c->leaving)
+		if (!goes(w, c))
 			continue;
 		batch -= batch > 0;
 		w->staying -= w->staying > 0;
 		conn_end(c, w->end_reason);
 	}
-	if (left)
+	if (w->resting)
+		timer_set(w->loop, t, REST_PAUSE);
+	else if (left)
 		timer_set(w->loop, t,
 		    pause > END_PAUSE    ? pause :
 			left < END_PAUSE ? left :
@@ -74,6 +96,7 @@ on_end(struct worker *w, struct msg *m)
 	w->retired = 1;
 	w->end_reason = end->stopping == MSG_END_DRAINED ? END_DRAIN : END_STOP;
 	w->end_at = loop_now(w->loop) + end->spread_ms;
+	w->resting = end->stopping == MSG_END_RESTING;
 	w->staying = w->conn_count;
 	if (end->stopping == MSG_END_NOW) {
 		w->hurried = 1;

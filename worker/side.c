@@ -177,6 +177,15 @@ side_blocked(const struct side *s)
 	return s->spill != NULL || s->pipe != NULL;
 }
 
+int
+side_rests(const struct side *s)
+{
+	char byte;
+
+	return !side_blocked(s) && !s->partial && !s->ended &&
+	    recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 && errno == EAGAIN;
+}
+
 enum io
 side_pull(struct side *s, struct pipe *p)
 {

@@ -104,6 +104,9 @@ enum io side_write(struct side *s, const void *data, size_t n);
 /* Whether something waits that the peer has not taken. */
 int side_blocked(const struct side *s);
 
+/* Whether nothing waits in either direction at this moment, not even in the kernel. */
+int side_rests(const struct side *s);
+
 /* Write what waits: DONE, WAIT, RESET, FAILED.  A pipe that is empty then goes home. */
 enum io side_flush(struct side *s);
 

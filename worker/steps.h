@@ -79,6 +79,10 @@ enum conn_state step_relay(struct conn *c);
 /* Bytes have just come, or may: the time without any begins anew. */
 void relay_quiet_from_now(struct conn *c);
 /* Nobody has said anything for too long, or for so long that a peer may be dead. */
+#define CARRY_PAUSE 1000 /* milliseconds of silence that are more than a moment */
+
+/* carry.c: nothing has been carried for a second, and nothing is about to be. */
+int carry_rests(const struct conn *c);
 enum conn_state expire_relay(struct conn *c);
 
 /*

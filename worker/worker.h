@@ -41,6 +41,7 @@ struct worker {
 	enum conn_end end_reason;
 	int retired; /* ends with its last connection */
 	int hurried; /* and waits for nobody */
+	int resting; /* ends sessions at rest; the others have their time */
 	struct relay relay;
 };
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -413,9 +414,59 @@ def test_worker_born_between_unpacking_and_upgrade(site, pki, installed):
     assert program == f"{installed}/mailreeve-worker (deleted)"
 
 
+REST = """
+timeouts = { stop = "30s"; };
+frontends = ( { name = "imap"; bind = "192.0.2.10:993"; backend = "back"; protocol = "imap";
+    tls = { certificates = "$pki/mail"; }; },
+  { name = "sieve"; bind = "192.0.2.10:4190"; backend = "back"; protocol = "sieve"; tls = {}; },
+  { name = "smtp"; bind = "192.0.2.10:25"; backend = "back"; protocol = "smtp"; tls = {}; } );
+backends = ( { name = "back"; servers = "10.0.0.11:143"; check = { type = "none"; }; } );
+"""
+
+
+def test_stop_ends_sessions_at_rest_at_once(site, pki):
+    """... and lets those go on whose bytes are under way, or whose protocol has no such thing."""
+    Fake(site, "10.0.0.11", 143, echo)
+    proxy = Mailreeve(site, pki, REST.replace("tls = {}; ", ""))
+    resting = [connect(PROXY, 993, context(pki)) for _ in range(5)] + [connect(PROXY, 4190)]
+    busy, smtp = connect(PROXY, 993, context(pki)), connect(PROXY, 25)
+    for sock in (*resting, busy, smtp):
+        assert lines(sock) == [ECHO]
+    silent = connect(PROXY, 993)  # has not even begun
+    proxy.send(signal.SIGTERM)
+    wait_until(lambda: not listening(PROXY, 993), "the port to be closed")
+    ended = threading.Event()
+
+    def see_them_end():
+        for sock in resting:
+            assert lines(sock) == []
+        assert silent.recv(1) == b""
+        ended.set()
+
+    thread = threading.Thread(target=see_them_end, daemon=True)
+    thread.start()
+    wait_until(lambda: Traffic.talk(busy, b"I am at work\r\n") or ended.is_set(),
+               "those at rest to end")
+    Traffic.talk(smtp, b"still here\r\n")
+    # Who comes to rest later has no more time, either; the other has until the deadline.
+    assert lines(busy) == []
+    Traffic.talk(smtp, b"still here\r\n")
+    for sock in (*resting, busy, smtp, silent):
+        sock.close()
+    wait_until(lambda: proxy.process.poll() is not None, "the end")
+    assert proxy.process.returncode == 0
+    proxy.baseline = None
+    # All of it in less time than the half minute that they might have had.
+    over = [fields for fields in proxy.lines() if "end" in fields]
+    assert sorted({fields["frontend"] for fields in over if fields["end"] == "stop"}) == [
+        "imap", "sieve"]
+    assert max(int(fields["ms_total"]) for fields in over if fields["end"] == "stop") < 25000
+
+
 def test_stop_ends_connections_within_its_time(site, pki):
     Fake(site, "10.0.0.11", 143, echo)
-    proxy = Mailreeve(site, pki, conf(timeouts='stop = "2s";'))
+    proxy = Mailreeve(site, pki, conf(timeouts='stop = "2s";').replace(
+        'name = "front";', 'name = "front"; protocol = "tcp";'))
     socks = [connect(PROXY, 993, context(pki)) for _ in range(10)]
     for sock in socks:
         assert lines(sock) == [ECHO]
