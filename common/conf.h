@@ -283,6 +283,7 @@ struct problem {
 struct problems {
 	struct problem *items;
 	size_t count, errors; /* errors: PROBLEM_ERROR alone */
+	size_t outside;       /* ... of which so many may be gone without a change of any text */
 };
 
 void problems_add(struct problems *p, enum problem_kind kind, const char *file, int line,

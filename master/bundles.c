@@ -19,9 +19,20 @@
 
 #define SEED_MOST 4096
 
+/* Whether a file is not there (yet); the reason is files.c's. */
+static int
+is_missing(const char *why)
+{
+	const char *const end = strerror(ENOENT);
+	size_t n = strlen(why), len = strlen(end);
+
+	return n >= len && strcmp(why + n - len, end) == 0;
+}
+
 void
 bundler_complain(struct bundler *b, const char *why)
 {
+	b->p->outside += (size_t)is_missing(why);
 	conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line, "%s", why);
 }
 
@@ -64,10 +75,11 @@ bundler_add_blocks(
 	if (helpers == 0)
 		return;
 	len = bundler_read(b, path, kind == PIECE_CRL ? PEM_CRL : PEM_CERT, why);
-	if (len == -1 && strcmp(name, BUNDLE_SYSTEM_CA) == 0)
+	if (len == -1 && strcmp(name, BUNDLE_SYSTEM_CA) == 0) {
+		b->p->outside += (size_t)is_missing(why);
 		conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
 		    "%s; install ca-certificates, or set ca_file", why);
-	else if (len == -1)
+	} else if (len == -1)
 		bundler_complain(b, why);
 	if (len == -1)
 		return;

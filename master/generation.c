@@ -268,7 +268,7 @@ static void
 commit(struct generation *g)
 {
 	struct master *m = g->m;
-	struct generation *old = m->current;
+	struct generation *before = m->current, *old;
 
 	timer_stop(&g->deadline);
 	listeners_commit(m, g->conf);
@@ -281,10 +281,13 @@ commit(struct generation *g)
 	if (m->serves_since == 0)
 		m->serves_since = loop_now(m->loop);
 	log_say(LOG_NOTICE, "generation %u serves", g->id);
-	if (old) {
-		reload_tell(m, old, g);
-		generation_retire(old);
+	if (before) {
+		reload_tell(m, before, g);
+		generation_retire(before);
 	}
+	TAILQ_FOREACH(old, &m->generations, link)
+	if (old->state == GEN_OLD)
+		store_forget_spares(old);
 	servers_inherit(g, &m->generations);
 	accept_resume(m);
 	reload_done(m, NULL);
@@ -456,6 +459,8 @@ generation_child_died(struct generation *g, struct proc *p)
 void
 generation_complain(struct generation *g, const char *text)
 {
+	/* What children do not like is in the files: certificates and keys. */
+	g->m->wrong = 1;
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 

@@ -43,6 +43,7 @@ find_one(const struct conf *conf, int line, const char *key, const char *user, s
 	} else if (pw) {
 		*id_r = (struct identity){ pw->pw_uid, pw->pw_gid };
 	} else {
+		p->outside++;
 		conf_problem(conf, p, PROBLEM_ERROR, line,
 		    "%s \"%s\" does not exist; create it: useradd --system --no-create-home "
 		    "--home-dir /nonexistent --shell /usr/sbin/nologin %s",
@@ -62,10 +63,12 @@ ids_find_groups(const struct conf *conf, struct problems *p)
 	gid_t gid;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (groups[i] && unixsock_group(groups[i], &gid) == -1)
+		if (groups[i] && unixsock_group(groups[i], &gid) == -1) {
+			p->outside++;
 			conf_problem(conf, p, PROBLEM_ERROR, conf->control.line,
 			    "%s \"%s\" does not exist; create it: groupadd --system %s", keys[i],
 			    groups[i], groups[i]);
+		}
 }
 
 void

@@ -149,6 +149,7 @@ complain(const struct conf *conf, struct problems *p, const struct conf_listener
 {
 	char text[ADDR_TEXT], holder[128];
 
+	p->outside++;
 	addr_text(&cl->addr, text);
 	if (error == EADDRINUSE && port_holder(cl->addr.port, holder, sizeof(holder)) == 0)
 		conf_problem(conf, p, PROBLEM_ERROR, cl->line, "cannot listen on %s: in use by %s",

@@ -237,7 +237,7 @@ init(struct master *m)
 		fatal("no random bytes: %s", strerror(errno));
 	m->drop = geteuid() == 0;
 	for (int i = 0; i < HELPER_COUNT; i++)
-		m->tried[i] = -1;
+		m->tried[i] = m->stored[i] = -1;
 	m->tick.fn = on_tick;
 	timer_set(m->loop, &m->tick, TICK);
 }

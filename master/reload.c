@@ -7,17 +7,20 @@
 #include "accept.h"
 #include "bundles.h"
 #include "control.h"
+#include "files.h"
 #include "generation.h"
 #include "ids.h"
 #include "listen.h"
 #include "notify.h"
 #include "procs.h"
+#include "stored.h"
 #include "upgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define EXIT_WRONG  78    /* EX_CONFIG: the unit does not start us again */
 #define STOP_SPREAD 10000 /* milliseconds, at most, over which connections end at a stop */
 
 void
@@ -86,9 +89,11 @@ fail(struct master *m, const char *why)
 		    brief);
 		return;
 	}
+	if (!m->testing && stored_run(m, brief) == 0)
+		return;
 	if (!m->testing)
 		log_say(LOG_ERR, "cannot start: %s", brief);
-	m->status = 1;
+	m->status = m->wrong && !m->testing ? EXIT_WRONG : 1;
 	m->done = 1;
 }
 
@@ -121,14 +126,15 @@ reload_done(struct master *m, const char *why)
 		fail(m, why);
 	} else {
 		/* Whoever has read the configuration has read the files as well. */
-		for (int kind = m->kind; kind < RELOAD_KINDS; kind++)
+		for (int kind = m->kind; kind < RELOAD_KINDS && !m->current->stored; kind++)
 			errors_clear(&m->reloads[kind].errors);
+		stored_drop(m);
 		m->force_new = 0;
 		if (m->up.is_half)
 			m->up = (struct upgrading){ .again = m->up.again };
 		reload_apply(m);
 	}
-	m->reloading = 0;
+	m->reloading = m->building != NULL; /* another one may have begun: what was stored */
 	control_reload_done(m, m->kind);
 	notify_reloaded(m);
 	if (why && m->up.from[0])
@@ -155,9 +161,13 @@ reload_open_ports(struct master *m)
 		log_as(m, conf);
 		listeners_prepare(m, conf, &p);
 	}
-	say_all(m, &p);
-	if (p.errors > 0)
-		exit(1);
+	if (p.errors > 0 && m->stored[HELPER_WORKER] != -1) {
+		listeners_rollback(m); /* what ran before may have its ports; reload_begin sees */
+	} else {
+		say_all(m, &p);
+		if (p.errors > 0)
+			exit(1);
+	}
 	conf_free(&conf);
 	problems_clear(&conf_problems); /* reload_begin finds and says them again */
 	problems_clear(&p);
@@ -231,6 +241,9 @@ take_over(
 	errors_clear(&m->reloads[kind].errors);
 	if (conf)
 		gather(m, conf, text, p, ids, bundles);
+	else if (!file_exists(m->conf_path))
+		p->outside = p->errors;
+	m->wrong = p->errors > p->outside;
 	say_all(m, p);
 	is_same = conf && p->errors == 0 && m->current && !m->force_new &&
 	    bundles_same(bundles, m->current->bundles);
@@ -242,8 +255,10 @@ take_over(
 		listeners_rollback(m);
 		conf_free(&conf);
 		free(text);
-		if (is_same)
+		if (is_same) {
+			m->current->stored = 0;
 			ask_again(m);
+		}
 		reload_done(m, is_same ? NULL : "it cannot be used");
 	} else {
 		build(m, conf, text, ids, bundles);

@@ -139,6 +139,7 @@ struct generation {
 	struct timer deadline; /* building: give up; old: drain is over; stopping: kill */
 	int failed;            /* building: a child could not start */
 	int ended;             /* END was sent */
+	int stored;            /* made of what the service manager kept: the file was refused */
 	int orphaned;          /* of a master that crashed: of its connections nothing is known */
 	struct errors complaints; /* why it failed */
 	struct pairs pairs;       /* certificates in use */
@@ -234,11 +235,13 @@ struct master {
 	int reloading;         /* a configuration is being read or a generation built */
 	enum reload_kind kind; /* ... of which kind; the last one's, if none is running */
 	struct reload reloads[RELOAD_KINDS];
-	struct timer watch;      /* the next look at the files that the configuration names */
-	int tried[HELPER_COUNT]; /* bundles of changed files that were tried and refused; or -1 */
-	int watched;             /* that is being tried now */
-	char watch_error[512];   /* what was wrong with them at the last look */
-	char conf_error[512];    /* ... and with the configuration, where it is watched */
+	struct timer watch;       /* the next look at the files that the configuration names */
+	int tried[HELPER_COUNT];  /* bundles of changed files that were tried and refused; or -1 */
+	int watched;              /* that is being tried now */
+	int stored[HELPER_COUNT]; /* bundles of what ran before a crash or restart of ours; or -1 */
+	int wrong;                /* texts or contents are, so that a new start is of no use */
+	char watch_error[512];    /* what was wrong with them at the last look */
+	char conf_error[512];     /* ... and with the configuration, where it is watched */
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
 	uint64_t started_mono, started_real; /* milliseconds */

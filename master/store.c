@@ -25,10 +25,23 @@
 #define NAME_MOST        96
 #define GENERATIONS_MOST 64 /* more than that are left to end by themselves */
 
-enum part { PART_BUNDLE, PART_BOARD, PART_CHAN, PART_PIDFD, PART_TALLY, PART_LOG, PART_COUNT };
+/* The first three as enum helper has them. */
+enum part {
+	PART_BUNDLE,
+	PART_CHECKS,
+	PART_KEYS,
+	PART_BOARD,
+	PART_CHAN,
+	PART_PIDFD,
+	PART_TALLY,
+	PART_LOG,
+	PART_COUNT
+};
 
 static const char *const parts[PART_COUNT] = {
 	[PART_BUNDLE] = "bundle",
+	[PART_CHECKS] = "checks",
+	[PART_KEYS] = "keys",
 	[PART_BOARD] = "board",
 	[PART_CHAN] = "chan",
 	[PART_PIDFD] = "pidfd",
@@ -49,21 +62,28 @@ put(struct master *m, const char *name, int fd)
 }
 
 static void
-put_generation(const struct generation *g, int keep)
+put_part(const struct generation *g, enum part part, int fd)
 {
 	char name[NAME_MOST];
 
-	snprintf(name, sizeof(name), "g-%u-%s", g->id, parts[PART_BUNDLE]);
-	put(g->m, name, keep ? g->bundles[HELPER_WORKER] : -1);
-	snprintf(name, sizeof(name), "g-%u-%s", g->id, parts[PART_BOARD]);
-	put(g->m, name, keep ? g->board_fd : -1);
+	snprintf(name, sizeof(name), "g-%u-%s", g->id, parts[part]);
+	put(g->m, name, fd);
+}
+
+void
+store_forget_spares(const struct generation *g)
+{
+	put_part(g, PART_CHECKS, -1);
+	put_part(g, PART_KEYS, -1);
 }
 
 static void
 put_worker(const struct worker *w, int keep)
 {
-	const int fds[PART_COUNT] = { -1, -1, w->p.chan.fd, w->p.pidfd, w->tally_fd,
-		w->p.log.watch.fd };
+	const int fds[PART_COUNT] = { [PART_CHAN] = w->p.chan.fd,
+		[PART_PIDFD] = w->p.pidfd,
+		[PART_TALLY] = w->tally_fd,
+		[PART_LOG] = w->p.log.watch.fd };
 	char name[NAME_MOST];
 
 	for (int part = PART_CHAN; part < PART_COUNT; part++) {
@@ -87,13 +107,20 @@ put_listener(struct master *m, const struct listener *l, int fd)
 void
 store_generation(const struct generation *g)
 {
-	put_generation(g, 1);
+	put_part(g, PART_BUNDLE, g->bundles[HELPER_WORKER]);
+	put_part(g, PART_BOARD, g->board_fd);
+	if (g->state != GEN_CURRENT)
+		return;
+	put_part(g, PART_CHECKS, g->bundles[HELPER_CHECKER]);
+	put_part(g, PART_KEYS, g->bundles[HELPER_KEEPER]);
 }
 
 void
 store_forget_generation(const struct generation *g)
 {
-	put_generation(g, 0);
+	put_part(g, PART_BUNDLE, -1);
+	put_part(g, PART_BOARD, -1);
+	store_forget_spares(g);
 }
 
 void
@@ -192,8 +219,9 @@ close_found(struct found *f)
 				close(f->slots[slot].fds[part]);
 	if (f->g.board_fd != -1)
 		close(f->g.board_fd);
-	if (f->g.bundles[HELPER_WORKER] != -1)
-		close(f->g.bundles[HELPER_WORKER]);
+	for (int i = 0; i < HELPER_COUNT; i++)
+		if (f->g.bundles[i] != -1)
+			close(f->g.bundles[i]);
 }
 
 static void
@@ -228,7 +256,9 @@ adopt(struct master *m, struct found *f)
 				f->slots[slot].fds[part] = -1;
 		}
 	/* Of a worker that the store has only in part there is nothing to be known. */
-	f->g.board_fd = f->g.bundles[HELPER_WORKER] = -1;
+	f->g.board_fd = -1;
+	for (int i = 0; i < HELPER_COUNT; i++)
+		f->g.bundles[i] = -1;
 	close_found(f);
 	log_say(LOG_NOTICE, "generation %u of an earlier master goes on with %u workers", g->id,
 	    workers);
@@ -279,9 +309,25 @@ place(struct master *m, struct found **all, size_t *count, const char *name)
 			return NULL;
 		(*count)++;
 	}
-	if (part == PART_BUNDLE)
-		return &all[i]->g.bundles[HELPER_WORKER];
+	if (part < PART_BOARD)
+		return &all[i]->g.bundles[part];
 	return part == PART_BOARD ? &all[i]->g.board_fd : &all[i]->slots[slot].fds[part];
+}
+
+/* What ran last goes on if the file cannot be used. */
+static void
+keep_bundles(struct master *m)
+{
+	const struct generation *g, *last = NULL;
+
+	TAILQ_FOREACH(g, &m->generations, link)
+	if (!last || g->id > last->id)
+		last = g;
+	for (int i = 0; last && i < HELPER_COUNT; i++)
+		if (last->bundles[i] == -1)
+			last = NULL;
+	for (int i = 0; last && i < HELPER_COUNT; i++)
+		m->stored[i] = fcntl(last->bundles[i], F_DUPFD_CLOEXEC, 3);
 }
 
 void
@@ -312,4 +358,5 @@ store_take(struct master *m)
 		adopt(m, all[i]);
 		free(all[i]);
 	}
+	keep_bundles(m);
 }

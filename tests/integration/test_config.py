@@ -114,7 +114,7 @@ def test_wrong_file_starts_nothing(site, pki):
     proxy = Mailreeve(site, pki, GOOD.replace("dovecot\"; tls", "dovcot\"; tls").replace(
         'backend = "dovecot"', 'backend = "dovcot"'), wait=False)
     wait_until(lambda: proxy.process.poll() is not None, "mailreeve to refuse to start")
-    assert proxy.process.returncode == 1
+    assert proxy.process.returncode == 78
     assert "dovcot" in "\n".join(proxy.raw())
 
 

@@ -416,18 +416,21 @@ def test_worker_born_between_unpacking_and_upgrade(site, pki, installed):
 
 REST = """
 timeouts = { stop = "30s"; };
-frontends = ( { name = "imap"; bind = "192.0.2.10:993"; backend = "back"; protocol = "imap";
+frontends = ( { name = "imap"; bind = "192.0.2.10:993"; backend = "imap";
     tls = { certificates = "$pki/mail"; }; },
-  { name = "sieve"; bind = "192.0.2.10:4190"; backend = "back"; protocol = "sieve"; tls = {}; },
-  { name = "smtp"; bind = "192.0.2.10:25"; backend = "back"; protocol = "smtp"; tls = {}; } );
-backends = ( { name = "back"; servers = "10.0.0.11:143"; check = { type = "none"; }; } );
+  { name = "sieve"; bind = "192.0.2.10:4190"; backend = "sieve"; },
+  { name = "smtp"; bind = "192.0.2.10:25"; backend = "smtp"; } );
+backends = (
+  { name = "imap"; protocol = "imap"; servers = "10.0.0.11:143"; check = { type = "none"; }; },
+  { name = "sieve"; protocol = "sieve"; servers = "10.0.0.11:143"; check = { type = "none"; }; },
+  { name = "smtp"; protocol = "smtp"; servers = "10.0.0.11:143"; check = { type = "none"; }; } );
 """
 
 
 def test_stop_ends_sessions_at_rest_at_once(site, pki):
     """... and lets those go on whose bytes are under way, or whose protocol has no such thing."""
     Fake(site, "10.0.0.11", 143, echo)
-    proxy = Mailreeve(site, pki, REST.replace("tls = {}; ", ""))
+    proxy = Mailreeve(site, pki, REST)
     resting = [connect(PROXY, 993, context(pki)) for _ in range(5)] + [connect(PROXY, 4190)]
     busy, smtp = connect(PROXY, 993, context(pki)), connect(PROXY, 25)
     for sock in (*resting, busy, smtp):

@@ -2,9 +2,13 @@
 # Copyright (c) 2026 The Mailreeve authors
 """A restart under a service manager that keeps the ports: one master goes, another comes, and
 neither who connects nor who is connected notices."""
+import shutil
 import signal
+import socket
 import threading
 import time
+
+import pytest
 
 from lib.clients import connect, context, lines
 from lib.fakes import Fake
@@ -157,3 +161,85 @@ def test_without_a_manager_there_is_nobody_to_leave_to(site, pki):
     proxy.said("no service manager keeps the ports")
     with connect(PROXY, 143) as sock:
         assert lines(sock) == [ECHO]
+
+
+OWN = """
+frontends = ( { name = "front"; bind = "192.0.2.10:993"; backend = "back";
+    tls = { certificates = "$dir/pair"; }; } );
+backends = ( { name = "back"; servers = "10.0.0.11:1143"; check = { type = "none"; }; } );
+"""
+
+
+def break_text(site, proxy):
+    proxy.rewrite(OWN.replace("servers =", "serves ="))
+    return r"mailreeve\.conf:\d+: .*serves"
+
+
+def break_certificate(site, proxy):
+    for path in site.path("pair").glob("*.pem"):
+        if path.name != "privkey.pem":
+            path.write_text("half a cert")
+    return r"has no certificate"
+
+
+def take_port(site, proxy):
+    proxy.rewrite(OWN.replace("192.0.2.10:993", "192.0.2.10:994"))
+    site.other = socket.create_server(("192.0.2.10", 994))
+    return r"cannot listen on 192\.0\.2\.10:994"
+
+
+@pytest.mark.parametrize("refuse", [break_text, break_certificate, take_port])
+@pytest.mark.parametrize("way", ["crash", "restart"])
+def test_what_ran_goes_on_if_the_file_is_refused(site, pki, refuse, way):
+    """... and the store has it for the next crash, too."""
+    Fake(site, "10.0.0.11", 1143, echo)
+    pair = shutil.copytree(f"{pki.directory}/mail", site.path("pair"))
+    manager = Manager(site)
+    proxy = Mailreeve(site, pki, OWN, env=manager.environment())
+    reason = refuse(site, proxy)
+    for generation in 2, 3:
+        if way == "crash":
+            proxy.process.kill()
+            proxy.process.wait()
+        else:
+            leave(proxy)
+        come(proxy, manager)
+        serves(proxy, generation)
+        proxy.said(r"^<4>.*runs the configuration of \S+; the file is refused: .*" + reason,
+                   generation - 1)
+        with connect(PROXY, 993, context(pki)) as sock:
+            assert lines(sock) == [ECHO]
+        assert proxy.control("status").startswith("WARNING: ")
+        assert len([name for name in manager.store if name.endswith("-keys")]) == 1
+    # When it is mended, a reload is all that is needed.
+    if hasattr(site, "other"):
+        site.other.close()
+    shutil.copytree(f"{pki.directory}/mail", pair, dirs_exist_ok=True)
+    proxy.rewrite(OWN)
+    assert proxy.control("reload").startswith("reloaded: ")
+    assert proxy.control("status").startswith("OK: ")
+    wait_until(lambda: len({row[0] for row in rows(proxy)}) == 1, "old workers to end")
+    proxy.baseline = proxy.descriptors()
+
+
+STATUS = {
+    "text": (OWN.replace("servers =", "serves ="), 78),
+    "contents": (OWN.replace("$dir/pair", "$dir/rubbish.pem"), 78),
+    "no file": (OWN.replace("$dir/pair", "$dir/none.pem"), 1),
+    "no user": ('user = "nobody-of-that-name";\n' + OWN, 1),
+    "text and no user": ('user = "nobody-of-that-name";\n'
+                         + OWN.replace("$dir/pair", "$dir/rubbish.pem"), 78),
+}
+
+
+@pytest.mark.parametrize("what", STATUS)
+def test_exit_status_says_whether_to_try_again(site, pki, what):
+    """Nobody has kept anything: the first start insists on the file."""
+    shutil.copytree(f"{pki.directory}/mail", site.path("pair"))
+    site.write("rubbish.pem", "half a cert")
+    text, status = STATUS[what]
+    manager = Manager(site)
+    proxy = Mailreeve(site, pki, text, env=manager.environment(), wait=False)
+    wait_until(lambda: proxy.process.poll() is not None, "the end")
+    assert proxy.process.returncode == status
+    assert len([line for line in proxy.raw() if "cannot start: " in line]) == 1
