@@ -22,6 +22,7 @@
 #include "saved.h"
 #include "servers.h"
 #include "spawn.h"
+#include "stop.h"
 #include "store.h"
 #include "upgrade.h"
 

@@ -35,11 +35,4 @@ void reload_apply(struct master *m);
 /* Words for the administrator: an error or a warning of the configuration. */
 void reload_say(struct master *m, enum problem_kind kind, const char *text);
 
-/*
- * Stop: ports are closed, connections go on for ms, then end politely; 0: they end now;
- * STOP_NO_END: when they like.
- */
-#define STOP_NO_END UINT32_MAX
-void stop_begin(struct master *m, enum stopping how, uint32_t ms);
-
 #endif
