@@ -5,6 +5,9 @@
 
 COMMA := ,
 
+# Objects of tests stay, so that the next run compiles only what has changed.
+.SECONDARY:
+
 # The parts of `make check`, in this order; a part added elsewhere in this file says CHECKS += it.
 CHECKS := all unit headers layers sizes lint integration
 

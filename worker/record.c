@@ -219,8 +219,11 @@ check_header(const struct record *r, const uint8_t *p)
 	/* RFC 8446 section 5: all that comes now is protected, and outwardly data */
 	if (r->v12 ? p[0] < TYPE_ALERT || p[0] > TYPE_DATA : p[0] != TYPE_DATA)
 		return UNEXPECTED_MESSAGE;
-	if (p[1] != 3 || p[2] != 3)
-		return r->v12 ? PROTOCOL_VERSION : DECODE_ERROR;
+	/* the alerts are OpenSSL's; docs/records.md */
+	if (p[1] != 3 || (r->v12 && p[2] != 3))
+		return PROTOCOL_VERSION;
+	if (p[2] != 3)
+		return DECODE_ERROR;
 	return body > RECORD_MAX - RECORD_HEAD ? RECORD_OVERFLOW : 0;
 }
 

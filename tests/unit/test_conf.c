@@ -60,6 +60,7 @@ START_TEST(defaults_of_the_top)
 	ck_assert_int_eq(c->log.connections, LOG_CONN_END);
 	ck_assert_int_eq(c->log.client, LOG_CLIENT_FULL);
 	ck_assert_uint_eq(c->watch, 300000);
+	ck_assert_int_eq(c->watch_config, 0);
 	ck_assert_uint_eq(c->timeouts.drain, 0);
 	ck_assert_uint_eq(c->timeouts.stop, 30000);
 	ck_assert_ptr_null(c->ticket_seed);
@@ -198,6 +199,7 @@ END_TEST
 static const char full[] =
     "user = \"u\"; keeper_user = 1001; checker_user = \"c\"; workers = 3; sandbox = \"required\";\n"
     "hostname = \"mx.example.org\"; state_directory = \"/s\"; watch = \"7s\";\n"
+    "watch_config = true;\n"
     "control = { socket = \"unix:/c.sock\"; group = \"g\"; monitor_socket = \"m.sock\";\n"
     "  monitor_group = 7; };\n"
     "log = { level = \"debug\"; format = \"json\"; connections = \"both\"; client = \"prefix\"; "
@@ -290,6 +292,7 @@ START_TEST(every_key_of_the_top)
 	ck_assert_str_eq(c->hostname, "mx.example.org");
 	ck_assert_str_eq(c->state_directory, "/s");
 	ck_assert_uint_eq(c->watch, 7000);
+	ck_assert_int_eq(c->watch_config, 1);
 	ck_assert_str_eq(c->control.socket, "/c.sock");
 	ck_assert_str_eq(c->control.group, "g");
 	ck_assert_str_eq(c->control.monitor_socket, "/etc/x/m.sock");
