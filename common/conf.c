@@ -150,6 +150,12 @@ finish(struct reader *r, char *merged, struct problems *p, char **text_r)
 struct conf *
 conf_load(const char *path, struct problems *p, char **text_r)
 {
+	return conf_load_from(path, NULL, p, text_r);
+}
+
+struct conf *
+conf_load_from(const char *path, const char *from, struct problems *p, char **text_r)
+{
 	struct reader r = { .top = conf_new(path) };
 	const char *slash = strrchr(path, '/');
 	char *dir;
@@ -158,9 +164,10 @@ conf_load(const char *path, struct problems *p, char **text_r)
 		*text_r = NULL;
 	r.conf = &r.top->c;
 	r.arena = r.conf->arena;
-	dir = realpath(slash == NULL ? "." :
-		slash == path        ? "/" :
-				       arena_printf(r.arena, "%.*s", (int)(slash - path), path),
+	dir = realpath(from != NULL ? from :
+		slash == NULL       ? "." :
+		slash == path       ? "/" :
+				      arena_printf(r.arena, "%.*s", (int)(slash - path), path),
 	    NULL);
 	/* A directory that is not there: reading the file will say so. */
 	r.dir = dir == NULL ? "/" : arena_strdup(r.arena, dir);

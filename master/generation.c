@@ -327,6 +327,19 @@ generation_fail(struct generation *g)
 		generation_free(&g);
 }
 
+/* mailreeve -t: everything was found good; are the names there that were asked for? */
+static void
+finish_trial(struct generation *g)
+{
+	struct master *m = g->m;
+
+	if (m->done || !g->workers[0].p.was_ready || !g->checker.was_ready)
+		return;
+	m->done = 1;
+	if (m->names && pairs_uncovered(g, m->names) > 0)
+		m->status = 1;
+}
+
 static void
 progress_building(struct generation *g)
 {
@@ -343,7 +356,7 @@ progress_building(struct generation *g)
 	if (g->failed && !still_starting(g))
 		generation_fail(g);
 	else if (!g->failed && g->m->testing)
-		g->m->done = g->workers[0].p.was_ready && g->checker.was_ready;
+		finish_trial(g);
 	else if (!g->failed && all_serve(g))
 		commit(g);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CONF_DEFAULT "/etc/mailreeve/mailreeve.conf"
@@ -25,7 +26,10 @@ static void __attribute__((noreturn)) usage(const char *why)
 	if (why)
 		fprintf(out, "mailreeve: %s\n", why);
 	fputs("usage: mailreeve [-c FILE] [-L DIR]      run in the foreground\n"
-	      "       mailreeve -t [-c FILE] [-L DIR]   check the file, certificates and keys\n"
+	      "       mailreeve -t [-c FILE] [-L DIR] [-C DIR] [--names NAME,...]\n"
+	      "                                         check the file, certificates and keys;\n"
+	      "                                         -C: where relative paths start;\n"
+	      "                                         --names: each must have a certificate\n"
 	      "       mailreeve -V                      version\n"
 	      "       mailreeve -h                      this\n",
 	    out);
@@ -85,6 +89,19 @@ absolute(const char *path)
 	return copy(full);
 }
 
+/* -C: a directory that is there. */
+static const char *
+directory(const char *path)
+{
+	char *full = realpath(path, NULL);
+	struct stat st;
+
+	if (full && stat(full, &st) == 0 && S_ISDIR(st.st_mode))
+		return full;
+	fprintf(stderr, "mailreeve: -C %s: %s\n", path, full ? "not a directory" : strerror(errno));
+	exit(1);
+}
+
 /* The worker knows the OpenSSL that it is linked with; the master is linked with none. */
 static void __attribute__((noreturn)) version(const struct master *m)
 {
@@ -106,17 +123,24 @@ options_read(int argc, char **argv, struct master *m)
 	static const struct option longs[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
+		{ "names", required_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *conf = CONF_DEFAULT, *dir = NULL;
 	int option, wants_version = 0;
 
-	while ((option = getopt_long(argc, argv, ":c:L:tVfh", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:C:L:tVfh", longs, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			if (strcmp(optarg, "-f") == 0)
 				usage(hint);
 			conf = optarg;
+			break;
+		case 'C':
+			m->conf_dir = directory(optarg);
+			break;
+		case 'n':
+			m->names = optarg;
 			break;
 		case 'L':
 			dir = optarg;
@@ -139,6 +163,8 @@ options_read(int argc, char **argv, struct master *m)
 	}
 	if (optind < argc)
 		usage("too many arguments");
+	if (!m->testing && (m->conf_dir || m->names))
+		usage("-C and --names go with -t");
 	m->program = own_path(argv[0]);
 	m->libexec_given = dir != NULL;
 	m->libexec = helper_dir(dir, m->program);

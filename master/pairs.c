@@ -11,6 +11,7 @@
 #include "generation.h"
 #include "reload.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +307,47 @@ pairs_judge(struct generation *g)
 	for (size_t i = 0; i < g->pairs.left_out_count; i++)
 		reload_say(g->m, PROBLEM_LEFT_OUT, g->pairs.left_out[i]);
 	return g->pairs.lost ? -1 : 0;
+}
+
+/* Whether a certificate of any frontend covers this name, of which one newline is the end. */
+static int
+is_covered_anywhere(const struct generation *g, const char *name)
+{
+	int covered = 0;
+
+	for (uint32_t i = 0; !covered && i < g->conf->frontend_count; i++) {
+		struct names names;
+
+		names_of(g, i, &names);
+		covered = is_covered(&names, name);
+		free(names.items);
+	}
+	return covered;
+}
+
+size_t
+pairs_uncovered(struct generation *g, const char *names)
+{
+	size_t count = 0, len;
+
+	for (const char *s = names; *s; s += len + (s[len] == ',')) {
+		char name[257], *line;
+
+		len = strcspn(s, ",");
+		snprintf(name, sizeof(name), "%.*s\n", len < 255 ? (int)len : 255, s);
+		for (char *c = name; *c; c++)
+			*c = (char)tolower((unsigned char)*c);
+		if (len == 0 || (len <= 255 && is_covered_anywhere(g, name)))
+			continue;
+		if (asprintf(&line,
+			"no certificate covers %.*s; issue one and name it in certificates",
+			(int)len, s) == -1)
+			abort();
+		reload_say(g->m, PROBLEM_ERROR, line);
+		free(line);
+		count++;
+	}
+	return count;
 }
 
 /* ---- Words ---- */

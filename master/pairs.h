@@ -57,6 +57,12 @@ int pairs_in_use(const struct generation *g, const char *frontend, const char *f
 void
 pairs_missing(const struct generation *g, const struct conf *conf, int bundle, struct problems *p);
 
+/*
+ * Say of each of these names, "a.example,b.example", that no certificate of g covers it.  Returns
+ * how many there are.
+ */
+size_t pairs_uncovered(struct generation *g, const char *names);
+
 /* Say in one line which certificates g shows that old did not.  Returns how many there are. */
 size_t pairs_tell(const struct generation *old, const struct generation *g);
 

@@ -299,7 +299,7 @@ reload_begin(struct master *m, enum reload_kind kind)
 		conf = same_again(m, &p, &text);
 	} else {
 		notify_reloading(m);
-		conf = conf_load(m->conf_path, &p, &text);
+		conf = conf_load_from(m->conf_path, m->conf_dir, &p, &text);
 	}
 	take_over(m, kind, conf, text, &p);
 	problems_clear(&p);
@@ -378,7 +378,7 @@ conf_changed(struct master *m)
 	int bundles[HELPER_COUNT] = { -1, -1, -1 };
 	struct problems p = { 0 };
 	char *text = NULL;
-	struct conf *conf = conf_load(m->conf_path, &p, &text);
+	struct conf *conf = conf_load_from(m->conf_path, m->conf_dir, &p, &text);
 	int good = conf && gather_files(m, conf, text, &p, bundles) == 0;
 	const char *wrong = first_error(&p);
 	int is_new = strcmp(wrong, m->conf_error) != 0;

@@ -196,9 +196,11 @@ struct master {
 	const char *program;   /* path of this executable, as it was at start */
 	const char *conf_path; /* absolute */
 	const char *libexec;
-	int testing;                            /* mailreeve -t, or the trial of an upgrade */
-	int plain;                              /* the first: a person or an editor reads us */
-	uint32_t layers;                        /* enum sandbox_layer: the walls around ourselves */
+	const char *conf_dir; /* where its relative paths start; NULL: where it lies */
+	const char *names;    /* mailreeve -t --names: "a,b"; or NULL */
+	int testing;          /* mailreeve -t, or the trial of an upgrade */
+	int plain;            /* the first: a person or an editor reads us */
+	uint32_t layers;      /* enum sandbox_layer: the walls around ourselves */
 	uint32_t child_layers[ROLE_KEEPER + 1]; /* by enum role: of the last that said READY */
 	int drop;                               /* we are root: children change their identity */
 	int journal;                            /* stderr is the journal */

@@ -60,6 +60,36 @@ def test_help(option):
     assert done.returncode == 0 and "mailreeve -t [-c FILE]" in done.stdout
 
 
+def test_names(site, pki):
+    """What a release of a configuration asks: does each name have a certificate?"""
+    text = GOOD.replace('"$pki/mail"', '[ "$pki/mail", "$pki/other" ]')
+    for names in ("mail.example.org", "MAIL.example.org,imap.mail.example.org,other.example.net"):
+        done = check(site, pki, text, options=("--names", names))
+        assert done.returncode == 0 and done.stdout.endswith("configuration ok\n"), names
+    done = check(site, pki, text, options=("--names", "mail.example.org,example.org,a.b.mail.example.org"))
+    assert done.returncode == 1 and "configuration ok" not in done.stdout
+    assert re.findall(r"^no certificate covers (\S+);", done.stdout, re.MULTILINE) == \
+        ["example.org", "a.b.mail.example.org"]
+
+
+def test_where_relative_paths_start(site, pki):
+    """A configuration is checked where it is written, before it lies where it is to serve."""
+    site.path("elsewhere/new").mkdir(parents=True)
+    text = GOOD.replace("$pki/mail", "mail")
+    assert check(site, pki, text, name="elsewhere/new/mailreeve.conf").returncode == 1
+    done = check(site, pki, text, name="elsewhere/new/mailreeve.conf", options=("-C", pki.directory))
+    assert done.returncode == 0 and done.stdout.endswith("configuration ok\n")
+    done = check(site, pki, text, options=("-C", site.path("nowhere")))
+    assert done.returncode == 1 and re.search(r"-C \S+/nowhere: No such file", done.stdout)
+
+
+@pytest.mark.parametrize("option", (("-C", "/"), ("--names", "a.example")))
+def test_options_of_the_check_alone(option):
+    done = subprocess.run([BUILD / "mailreeve", *option], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=20, check=False)
+    assert done.returncode == 64 and "-C and --names go with -t" in done.stdout
+
+
 FILES = {
     "no file": ("$pki/nothing", "nothing"),
     "not PEM": ("$dir/junk.pem", "junk.pem"),

@@ -34,11 +34,11 @@ def configuration(site, pki, text):
         dir=site.directory, pki=pki.directory)
 
 
-def check(site, pki, text, name="checked.conf", defaults=True):
+def check(site, pki, text, name="checked.conf", defaults=True, options=()):
     """What `mailreeve -t` says of a configuration: a CompletedProcess."""
     text = configuration(site, pki, text) if defaults else text
     path = site.write(name, text)
-    done = subprocess.run([BUILD / "mailreeve", "-t", "-c", path, "-L", BUILD], text=True,
+    done = subprocess.run([BUILD / "mailreeve", "-t", "-c", path, "-L", BUILD, *options], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=90,
                           errors="backslashreplace", check=False)
     print(f"$ mailreeve -t\n{done.stdout}[{done.returncode}]")
