@@ -66,11 +66,23 @@ struct conf_texts {
  * file: conf_where and conf_problem say which line of which file it is.
  */
 
+/* A value of `certificates`. */
+struct conf_certificate {
+	const char *path; /* file or directory */
+	const char *key;  /* of a group: the file with its key; NULL: it is looked for */
+	int hold;         /* once loaded, only `reload certificates` loads it anew */
+};
+
+struct conf_certificates {
+	struct conf_certificate *items;
+	size_t count;
+};
+
 /* TLS with clients.  File names are absolute; NULL where not given. */
 struct conf_front_tls {
 	enum tls_mode mode;
-	struct conf_texts certificates; /* files or directories, in the file's order */
-	int strict_sni;                 /* refuse a name that no certificate covers */
+	struct conf_certificates certificates; /* in the file's order */
+	int strict_sni;                        /* refuse a name that no certificate covers */
 	enum tls_verify verify;
 	const char *client_ca;
 	const char *client_crl;

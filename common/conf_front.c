@@ -58,6 +58,38 @@ check_passthrough(struct reader *r, const config_setting_t *group)
 }
 
 static void
+read_certificate(
+    struct reader *r, const struct key *k, config_setting_t *s, struct conf_certificates *all)
+{
+	struct conf_certificate *c = &all->items[all->count];
+
+	if (config_setting_is_group(s)) {
+		read_group(r, s, k->group, c);
+		if (config_setting_get_member(s, "certificate") == NULL)
+			reader_error(r, s,
+			    "a group in certificates has no certificate; write { certificate = "
+			    "\"X.pem\"; key = \"Y.key\"; }");
+	} else {
+		c->path = value_path(r, s);
+		if (c->path != NULL && *c->path == '\0')
+			reader_error(r, s, "%s: an empty text is no path", value_key(s));
+	}
+	all->count += c->path != NULL && *c->path != '\0';
+}
+
+/* A file, a directory or a group of certificate and key; or several of them. */
+void
+key_certificates(struct reader *r, const struct key *k, config_setting_t *s, void *field)
+{
+	struct conf_certificates *all = field;
+
+	all->items = arena_zalloc(r->arena, value_count(s) + 1, sizeof(*all->items));
+	all->count = 0;
+	for (size_t i = 0; i < value_count(s); i++)
+		read_certificate(r, k, value_at(s, i), all);
+}
+
+static void
 read_tls(struct reader *r, struct front *f)
 {
 	struct conf_front_tls *t = &f->f.tls;

@@ -82,6 +82,7 @@ enum scope {
 	SCOPE_FRONT,
 	SCOPE_FRONT_TIMEOUTS,
 	SCOPE_FRONT_TLS,
+	SCOPE_CERTIFICATE,
 	SCOPE_ROUTE,
 	SCOPE_BACK,
 	SCOPE_BACK_TIMEOUTS,
@@ -180,8 +181,8 @@ void read_group(struct reader *r, config_setting_t *s, enum scope scope, void *b
 /* conf_read.c, conf_read_text.c: readers of values.  field is where the value goes. */
 typedef void key_reader(struct reader *r, const struct key *k, config_setting_t *s, void *field);
 key_reader key_group, key_later, key_number, key_port, key_bool, key_off, key_duration, key_word,
-    key_bits, key_version, key_text, key_payload, key_name, key_path, key_paths, key_user, key_host,
-    key_texts, key_connections, key_socket;
+    key_bits, key_version, key_text, key_payload, key_name, key_path, key_user, key_host, key_texts,
+    key_connections, key_socket;
 /* conf_value.c.  A list, an array or a single value: how many, and which. */
 size_t value_count(const config_setting_t *s);
 config_setting_t *value_at(config_setting_t *s, size_t n);
@@ -192,6 +193,8 @@ const char *value_shown(struct reader *r, const config_setting_t *s);
 /* KEY = VALUE and what is wrong with it. */
 #define value_wrong(r, s, fmt, ...) \
 	reader_error(r, s, "%s = %s " fmt, value_key(s), value_shown(r, s), __VA_ARGS__)
+/* Its text as an absolute path, or NULL and an error; "" stays "". */
+const char *value_path(struct reader *r, config_setting_t *s);
 /* Its text, or NULL and an error. */
 const char *value_text(struct reader *r, const config_setting_t *s);
 /* Say what is wrong with something that should be an address with a port: to listen on, or not. */
@@ -200,7 +203,7 @@ void value_wrong_address(struct reader *r, const config_setting_t *s, int bind);
 int is_host_name(const char *s);
 
 /* conf_front.c and conf_back.c */
-key_reader key_ips, key_address, key_check, key_back_tls;
+key_reader key_certificates, key_ips, key_address, key_check, key_back_tls;
 void read_frontends(struct reader *r);
 void read_backends(struct reader *r);
 /* After it is known who uses the backend: what its checks do about TLS. */

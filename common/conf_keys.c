@@ -15,6 +15,7 @@
 #define TIME(f)     offsetof(struct conf_timeouts, f)
 #define FRONT(f)    offsetof(struct front, f)
 #define FTLS(f)     offsetof(struct conf_front_tls, f)
+#define CERT(f)     offsetof(struct conf_certificate, f)
 #define ROUTE(f)    offsetof(struct route, f)
 #define BACK(f)     offsetof(struct back, f)
 #define BTLS(f)     offsetof(struct conf_back_tls, f)
@@ -82,7 +83,7 @@ static const struct key keys[] = {
 
 #define TLSES IN(TLS) | IN(FRONT_TLS)
 	KEY(IN(FRONT_TLS), "mode",         key_word,    FTLS(mode), .words = words_mode),
-	KEY(IN(FRONT_TLS), "certificates", key_paths,   FTLS(certificates), ANY),
+	KEY(IN(FRONT_TLS), "certificates", key_certificates, FTLS(certificates), .group = SCOPE_CERTIFICATE),
 	KEY(TLSES,         "strict_sni",   key_bool,    FTLS(strict_sni), ANY),
 	KEY(TLSES,         "verify",       key_word,    FTLS(verify), .words = words_verify),
 	KEY(TLSES,         "client_ca",    key_path,    FTLS(client_ca), ANY),
@@ -96,6 +97,10 @@ static const struct key keys[] = {
 	KEY(TLSES,         "ticket_seed",  key_path,    FTLS(ticket_seed), ANY),
 	KEY(TLSES,         "alpn",         key_texts,   FTLS(alpn), RANGE(1, 255)),
 	KEY(TLSES,         "detach",       key_bool,    FTLS(detach), ANY),
+
+	KEY(IN(CERTIFICATE), "certificate", key_path, CERT(path), NOT_EMPTY),
+	KEY(IN(CERTIFICATE), "key",         key_path, CERT(key), NOT_EMPTY),
+	KEY(IN(CERTIFICATE), "hold",        key_bool, CERT(hold), ANY),
 
 	KEY(IN(ROUTE), "sni",     key_texts, ROUTE(r.sni), RANGE(1, 253)),
 	KEY(IN(ROUTE), "backend", key_name,  ROUTE(backend), ANY),
@@ -163,6 +168,7 @@ static const struct {
 	[SCOPE_FRONT] = { "frontends", "frontend" },
 	[SCOPE_FRONT_TIMEOUTS] = { "frontends.timeouts", "timeouts of a frontend" },
 	[SCOPE_FRONT_TLS] = { "frontends.tls", "tls" },
+	[SCOPE_CERTIFICATE] = { "frontends.tls.certificates", "certificates" },
 	[SCOPE_ROUTE] = { "frontends.routes", "routes" },
 	[SCOPE_BACK] = { "backends", "backend" },
 	[SCOPE_BACK_TIMEOUTS] = { "backends.timeouts", "timeouts of a backend" },
@@ -252,14 +258,16 @@ static const struct {
 	const char *theirs;
 	const char *remedy;
 } others[] = {
-#define CERT "name the file with the chain as certificates"
-#define KEY_FILE "the key stands in the file of certificates, or beside it: X.pem and X.key"
-	{ IN(FRONT_TLS), "certificate", CERT },
-	{ IN(FRONT_TLS), "cert", CERT },
-	{ IN(FRONT_TLS), "fullchain", CERT },
-	{ IN(FRONT_TLS) | IN(FRONT), "ssl_certificate", CERT " in tls" },
-	{ IN(FRONT_TLS) | IN(FRONT), "ssl_cert", CERT " in tls" },
-	{ IN(FRONT_TLS) | IN(FRONT), "smtpd_tls_cert_file", CERT " in tls" },
+#define CHAIN "name the file with the chain as certificates"
+#define KEY_FILE \
+	"the key stands in the file of certificates or beside it, X.pem and X.key; or write " \
+	"certificates = { certificate = \"X.pem\"; key = \"Y.key\"; }"
+	{ IN(FRONT_TLS), "certificate", CHAIN },
+	{ IN(FRONT_TLS), "cert", CHAIN },
+	{ IN(FRONT_TLS), "fullchain", CHAIN },
+	{ IN(FRONT_TLS) | IN(FRONT), "ssl_certificate", CHAIN " in tls" },
+	{ IN(FRONT_TLS) | IN(FRONT), "ssl_cert", CHAIN " in tls" },
+	{ IN(FRONT_TLS) | IN(FRONT), "smtpd_tls_cert_file", CHAIN " in tls" },
 	{ IN(FRONT_TLS), "key", KEY_FILE },
 	{ IN(FRONT_TLS), "private_key", KEY_FILE },
 	{ IN(FRONT_TLS), "privkey", KEY_FILE },

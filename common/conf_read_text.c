@@ -129,23 +129,10 @@ key_socket(struct reader *r, const struct key *k, config_setting_t *s, void *fie
 		    sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 }
 
-void
-key_paths(struct reader *r, const struct key *k, config_setting_t *s, void *field)
+const char *
+value_path(struct reader *r, config_setting_t *s)
 {
-	struct conf_texts *paths = field;
-
-	(void)k;
-	paths->items = arena_zalloc(r->arena, value_count(s) + 1, sizeof(*paths->items));
-	paths->count = 0;
-	for (size_t i = 0; i < value_count(s); i++) {
-		config_setting_t *e = value_at(s, i);
-		const char *path = path_text(r, e, 0);
-
-		if (path != NULL && *path == '\0')
-			reader_error(r, e, "%s: an empty text is no path", value_key(s));
-		else if (path != NULL)
-			paths->items[paths->count++] = arena_strdup(r->arena, path);
-	}
+	return path_text(r, s, 0);
 }
 
 /* A name or a number. */

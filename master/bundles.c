@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * From files to bundles.  Master.  Private keys pass through one buffer of this process, which is
- * wiped after each file, into the keeper's bundle, which is never mapped here.  Nothing is parsed
+ * wiped after each file, into the keeper's bundle, which is mapped here only for as long as it
+ * takes to copy a key that is held into the next one.  Nothing is parsed
  * but the labels of PEM blocks: whether a certificate is good and fits its key is for those to
  * find out who can lose nothing by it.
  */
@@ -147,6 +148,29 @@ add_text(struct bundler *b, enum piece_kind kind, const char *path)
 	bundler_add(b, HELPER_CHECKER, &piece);
 }
 
+/* A key that goes on serving, from the keeper's bundle that serves into the next one. */
+static void
+add_held_key(struct bundler *b, const struct key_file *k)
+{
+	struct bundle *old = bundle_open(b->now->bundles[HELPER_KEEPER]);
+	uint32_t left = k->held;
+
+	for (size_t i = 0; old && i < bundle_count(old) && left > 0; i++) {
+		struct piece p = *bundle_piece(old, i);
+
+		if (p.kind != PIECE_KEY || --left > 0)
+			continue;
+		p.owner = k->use;
+		bundler_add(b, HELPER_KEEPER, &p);
+	}
+	if (old)
+		bundle_close(&old);
+	if (left > 0)
+		problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0,
+		    "%s is held, but its key is not among those that serve; what is in use stays",
+		    k->path);
+}
+
 static void
 add_keys(struct bundler *b)
 {
@@ -159,9 +183,14 @@ add_keys(struct bundler *b)
 		struct pem_block block;
 		struct stat st;
 		size_t at = 0;
-		ssize_t n = file_read(k->path, b->buf, KEY_MOST, &st, why);
+		ssize_t n;
 
 		b->line = k->line;
+		if (k->held) {
+			add_held_key(b, k);
+			continue;
+		}
+		n = file_read(k->path, b->buf, KEY_MOST, &st, why);
 		if (n == -1) {
 			bundler_complain(b, why);
 			continue;
@@ -266,12 +295,14 @@ seal(struct bundler *b, int *bundles_r)
 
 int
 bundles_make(const struct conf *conf, const char *conf_path, const char *text,
-    const uint8_t ticket_seed[32], const struct generation *now, struct problems *p, int *bundles_r)
+    const uint8_t ticket_seed[32], const struct generation *now, int anew, struct problems *p,
+    int *bundles_r)
 {
 	static const char *const names[HELPER_COUNT] = { "worker", "checker", "keeper" };
 	struct bundler b = { .conf = conf,
 		.conf_path = conf_path,
 		.now = now,
+		.anew = anew,
 		.p = p,
 		.buf = buffer(),
 		.out = buffer() };

@@ -18,11 +18,12 @@ struct generation;
  * Read every file that conf names and make the three bundles of it, bundles_r[enum helper]: sealed
  * memory, the caller's.  conf_path names the configuration in messages, text is its canonical
  * form.  ticket_seed serves where no file has one.  now is what serves (NULL: nothing
- * yet): what it shows must not be left out.  Every problem goes to *p.  Returns 0, or -1 and
+ * yet): what it shows must not be left out, and what the configuration holds is taken from
+ * it and not from the files, unless anew.  Every problem goes to *p.  Returns 0, or -1 and
  * no bundle.
  */
 int bundles_make(const struct conf *conf, const char *conf_path, const char *text,
-    const uint8_t ticket_seed[32], const struct generation *now, struct problems *p,
+    const uint8_t ticket_seed[32], const struct generation *now, int anew, struct problems *p,
     int *bundles_r);
 
 /* Whether these three are the same as those, byte for byte. */

@@ -12,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The number of this file's key in the keeper's bundle. */
+/* The number of this file's key in the keeper's bundle; held: as in struct key_file. */
 static uint32_t
-key_number(struct bundler *b, const char *path, enum piece_use use)
+key_number(struct bundler *b, const char *path, enum piece_use use, uint32_t held)
 {
 	struct key_file *more;
 
 	for (size_t i = 0; i < b->key_count; i++)
-		if (strcmp(b->keys[i].path, path) == 0) {
+		if (strcmp(b->keys[i].path, path) == 0 && b->keys[i].held == held) {
 			b->keys[i].use |= use;
 			return (uint32_t)i;
 		}
@@ -27,7 +27,7 @@ key_number(struct bundler *b, const char *path, enum piece_use use)
 	if (!more)
 		abort();
 	b->keys = more;
-	b->keys[b->key_count] = (struct key_file){ strdup(path), use, b->line };
+	b->keys[b->key_count] = (struct key_file){ strdup(path), use, b->line, held };
 	if (!b->keys[b->key_count].path)
 		abort();
 	return (uint32_t)b->key_count++;
@@ -121,7 +121,7 @@ bundler_add_cert(struct bundler *b, struct piece *piece, enum piece_use use, uns
 	if (len == -1)
 		return -1;
 	piece->key_name = key;
-	piece->key = key_number(b, key, use);
+	piece->key = key_number(b, key, use, 0);
 	piece->data = b->out;
 	piece->size = (size_t)len;
 	for (int who = 0; who < HELPER_COUNT; who++)
@@ -186,21 +186,65 @@ on_cert(void *context, const char *cert, const char *key, int found)
 		bundler_complain(b, why);
 }
 
+/* Whether this certificate, which serves, is what a group holds for the same frontend. */
+static int
+is_held(const struct bundler *b, const struct conf_certificate *c, const struct piece *p)
+{
+	if (p->kind != PIECE_CERT ||
+	    strcmp(b->now->conf->frontends[p->owner].name, b->conf->frontends[b->frontend].name) !=
+		0)
+		return 0;
+	if (c->key)
+		return strcmp(p->name, c->path) == 0 && strcmp(p->key_name, c->key) == 0;
+	return strcmp(p->name, c->path) == 0 || pairs_are_under(c->path, p->name);
+}
+
+/* What serves for this group goes on, with its key, whatever its files are by now.  How many. */
+static size_t
+add_held(struct bundler *b, const struct conf_certificate *c)
+{
+	struct bundle *old = bundle_open(b->now->bundles[HELPER_WORKER]);
+	size_t count = 0;
+
+	for (size_t i = 0; old && i < bundle_count(old); i++) {
+		struct piece p = *bundle_piece(old, i);
+
+		if (!is_held(b, c, &p))
+			continue;
+		p.owner = b->frontend;
+		p.key = key_number(b, p.key_name, USE_SERVER, p.key + 1);
+		bundler_add(b, HELPER_WORKER, &p);
+		count++;
+	}
+	if (old)
+		bundle_close(&old);
+	return count;
+}
+
+static void
+add_group(struct bundler *b, const struct conf_certificate *c)
+{
+	char why[FILE_WHY];
+	size_t errors = b->p->errors;
+
+	if (c->hold && b->now && !b->anew && add_held(b, c) > 0)
+		return;
+	b->usable = 0;
+	if (c->key)
+		on_cert(b, c->path, c->key, 0);
+	else if (certs_find(c->path, on_cert, b, why) == -1)
+		bundler_complain(b, why);
+	else if (b->usable == 0 && b->p->errors == errors)
+		conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
+		    "%s: no certificate with a key in it", c->path);
+}
+
 void
 bundler_add_front_certs(struct bundler *b, uint32_t n)
 {
 	const struct conf_front_tls *t = &b->conf->frontends[n].tls;
-	char why[FILE_WHY];
 
 	b->frontend = n;
-	for (size_t i = 0; i < t->certificates.count; i++) {
-		size_t errors = b->p->errors;
-
-		b->usable = 0;
-		if (certs_find(t->certificates.items[i], on_cert, b, why) == -1)
-			bundler_complain(b, why);
-		else if (b->usable == 0 && b->p->errors == errors)
-			conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
-			    "%s: no certificate with a key in it", t->certificates.items[i]);
-	}
+	for (size_t i = 0; i < t->certificates.count; i++)
+		add_group(b, &t->certificates.items[i]);
 }

@@ -16,14 +16,16 @@
 /* The keeper's keys by number. */
 struct key_file {
 	char *path;
-	uint32_t use; /* enum piece_use, or-ed */
-	int line;     /* who named it first */
+	uint32_t use;  /* enum piece_use, or-ed */
+	int line;      /* who named it first */
+	uint32_t held; /* its number in the keeper's bundle that serves, from 1; 0: read the file */
 };
 
 struct bundler {
 	const struct conf *conf;
 	const char *conf_path;
 	const struct generation *now; /* that serves; or NULL */
+	int anew;                     /* what is held is read anew as well */
 	struct problems *p;
 	struct bundle_writer *writers[HELPER_COUNT];
 	struct key_file *keys;

@@ -148,16 +148,22 @@ pairs_in_use(const struct generation *g, const char *frontend, const char *file)
 	return 0;
 }
 
+int
+pairs_are_under(const char *dir, const char *file)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return strncmp(dir, file, n) == 0 && file[n] == '/';
+}
+
 /* Whether a value of certificates is a directory above this file. */
 static int
-is_under(const struct conf_texts *dirs, const char *file)
+is_under(const struct conf_certificates *dirs, const char *file)
 {
 	for (size_t i = 0; i < dirs->count; i++) {
-		size_t n = strlen(dirs->items[i]);
-
-		while (n > 1 && dirs->items[i][n - 1] == '/')
-			n--;
-		if (strncmp(dirs->items[i], file, n) == 0 && file[n] == '/')
+		if (pairs_are_under(dirs->items[i].path, file))
 			return 1;
 	}
 	return 0;
@@ -196,12 +202,12 @@ pairs_missing(const struct generation *g, const struct conf *conf, int bundle, s
 }
 
 static int
-same_list(const struct conf_texts *a, const struct conf_texts *b)
+same_list(const struct conf_certificates *a, const struct conf_certificates *b)
 {
 	if (a->count != b->count)
 		return 0;
 	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->items[i], b->items[i]) != 0)
+		if (strcmp(a->items[i].path, b->items[i].path) != 0)
 			return 0;
 	return 1;
 }

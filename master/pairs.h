@@ -50,6 +50,9 @@ int pairs_judge(struct generation *g);
 /* Whether the frontend of this name shows the certificate of this file; g may be NULL. */
 int pairs_in_use(const struct generation *g, const char *frontend, const char *file);
 
+/* Whether a file lies in a directory, or below it, by their names. */
+int pairs_are_under(const char *dir, const char *file);
+
 /*
  * An error in *p for each certificate in use by g (NULL: none) that was found in a directory which
  * conf names still, and is not among the certificates of this worker's bundle.

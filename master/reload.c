@@ -174,10 +174,11 @@ reload_open_ports(struct master *m)
 
 /* The files; nothing that is in use may be missing.  Returns 0, or -1 and no bundle. */
 static int
-gather_files(
-    struct master *m, const struct conf *conf, const char *text, struct problems *p, int *bundles)
+gather_files(struct master *m, const struct conf *conf, const char *text, int anew,
+    struct problems *p, int *bundles)
 {
-	if (bundles_make(conf, m->conf_path, text, m->ticket_seed, m->current, p, bundles) == -1)
+	if (bundles_make(conf, m->conf_path, text, m->ticket_seed, m->current, anew, p, bundles) ==
+	    -1)
 		return -1;
 	pairs_missing(m->current, conf, bundles[HELPER_WORKER], p);
 	if (p->errors == 0)
@@ -197,7 +198,8 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
 		listeners_look(conf, p);
 	else
 		listeners_prepare(m, conf, p);
-	(void)gather_files(m, conf, text, p, bundles);
+	/* What is held changes only when somebody says so. */
+	(void)gather_files(m, conf, text, m->kind == RELOAD_CERTS && !m->watched, p, bundles);
 }
 
 static void
@@ -357,7 +359,7 @@ files_changed(struct master *m, const struct conf *conf, const char *text)
 {
 	int bundles[HELPER_COUNT] = { -1, -1, -1 };
 	struct problems p = { 0 };
-	int good = gather_files(m, conf, text, &p, bundles) == 0;
+	int good = gather_files(m, conf, text, 0, &p, bundles) == 0;
 	int is_same = good && bundles_same(bundles, m->current->bundles);
 
 	note_wrong(m, first_error(&p), is_same);
@@ -379,7 +381,7 @@ conf_changed(struct master *m)
 	struct problems p = { 0 };
 	char *text = NULL;
 	struct conf *conf = conf_load_from(m->conf_path, m->conf_dir, &p, &text);
-	int good = conf && gather_files(m, conf, text, &p, bundles) == 0;
+	int good = conf && gather_files(m, conf, text, 0, &p, bundles) == 0;
 	const char *wrong = first_error(&p);
 	int is_new = strcmp(wrong, m->conf_error) != 0;
 	int result = !good && is_new && *wrong;

@@ -114,6 +114,34 @@ def test_renewed_by_itself(site, pki, server):
     assert len([line for line in proxy.raw() if "what is in use stays" in line]) == 1
 
 
+@pytest.mark.parametrize("name", ("$dir/mail", "$dir/mail/fullchain.pem"))
+def test_what_is_held(site, pki, server, name):
+    """DANE: the TLSA record comes first, so the administrator says when the new key serves."""
+    issue(site, pki, "first")
+    key = ' key = "$dir/mail/privkey.pem";' if name.endswith("pem") else ""
+    held = CONF.replace('"$dir/mail"', f'( {{ certificate = "{name}";{key} hold = true; }}, "$pki/other.pem" )')
+    proxy = Mailreeve(site, pki, held)
+    first = certificate(pki)
+    issue(site, pki, "second")
+    # What stands beside it is watched as ever, and a new configuration changes nothing of it.
+    proxy.rewrite(held.replace('name = "front"', 'name = "front"; hostname = "new.example.org"'))
+    proxy.send(1)
+    proxy.said("generation 2 serves")
+    assert certificate(pki) == first
+    proxy.send(12)  # USR2
+    proxy.said("re-executed, version")
+    wait_until(lambda: proxy.info()["Generation"] == "3", "the generation of the new program")
+    assert certificate(pki) == first
+    (site.path("mail") / "privkey.pem").write_text("no key\n")
+    proxy.rewrite(held)
+    proxy.send(1)
+    wait_until(lambda: proxy.info()["Generation"] == "4", "a reload with half a renewal")
+    assert certificate(pki) == first
+    issue(site, pki, "third")
+    proxy.control("reload certificates")
+    assert certificate(pki) != first
+
+
 def swap(text):
     """Written beside it and put in its place, as is usual."""
     def change(path):

@@ -54,7 +54,10 @@ static void
 dump_front_tls(FILE *f, const struct conf *c, const struct conf_front_tls *t)
 {
 	NUMBER(f, t, mode);
-	dump_texts(f, "certificates", &t->certificates);
+	for (size_t i = 0; i < t->certificates.count; i++)
+		fprintf(f, "certificate=%s key=%s hold=%d\n", t->certificates.items[i].path,
+		    t->certificates.items[i].key ? t->certificates.items[i].key : "(none)",
+		    t->certificates.items[i].hold);
 	NUMBER(f, t, strict_sni);
 	NUMBER(f, t, verify);
 	TEXT(f, t, client_ca);

@@ -89,7 +89,8 @@ START_TEST(defaults_of_a_frontend)
 	ck_assert_uint_eq(c->listeners[0].addr.port, 993);
 	ck_assert_int_eq(f->tls.mode, TLS_IMPLICIT);
 	ck_assert_uint_eq(f->tls.certificates.count, 1);
-	ck_assert_str_eq(f->tls.certificates.items[0], "/etc/letsencrypt/live/mail.example.org");
+	ck_assert_str_eq(
+	    f->tls.certificates.items[0].path, "/etc/letsencrypt/live/mail.example.org");
 	ck_assert_int_eq(f->tls.strict_sni, 0);
 	ck_assert_int_eq(f->tls.verify, VERIFY_NONE);
 	ck_assert_ptr_null(f->tls.client_ca);
@@ -212,7 +213,8 @@ static const char full[] =
     "};\n"
     "frontends = ( { name = \"f\"; bind = ( \"*:1\", \"10.0.0.1:2\" ); backend = \"b\";\n"
     "  protocol = \"smtp\"; hostname = \"f.example.org\";\n"
-    "  tls = { mode = \"implicit\"; certificates = [ \"a\", \"/b\" ]; strict_sni = false;\n"
+    "  tls = { mode = \"implicit\"; certificates = ( { certificate = \"a\"; key = \"ak\";\n"
+    "    hold = true; }, \"/b\" ); strict_sni = false;\n"
     "    verify = \"required\"; client_ca = \"fca\"; client_crl = \"\"; policy = "
     "\"intermediate\";\n"
     "    min_version = \"TLSv1.2\"; ciphers = \"FC\"; ciphersuites = \"FS\"; curves = \"P-256\";\n"
@@ -251,6 +253,7 @@ full_has(const char *group, const char *key, void *arg)
 	} first[] = {
 		{ "frontends", "frontends.[0]" },
 		{ "frontends.tls", "frontends.[0].tls" },
+		{ "frontends.tls.certificates", "frontends.[0].tls.certificates.[0]" },
 		{ "frontends.timeouts", "frontends.[0].timeouts" },
 		{ "frontends.routes", "frontends.[0].routes.[0]" },
 		{ "backends", "backends.[0]" },
@@ -325,6 +328,41 @@ START_TEST(every_key_of_the_top)
 }
 END_TEST
 
+/* nginx's and stunnel's way, beside ours and alone. */
+START_TEST(groups_of_certificate_and_key)
+{
+	struct problems p = { 0 };
+	static const char *const texts[] = {
+		"( \"a\", { certificate = \"b.pem\"; key = \"/k\"; hold = true; } )",
+		"{ certificate = \"b.pem\"; key = \"/k\"; hold = true; }",
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct conf_certificates *all;
+		struct conf *c;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+		    "frontends = ( { name = \"f\"; bind = \"*:1\"; backend = \"b\"; protocol = "
+		    "\"imap\";\ntls = { certificates = %s; }; } );\n"
+		    "backends = ( { name = \"b\"; servers = \"127.0.0.1:143\"; } );\n",
+		    texts[i]);
+		c = conf_parse(text, "f", "/etc/x", &p);
+		ck_assert_msg(c != NULL, "%s", p.count > 0 ? p.items[0].text : "");
+		all = &c->frontends[0].tls.certificates;
+		ck_assert_uint_eq(all->count, 2 - i);
+		ck_assert_str_eq(all->items[1 - i].path, "/etc/x/b.pem");
+		ck_assert_str_eq(all->items[1 - i].key, "/k");
+		ck_assert_int_eq(all->items[1 - i].hold, 1);
+		if (i == 0)
+			ck_assert(strcmp(all->items[0].path, "/etc/x/a") == 0 &&
+			    !all->items[0].key && !all->items[0].hold);
+		conf_free(&c);
+		problems_clear(&p);
+	}
+}
+END_TEST
+
 START_TEST(every_key_of_a_frontend)
 {
 	const struct conf_frontend *f;
@@ -339,8 +377,8 @@ START_TEST(every_key_of_a_frontend)
 	ck_assert_uint_eq(c->listeners[1].addr.port, 2);
 	ck_assert_int_eq(f->tls.mode, TLS_IMPLICIT);
 	ck_assert_uint_eq(f->tls.certificates.count, 2);
-	ck_assert_str_eq(f->tls.certificates.items[0], "/etc/x/a");
-	ck_assert_str_eq(f->tls.certificates.items[1], "/b");
+	ck_assert_str_eq(f->tls.certificates.items[0].path, "/etc/x/a");
+	ck_assert_str_eq(f->tls.certificates.items[1].path, "/b");
 	ck_assert_int_eq(f->tls.strict_sni, 0);
 	ck_assert_int_eq(f->tls.verify, VERIFY_REQUIRED);
 	ck_assert_str_eq(f->tls.client_ca, "/etc/x/fca");
@@ -837,6 +875,7 @@ main(void)
 	tcase_add_test(t, full_is_full);
 	tcase_add_test(t, every_key_of_the_top);
 	tcase_add_test(t, every_key_of_a_frontend);
+	tcase_add_test(t, groups_of_certificate_and_key);
 	tcase_add_test(t, every_key_of_a_backend);
 	tcase_add_test(t, every_key_of_a_check);
 	tcase_add_test(t, timeouts_are_inherited_key_by_key);

@@ -224,8 +224,8 @@ START_TEST(relative_paths)
 	c = conf_load("main", &p, &canonical);
 	ck_assert_ptr_nonnull(c);
 	snprintf(want, sizeof(want), "%s/sub", dir);
-	ck_assert_str_eq(c->frontends[0].tls.certificates.items[0], want);
-	ck_assert_str_eq(c->frontends[0].tls.certificates.items[1], "/abs");
+	ck_assert_str_eq(c->frontends[0].tls.certificates.items[0].path, want);
+	ck_assert_str_eq(c->frontends[0].tls.certificates.items[1].path, "/abs");
 	snprintf(want, sizeof(want), "%s/../ca", dir);
 	ck_assert_str_eq(c->frontends[0].tls.client_ca, want);
 	ck_assert_ptr_nonnull(strstr(canonical, want));

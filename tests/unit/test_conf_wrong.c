@@ -137,6 +137,13 @@ static const struct row {
 	{ BACK, "check = { rise = 0; };", "f:1: rise = 0 is out of range; it may be 1 to 1000" },
 	{ BACK, "check = { fall = 1001; };", "f:1: fall = 1001 is out of range; it may be 1 to 1000" },
 	{ BACK, "check = { port = 65536; };", "f:1: port = 65536 is out of range; it may be 0 to 65535" },
+	{ TLS, "certificates = { key = \"/k\"; };",
+	  "f:1: a group in certificates has no certificate; write { certificate = \"X.pem\"; key = \"Y.key\"; }" },
+	{ TLS, "certificates = ( \"/c\", { certificate = \"/d\"; hold = 1; } );",
+	  "f:1: hold = 1 is neither true nor false; write true, without quotes" },
+	{ TLS, "certificates = { certificate = \"/d\"; keys = \"/k\"; };",
+	  "f:1: unknown key \"keys\" in certificates; did you mean \"key\"?" },
+	{ TLS, "certificates = ( 1 );", "f:1: certificates = 1 is no text; write it in quotes" },
 	{ TLS, "certificates = \"/c\"; detach = 1;", "f:1: detach = 1 is neither true nor false; write true, without quotes" },
 	{ TLS, "certificates = \"/c\"; tickets = \"true\";", "f:1: tickets = \"true\" is neither true nor false; write true, without quotes" },
 
