@@ -9,6 +9,8 @@
  */
 #include "log.h"
 
+#include "log_put.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -16,8 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,10 +31,10 @@ static_assert(LOG_LINE_MAX <= PIPE_BUF, "a pipe takes a line whole or not at all
 /* The process's log; until log_open, what a child can say before it knows anything. */
 static struct {
 	int fd, level, json, with_time;
-	int plain;     /* words alone, for a person */
-	int is_socket; /* the journal's: shared, so O_NONBLOCK is asked for with every line */
-	int torn;      /* a line was written in part: the next one begins with a newline */
-	int unmarked;  /* lines do not begin with their priority */
+	enum log_kind kind;
+	int plain;    /* words alone, for a person */
+	int torn;     /* a line was written in part: the next one begins with a newline */
+	int unmarked; /* lines do not begin with their priority */
 	char proc[LOG_PROC_MAX]; /* whose lines these are, "" for the master's */
 	uint64_t lost;
 } out = { .fd = STDERR_FILENO, .level = LOG_INFO };
@@ -42,12 +42,11 @@ static struct {
 void
 log_open(int fd, int level, int json, int with_time)
 {
-	struct stat st;
 	time_t t = 0;
 	struct tm tm;
 
 	out.fd = fd;
-	out.is_socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+	out.kind = log_kind(fd);
 	out.level = level;
 	out.json = json;
 	out.with_time = with_time;
@@ -72,7 +71,7 @@ void
 log_plain(int fd)
 {
 	log_open(fd, LOG_WARNING, 0, 0);
-	out.is_socket = 0; /* all of it, however slowly it is read */
+	out.kind = LOG_KIND_PLAIN; /* all of it, however slowly it is read */
 	out.plain = 1;
 }
 
@@ -82,28 +81,20 @@ log_lost(void)
 	return out.lost;
 }
 
-static ssize_t
-put_bytes(const char *bytes, size_t len)
-{
-	if (out.is_socket)
-		return send(out.fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return write(out.fd, bytes, len);
-}
-
 static void
 write_line(const char *line, size_t len)
 {
 	ssize_t n;
 
 	if (out.torn) {
-		if (put_bytes("\n", 1) != 1) {
+		if (log_put(out.fd, out.kind, "\n", 1) != 1) {
 			out.lost++;
 			return;
 		}
 		out.torn = 0;
 	}
 	do
-		n = put_bytes(line, len);
+		n = log_put(out.fd, out.kind, line, len);
 	while (n == -1 && errno == EINTR);
 	if (n == (ssize_t)len)
 		return;

@@ -20,8 +20,7 @@
 #define LOG_PROC_MAX  16   /* of a process's name: "worker1023" */
 
 /*
- * fd is written to without blocking (a socket, a pipe that is in non-blocking mode, or a terminal
- * or file that the master has opened for itself); the process ignores SIGPIPE.
+ * fd is written to without blocking, in whichever mode it is; the process ignores SIGPIPE.
  * with_time puts time= first in text; JSON always has "time".  Until this is called, lines go to
  * stderr as text, up to LOG_INFO.
  */

@@ -36,7 +36,10 @@ logs_stderr(int *journal_r)
 		snprintf(self, sizeof(self), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 		*journal_r = strcmp(self, stream) == 0;
 	}
-	/* An open description of our own: O_NONBLOCK stays off on the one that others use. */
+	/*
+	 * An open description of our own: O_NONBLOCK stays off on the one that others use.  Where
+	 * it may not be opened, being another user's, every line asks not to wait (log_put.c).
+	 */
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
 		fd = open(
 		    "/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

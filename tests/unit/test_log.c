@@ -5,11 +5,13 @@
 
 #include <check.h>
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int ends[2];
@@ -21,6 +23,16 @@ ssize_t
 write(int fd, const void *buf, size_t n)
 {
 	return syscall(SYS_write, fd, buf, takes && takes < n ? takes : n);
+}
+
+static int old_kernel; /* pipes do not know RWF_NOWAIT */
+
+ssize_t
+pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags)
+{
+	if (old_kernel)
+		return errno = EOPNOTSUPP, -1;
+	return syscall(SYS_pwritev2, fd, parts, count, at, at >> 31 >> 1, flags);
 }
 
 static void
@@ -206,6 +218,26 @@ START_TEST(nobody_reads)
 	close(ends[0]);
 	log_say(LOG_INFO, "x");
 	ck_assert_uint_eq(log_lost(), 3);
+}
+END_TEST
+
+/* A pipe in blocking mode, where kernels can be asked not to wait and where they cannot. */
+START_TEST(nobody_reads_another_s_pipe)
+{
+	int n = 0;
+
+	old_kernel = _i;
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
+	log_open(ends[1], LOG_INFO, 0, 0);
+	log_say(LOG_INFO, "there is room");
+	ck_assert_str_eq(written(), "<6>there is room\n");
+	while (log_lost() == 0) {
+		log_say(LOG_INFO, "%0500d", 1);
+		ck_assert_int_lt(++n, 10000);
+	}
+	log_say(LOG_INFO, "%0500d", 1);
+	ck_assert_uint_eq(log_lost(), 2);
+	ck_assert_int_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 }
 END_TEST
 
@@ -411,6 +443,7 @@ main(void)
 	tcase_add_test(t, levels);
 	tcase_add_loop_test(t, cut_visibly, 0, 6);
 	tcase_add_test(t, nobody_reads);
+	tcase_add_loop_test(t, nobody_reads_another_s_pipe, 0, 2);
 	tcase_add_test(t, half_a_line);
 	tcase_add_loop_test(t, raw, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(t, proc_and_priority);
