@@ -9,7 +9,9 @@
  */
 #include "bundles.h"
 
+#include "../common/log.h"
 #include "bundles_int.h"
+#include "rlimit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,8 +43,8 @@ void
 bundler_add(struct bundler *b, enum helper who, const struct piece *piece)
 {
 	if (bundle_add(b->writers[who], piece) == -1)
-		problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0, "no memory for %s: %s",
-		    piece->name, strerror(errno));
+		problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0, "no memory for %s: %s%s",
+		    piece->name, strerror(errno), rlimit_hint(errno));
 }
 
 /* Which of these helpers do not have that CA or CRL yet; they count as having it from now on. */
@@ -56,7 +58,7 @@ not_yet(struct bundler *b, unsigned helpers, enum piece_kind kind, const char *n
 			helpers &= ~b->shared[i].helpers;
 	more = reallocarray(b->shared, b->shared_count + 1, sizeof(*b->shared));
 	if (!more)
-		abort();
+		fatal("out of memory");
 	b->shared = more;
 	b->shared[b->shared_count].kind = kind;
 	b->shared[b->shared_count].name = name;
@@ -269,15 +271,14 @@ fill(struct bundler *b, const char *text, const uint8_t *ticket_seed)
 	add_seed(b, ticket_seed);
 }
 
+/* NULL where there is no memory for it. */
 static char *
 buffer(void)
 {
 	char *p =
 	    mmap(NULL, FILE_MOST + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
-		abort();
-	return p;
+	return p == MAP_FAILED ? NULL : p;
 }
 
 /* Make the bundles; -1 if one of them cannot be made. */
@@ -288,7 +289,7 @@ seal(struct bundler *b, int *bundles_r)
 		bundles_r[who] = bundle_seal(b->writers[who]);
 		if (bundles_r[who] == -1)
 			problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0,
-			    "no memory for a bundle: %s", strerror(errno));
+			    "no memory for a bundle: %s%s", strerror(errno), rlimit_hint(errno));
 	}
 	return b->p->errors == 0 ? 0 : -1;
 }
@@ -306,22 +307,23 @@ bundles_make(const struct conf *conf, const char *conf_path, const char *text,
 		.p = p,
 		.buf = buffer(),
 		.out = buffer() };
-	int made = 1, result = -1;
+	int made = b.buf && b.out, result = -1;
 
-	/* Locked if we may: swap is no place for a key.  The pages are given back below. */
-	mlock(b.buf, KEY_MOST);
-	madvise(b.buf, FILE_MOST + 1, MADV_DONTDUMP);
 	for (int who = 0; who < HELPER_COUNT; who++) {
 		bundles_r[who] = -1;
-		b.writers[who] = bundle_new(names[who]);
+		if (made)
+			b.writers[who] = bundle_new(names[who]);
 		made = made && b.writers[who];
 	}
 	if (made) {
+		/* Locked if we may: swap is no place for a key.  The pages are given back below. */
+		mlock(b.buf, KEY_MOST);
+		madvise(b.buf, FILE_MOST + 1, MADV_DONTDUMP);
 		fill(&b, text, ticket_seed);
 		result = seal(&b, bundles_r);
 	} else {
-		problems_add(
-		    p, PROBLEM_ERROR, conf_path, 0, "no memory for a bundle: %s", strerror(errno));
+		problems_add(p, PROBLEM_ERROR, conf_path, 0, "no memory for a bundle: %s%s",
+		    strerror(errno), rlimit_hint(errno));
 	}
 	for (int who = 0; who < HELPER_COUNT; who++)
 		if (b.writers[who])
@@ -332,8 +334,10 @@ bundles_make(const struct conf *conf, const char *conf_path, const char *text,
 		free(b.keys[i].path);
 	free(b.keys);
 	free(b.shared);
-	munmap(b.buf, FILE_MOST + 1);
-	munmap(b.out, FILE_MOST + 1);
+	if (b.buf)
+		munmap(b.buf, FILE_MOST + 1);
+	if (b.out)
+		munmap(b.out, FILE_MOST + 1);
 	return result;
 }
 

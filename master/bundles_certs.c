@@ -5,6 +5,8 @@
  * in them, by the labels of their blocks.  Master; keys pass through the one buffer.
  */
 #include "bundles_int.h"
+
+#include "../common/log.h"
 #include "certs.h"
 #include "pairs.h"
 
@@ -25,11 +27,11 @@ key_number(struct bundler *b, const char *path, enum piece_use use, uint32_t hel
 		}
 	more = reallocarray(b->keys, b->key_count + 1, sizeof(*b->keys));
 	if (!more)
-		abort();
+		fatal("out of memory");
 	b->keys = more;
 	b->keys[b->key_count] = (struct key_file){ strdup(path), use, b->line, held };
 	if (!b->keys[b->key_count].path)
-		abort();
+		fatal("out of memory");
 	return (uint32_t)b->key_count++;
 }
 

@@ -73,7 +73,7 @@ take(struct master *m, int fd, int is_ours)
 		return;
 	l = calloc(1, sizeof(*l));
 	if (!l)
-		abort();
+		fatal("out of memory");
 	l->m = m;
 	l->addr = a;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };

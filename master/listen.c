@@ -230,7 +230,7 @@ open_listener(
 		warn_foreign(conf, p, cl);
 	l = calloc(1, sizeof(*l));
 	if (!l)
-		abort();
+		fatal("out of memory");
 	l->m = m;
 	l->addr = cl->addr;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };

@@ -12,6 +12,7 @@
 #include "leave.h"
 #include "listen.h"
 #include "logs.h"
+#include "needs.h"
 #include "notify.h"
 #include "options.h"
 #include "procs.h"
@@ -318,6 +319,7 @@ main(int argc, char **argv)
 	else
 		open_log(&m);
 	init(&m);
+	needs_check();
 	notify_open(&m);
 	store_take(&m);
 	inherit_listeners(&m);

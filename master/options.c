@@ -3,6 +3,7 @@
 /* The master's command line and the paths that follow from it. */
 #include "options.h"
 
+#include "../common/log.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@ copy(const char *s)
 	char *c = strdup(s);
 
 	if (!c)
-		abort();
+		fatal("out of memory");
 	return c;
 }
 

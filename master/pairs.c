@@ -80,7 +80,7 @@ take_shown(struct pairs *all, const struct msg_cert *c, const struct piece *piec
 		log_clean(c->key, strlen(c->key), p->key, sizeof(p->key));
 		p->file = strdup(piece->name);
 		if (!p->file)
-			abort();
+			fatal("out of memory");
 	}
 	return add_names(all, p, text, len) == -1 ? "sent more names than there is room for" : NULL;
 }
@@ -97,7 +97,7 @@ take_left_out(struct generation *g, const struct piece *piece, const char *text,
 	log_clean(text, len, why, sizeof(why));
 	conf_where(g->conf, f->tls.line, where, sizeof(where));
 	if (!more || asprintf(&line, "%s: %s; %s", where, why, used ? STAYS : "left out") == -1)
-		abort();
+		fatal("out of memory");
 	all->left_out = more;
 	if (used) {
 		generation_complain(g, line);
@@ -241,7 +241,7 @@ names_of(const struct generation *g, uint32_t frontend, struct names *n_r)
 				count += *s == '\n';
 	n_r->items = calloc(count + 1, sizeof(*n_r->items));
 	if (!n_r->items)
-		abort();
+		fatal("out of memory");
 	for (size_t i = 0; i < g->pairs.count; i++)
 		if (g->pairs.items[i].frontend == frontend)
 			for (const char *s = g->pairs.items[i].names; *s; s = strchr(s, '\n') + 1)
@@ -284,7 +284,7 @@ judge_pair(struct generation *g, const struct pair *old, const struct conf_front
 		if (asprintf(&line,
 			"%s: no certificate covers %.*s any more, which %s did; " STAYS "; " GO,
 			where, (int)strcspn(s, "\n"), s, old->file) == -1)
-			abort();
+			fatal("out of memory");
 		generation_complain(g, line);
 		free(line);
 		g->pairs.lost = 1;
@@ -393,7 +393,7 @@ pairs_tell(const struct generation *old, const struct generation *g)
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
-		abort();
+		fatal("out of memory");
 	for (size_t i = 0; i < g->pairs.count; i++)
 		if (is_new(old, g, &g->pairs.items[i]) && count++ < TOLD_MOST)
 			tell_pair(f, &g->pairs.items[i]);

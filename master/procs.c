@@ -11,6 +11,7 @@
 #include "accept.h"
 #include "from_child.h"
 #include "generation.h"
+#include "rlimit.h"
 #include "spawn.h"
 #include "store.h"
 
@@ -20,9 +21,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define GIVE_UP 2000 /* milliseconds for a child that cannot be killed */
 
 static const struct {
 	enum role role;
@@ -54,11 +56,21 @@ proc_alive(const struct proc *p)
 	return p->state != PROC_NONE;
 }
 
+/*
+ * SIGKILL.  Where a security module refuses even that, it may still end because nobody speaks to it
+ * any more; and on_rebirth waits no longer than it has to.
+ */
 static void
-signal_proc(const struct proc *p, int sig)
+end_proc(struct proc *p)
 {
-	if (p->pidfd != -1)
-		spawn_signal(p->pidfd, p->gen->ids[kind_of(p->role)].uid, sig);
+	if (p->pidfd == -1 || spawn_kill(p->pidfd, p->gen->ids[kind_of(p->role)].uid) == 0 ||
+	    errno == ESRCH)
+		return;
+	log_say(LOG_ERR,
+	    "%s %u (pid %d) cannot be killed: %s; permit mailreeve to signal its processes",
+	    role_name(p->role), p->slot, (int)p->pid, strerror(errno));
+	chan_close(&p->chan);
+	timer_set(p->m->loop, &p->rebirth, GIVE_UP);
 }
 
 void
@@ -70,19 +82,20 @@ proc_kill(struct proc *p, const char *why)
 	    LOG_ERR, "%s %u (pid %d) %s: killed", role_name(p->role), p->slot, (int)p->pid, why);
 	p->state = PROC_ENDING;
 	watch_set(p->m->loop, &p->on_chan, 0);
-	signal_proc(p, SIGKILL);
+	end_proc(p);
 }
 
 void
 proc_end(struct proc *p)
 {
-	timer_stop(&p->rebirth);
 	p->restless = 0;
+	if (p->state == PROC_NONE)
+		timer_stop(&p->rebirth);
 	if (p->state == PROC_NONE || p->state == PROC_ENDING)
 		return;
 	p->state = PROC_ENDING;
 	watch_set(p->m->loop, &p->on_chan, 0);
-	signal_proc(p, SIGKILL);
+	end_proc(p);
 }
 
 void
@@ -116,7 +129,7 @@ on_chan(struct watch *w, uint32_t events)
 		if (p->state != PROC_RETIRING)
 			p->state = PROC_ENDING;
 		watch_set(m->loop, &p->on_chan, 0);
-		signal_proc(p, SIGKILL);
+		end_proc(p);
 	} else if (was == PROC_STARTING && p->state == PROC_SERVING)
 		generation_child_serves(p->gen, p);
 	else if (p->role == ROLE_WORKER)
@@ -183,17 +196,17 @@ is_expected(const struct proc *p, const siginfo_t *si, enum proc_state was)
 	return p->complained;
 }
 
+/* It is dead, or as good as that to us. */
 static void
-on_death(struct watch *w, uint32_t events)
+bury(struct proc *p)
 {
-	struct proc *p = CONTAINER(w, struct proc, on_death);
 	siginfo_t si = { 0 };
 	enum proc_state was;
 	char how[128];
 
-	(void)events;
-	if (waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED | WNOHANG) == -1 && errno != ECHILD)
-		return;
+	/* Not our child: another master's.  It is dead all the same. */
+	if (waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED | WNOHANG) == -1)
+		si.si_pid = 0;
 	drain(p);
 	was = p->state;
 	describe(&si, how, sizeof(how));
@@ -201,12 +214,20 @@ on_death(struct watch *w, uint32_t events)
 	if (p->restless && !is_expected(p, &si, was))
 		log_say(si.si_pid == 0 ? LOG_NOTICE : LOG_ERR, "%s %u (pid %d) %s",
 		    role_name(p->role), p->slot, (int)p->pid, how);
+	timer_stop(&p->rebirth);
 	close_proc(p);
 	if (p->role == ROLE_WORKER) {
 		store_forget_worker(CONTAINER(p, struct worker, p));
 		worker_lost(CONTAINER(p, struct worker, p));
 	}
 	generation_child_died(p->gen, p);
+}
+
+static void
+on_death(struct watch *w, uint32_t events)
+{
+	(void)events;
+	bury(CONTAINER(w, struct proc, on_death));
 }
 
 static void
@@ -227,7 +248,15 @@ on_report(struct watch *w, uint32_t events)
 static void
 on_rebirth(struct timer *t)
 {
-	generation_progress(CONTAINER(t, struct proc, rebirth)->gen);
+	struct proc *p = CONTAINER(t, struct proc, rebirth);
+
+	if (p->state == PROC_NONE) {
+		generation_progress(p->gen);
+		return;
+	}
+	log_say(LOG_ERR, "%s %u (pid %d) is left behind: end it by hand", role_name(p->role),
+	    p->slot, (int)p->pid);
+	bury(p);
 }
 
 void
@@ -418,7 +447,7 @@ proc_adopt(struct proc *p)
 			return -1;
 	}
 	if (p->state == PROC_ENDING) {
-		signal_proc(p, SIGKILL);
+		end_proc(p);
 		return 0;
 	}
 	return watch_set(p->m->loop, &p->on_chan, EPOLLIN);
@@ -440,8 +469,9 @@ proc_start(struct proc *p)
 	for (int i = 0; i < o.owned; i++)
 		close(o.own[i]);
 	if (result == -1) {
-		log_say(LOG_ERR, "cannot start a %s: %s", role_name(p->role), strerror(error));
-		signal_proc(p, SIGKILL);
+		log_say(LOG_ERR, "cannot start a %s: %s%s", role_name(p->role), strerror(error),
+		    rlimit_hint(error));
+		end_proc(p);
 		close_proc(p);
 		return -1;
 	}

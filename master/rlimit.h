@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* How many descriptors there may be, and what follows for connections. */
+/* How many descriptors there may be, and what follows for connections; how large files may be. */
 #ifndef RLIMIT_H
 #define RLIMIT_H
 
@@ -11,5 +11,8 @@
  * connections a worker is given and how many descriptors we hold for them.
  */
 void rlimit_raise(struct master *m);
+
+/* What can be done about an error that a limit is the usual reason for; "" for others. */
+const char *rlimit_hint(int error);
 
 #endif

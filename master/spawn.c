@@ -139,19 +139,27 @@ spawn_child(int exe, const char *name, const struct child *c, const int *fds, in
 	return result;
 }
 
-void
-spawn_signal(int pidfd, uid_t uid, int sig)
+int
+spawn_kill(int pidfd, uid_t uid)
 {
-	if (syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) == 0 || errno != EPERM)
-		return;
+	int result, error;
+
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0)
+		return 0;
 	/*
 	 * systemd's unit gives no CAP_KILL.  Who has a process's identity may signal it: we take
 	 * it for that moment.  Nobody can do the same to us meanwhile, because our real and saved
 	 * identities stay root's (kill(2)).
 	 */
-	if (geteuid() != 0 || seteuid(uid) == -1)
-		return;
-	syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+	error = errno;
+	if (error != EPERM || geteuid() != 0 || seteuid(uid) == -1) {
+		errno = error;
+		return -1;
+	}
+	result = (int)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	error = errno;
 	if (seteuid(0) == -1)
 		fatal("cannot be root again: %s", strerror(errno));
+	errno = error;
+	return result;
 }

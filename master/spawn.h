@@ -30,7 +30,7 @@ int spawn_child(int exe, const char *name, const struct child *c, const int *fds
 int spawn_path(const char *path, char *const argv[], char *const envp[], const int *fds, int count,
     pid_t *pid_r, int *pidfd_r);
 
-/* Signal a child that may run as uid already. */
-void spawn_signal(int pidfd, uid_t uid, int sig);
+/* SIGKILL for a child that may run as uid already.  Returns 0, or -1 with errno. */
+int spawn_kill(int pidfd, uid_t uid);
 
 #endif

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,21 +183,15 @@ reason_of(const struct upgrade *u, const siginfo_t *si, char why_r[UPGRADE_WHY])
 }
 
 static void
-on_trial_end(struct watch *w, uint32_t events)
+trial_over(struct upgrade *u, const siginfo_t *si)
 {
-	struct upgrade *u = CONTAINER(w, struct upgrade, death);
 	struct master *m = u->m;
-	siginfo_t si = { 0 };
-	int again = m->up.again, good;
+	int again = m->up.again, good = si->si_code == CLD_EXITED && si->si_status == 0;
 	char to[UPGRADE_VERSION], why[UPGRADE_WHY];
 
-	(void)events;
-	if (waitid(P_PIDFD, (id_t)w->fd, &si, WEXITED | WNOHANG) == -1)
-		return;
 	log_pipe_flush(&u->log);
-	good = si.si_code == CLD_EXITED && si.si_status == 0;
 	memcpy(to, u->to, sizeof(to));
-	reason_of(u, &si, why);
+	reason_of(u, si, why);
 	free_upgrade(u);
 	if (m->stopping) {
 		say_refused(m, to, "stopping");
@@ -216,12 +209,24 @@ on_trial_end(struct watch *w, uint32_t events)
 }
 
 static void
+on_trial_end(struct watch *w, uint32_t events)
+{
+	siginfo_t si = { 0 };
+
+	(void)events;
+	if (waitid(P_PIDFD, (id_t)w->fd, &si, WEXITED | WNOHANG) == -1)
+		si.si_code = 0;
+	trial_over(CONTAINER(w, struct upgrade, death), &si);
+}
+
+static void
 on_trial_timeout(struct timer *t)
 {
 	struct upgrade *u = CONTAINER(t, struct upgrade, timer);
 
 	u->is_late = 1;
-	syscall(SYS_pidfd_send_signal, u->death.fd, SIGKILL, NULL, 0);
+	if (spawn_kill(u->death.fd, 0) == -1 && errno != ESRCH)
+		trial_over(u, &(siginfo_t){ 0 }); /* without its end */
 }
 
 /* Start the trial: `mailreeve -t` of the new program, which also looks at our state. */
