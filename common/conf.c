@@ -105,6 +105,7 @@ note_lines(struct conf *c, const config_t *tree)
 	c->user_line = line_of(tree, "user");
 	c->keeper_user_line = line_of(tree, "keeper_user");
 	c->checker_user_line = line_of(tree, "checker_user");
+	c->state_directory_line = line_of(tree, "state_directory");
 	c->ticket_seed_line = line_of(tree, "tls.ticket_seed");
 	c->control.line = line_of(tree, "control");
 }

@@ -260,6 +260,7 @@ struct conf {
 	const char *hostname; /* never NULL */
 	int hostname_line;    /* 0: the system's */
 	const char *state_directory;
+	int state_directory_line; /* 0: the default */
 	struct conf_control control;
 	struct conf_log log;
 	struct conf_timeouts timeouts; /* defaults: frontends and backends have their own */

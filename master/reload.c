@@ -12,6 +12,7 @@
 #include "ids.h"
 #include "listen.h"
 #include "notify.h"
+#include "places.h"
 #include "procs.h"
 #include "stored.h"
 #include "upgrade.h"
@@ -194,6 +195,7 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
 {
 	ids_find(conf, m->drop, p, ids);
 	ids_find_groups(conf, p);
+	places_check(conf, p);
 	if (m->testing)
 		listeners_look(conf, p);
 	else

@@ -7,6 +7,8 @@
  */
 #include "unixsock.h"
 
+#include "../common/control.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
@@ -133,7 +135,8 @@ unixsock_open(const char *path, const char *group, gid_t *gid_r, char *why_r, si
 		snprintf(why_r, size, "%s is there already, and is no socket", path);
 		return -1;
 	}
-	unixsock_parent(path);
+	if (strcmp(path, CONTROL_SOCKET) == 0)
+		unixsock_parent(path);
 	(void)unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1 || bind_as(fd, &sun, group, gid) == -1 || listen(fd, 16) == -1) {

@@ -12,9 +12,11 @@ import stat
 import subprocess
 import sys
 
+import pytest
+
 from lib.clients import connect, context, lines
 from lib.fakes import Fake, greets
-from lib.mailreeve import BUILD, Mailreeve
+from lib.mailreeve import BUILD, Mailreeve, check
 from lib.site import HOSTNAME, PROXY, wait_until
 
 CONF = """
@@ -64,11 +66,46 @@ def test_groups(site, pki):
 
 
 def test_what_is_no_socket_stays(site, pki):
-    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
     precious = site.write("precious", "not a socket")
-    proxy = Mailreeve(site, pki, CONF + f'control = {{ socket = "{precious}"; }};')
-    proxy.said("no control socket: .*precious is there already, and is no socket")
+    done = check(site, pki, CONF + f'control = {{ socket = "{precious}"; }};')
+    assert done.returncode == 1 and re.search(
+        r'checked\.conf:\d+: socket = "\S*precious" is there already and is not a socket; remove it, '
+        r"or name another path$", done.stdout, re.MULTILINE)
     assert precious.read_text() == "not a socket"
+
+
+PLACES = {
+    "socket": ('control = { socket = "$dir/none/x.sock"; };', "socket", "x.sock"),
+    "monitor": ('control = { socket = "$dir/x.sock"; monitor_socket = "$dir/none/m.sock"; };',
+                "monitor_socket", "m.sock"),
+    "state": ('state_directory = "$dir/none/state/";', "state_directory", "state/"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_directory(site, pki, place):
+    """A place that the file names must be one, and is not made on the way."""
+    text, key, name = PLACES[place]
+    done = check(site, pki, CONF + text)
+    assert done.returncode == 1 and re.search(
+        rf'checked\.conf:\d+: {key} = "\S*none/{name}": there is no directory (\S*/none); create it: '
+        r"mkdir -p \1$", done.stdout, re.MULTILINE)
+    assert not site.path("none").exists()
+    site.path("none").mkdir()
+    assert check(site, pki, CONF + text).returncode == 0
+    site.path("none").rmdir()
+    site.write("none", "")
+    done = check(site, pki, CONF + text)
+    assert done.returncode == 1 and "none is not a directory; name another path" in done.stdout
+
+
+def test_no_directory_while_running(site, pki):
+    """A reload with such a socket is refused, and the old one serves."""
+    proxy = started(site, pki)
+    proxy.rewrite(CONF + 'control = { socket = "$dir/none/x.sock"; };')
+    assert "there is no directory" in proxy.control("reload")
+    assert not site.path("none").exists()
+    assert proxy.control("show info").startswith("Name: ")
 
 
 def test_servers_state(site, pki):
