@@ -199,6 +199,7 @@ conf_dump(const struct conf *c)
 	dump_front_tls(f, c, &c->tls);
 	TEXT(f, c, ticket_seed);
 	NUMBER(f, c, watch);
+	NUMBER(f, c, watch_config);
 	for (size_t i = 0; i < c->frontend_count; i++)
 		dump_frontend(f, c, &c->frontends[i]);
 	for (size_t i = 0; i < c->listener_count; i++) {
