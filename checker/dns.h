@@ -33,7 +33,7 @@ struct dns_question {
 	size_t had_count;
 	void (*answered)(struct dns_question *q); /* perhaps within dns_ask */
 	enum dns_answer answer;
-	struct addr got[REPORT_ADDRS];
+	struct addr got[NAMES_MOST];
 	size_t count;
 	uint32_t ttl; /* seconds; the smallest of the answer's */
 	const char *why;

@@ -207,16 +207,16 @@ before(const struct addr *a, const struct addr *b)
 
 size_t
 names_choose(const struct addr *had, size_t had_count, const struct addr *got, size_t got_count,
-    struct addr out_r[REPORT_ADDRS])
+    struct addr out_r[NAMES_MOST])
 {
 	const struct addr *next;
 	size_t n = 0, i;
 
-	for (i = 0; i < had_count && n < REPORT_ADDRS; i++)
+	for (i = 0; i < had_count && n < NAMES_MOST; i++)
 		if (sensible(&had[i]) && among(&had[i], got, got_count) &&
 		    !among(&had[i], out_r, n))
 			out_r[n++] = had[i];
-	while (n < REPORT_ADDRS) {
+	while (n < NAMES_MOST) {
 		next = NULL;
 		for (i = 0; i < got_count; i++)
 			if (sensible(&got[i]) && (next == NULL || before(&got[i], next)) &&

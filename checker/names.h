@@ -12,8 +12,9 @@
 
 #include <stddef.h>
 
-#define NAME_SIZE    254 /* a DNS name with its NUL */
-#define RESOLV_LISTS 6   /* name servers, domains: as many as glibc reads of domains */
+#define NAME_SIZE    254                /* a DNS name with its NUL */
+#define NAMES_MOST   (REPORT_ADDRS + 1) /* one more than is used, for the log to name */
+#define RESOLV_LISTS 6 /* name servers, domains: as many as glibc reads of domains */
 
 /* What resolv.conf(5) says. */
 struct resolv {
@@ -44,9 +45,9 @@ int names_candidate(const struct resolv *r, const char *host, unsigned n, char o
  * Which addresses a server gets out of an answer: those that it had and that are in got stay, in
  * their order; then new ones, IPv4 first, the smallest first.  Addresses that no server can have
  * (0.0.0.0, multicast) and doubles are left out.  Ports are not looked at.  Returns how many of
- * out_r are filled.
+ * out_r are filled; those after the first REPORT_ADDRS have no place.
  */
 size_t names_choose(const struct addr *had, size_t had_count, const struct addr *got,
-    size_t got_count, struct addr out_r[REPORT_ADDRS]);
+    size_t got_count, struct addr out_r[NAMES_MOST]);
 
 #endif

@@ -6,13 +6,8 @@
  */
 #include "resolve.h"
 
-#include "dns.h"
-#include "names.h"
+#include "name.h"
 #include "places.h"
-
-#include "../common/reason.h"
-
-#include "../common/log.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -20,76 +15,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define TTL_LEAST      5     /* seconds: not asked more often */
-#define TTL_MOST       86400 /* seconds */
-#define RETRY_MS       5000  /* after a failure, and while the server is not well */
-#define EARLY_MS       5000  /* after the start: DNS itself may come up later than we do */
-#define EARLY_RETRY_MS 1000  /* ... and is asked this often */
-#define AT_ONCE        64    /* names asked for at a time: a name server's buffer must hold them */
-#define SLOW_MS        250   /* a name that takes longer does not keep others from asking */
-
-struct name {
-	struct note note;   /* REPORT_ADDRESSES */
-	struct timer timer; /* when to ask again; while we ask, when that is slow */
-	struct resolver *r;
-	size_t server; /* index in conf->servers */
-	enum name_state state;
-	uint64_t asked;     /* when, last of all */
-	int fixed;          /* from hosts: never asked for */
-	int failing;        /* the last attempt failed: logged once */
-	unsigned candidate; /* which full name we ask for */
-	int exists;         /* one of them does, though without an address */
-	int pending;        /* questions without an answer */
-	int early;          /* one answer has been told before the other came */
-	int counted;        /* in the resolver's asking */
-	struct dns_question questions[2];
-	struct addr had[REPORT_ADDRS]; /* on the board when we asked */
-	size_t had_count;
-	struct addr addrs[REPORT_ADDRS]; /* what we have told the master */
-	size_t count;
-	uint32_t ttl;
-	char why[REPORT_TEXT];
-	struct name *next; /* waiting for its turn */
-};
-
-struct resolver {
-	struct loop *loop;
-	const struct conf *conf;
-	const struct board *board;
-	struct outbox *outbox;
-	struct resolv resolv;
-	struct dns *dns;   /* NULL: no server has a name */
-	struct dns *early; /* the same with short time-outs, for the first seconds */
-	uint64_t began;
-	struct name **by_server; /* NULL where a server has a literal address */
-	struct name **by_host;   /* sorted by host name, for hosts */
-	size_t count;
-	size_t asking;  /* names with questions under way, the slow ones left out */
-	int proceeding; /* proceed is at work further up the stack */
-	struct name *head, **tail;
-	uint32_t spread; /* grows with every setting of a timer */
-};
-
-static const char *
-host_of(const struct name *n)
-{
-	return n->r->conf->servers[n->server].host;
-}
-
-static void
-fill_addresses(struct note *note, struct report *r_r)
-{
-	const struct name *n =
-	    (const struct name *)(const void *)((char *)note - offsetof(struct name, note));
-
-	r_r->type = REPORT_ADDRESSES;
-	r_r->server = n->r->conf->servers[n->server].slot;
-	r_r->count = (uint32_t)n->count;
-	r_r->ttl = n->ttl;
-	memcpy(r_r->addrs, n->addrs, n->count * sizeof(n->addrs[0]));
-	if (n->count == 0)
-		reason_set(&r_r->found, REASON_OTHER, 0, n->why);
-}
+#define RETRY_MS       5000 /* after a failure, and while the server is not well */
+#define EARLY_MS       5000 /* after the start: DNS itself may come up later than we do */
+#define EARLY_RETRY_MS 1000 /* ... and is asked this often */
+#define AT_ONCE        64   /* names asked for at a time: a name server's buffer must hold them */
+#define SLOW_MS        250  /* a name that takes longer does not keep others from asking */
 
 /* Not all at the same moment: up to a sixteenth later. */
 static void
@@ -98,54 +28,6 @@ ask_in(struct name *n, uint64_t ms)
 	uint32_t part = (++n->r->spread * 2654435769U) >> 16;
 
 	timer_set(n->r->loop, &n->timer, ms + ms / 16 * part / 65536);
-}
-
-/* New addresses for a server, its port put in. */
-static void
-settle(struct name *n, const struct addr *got, size_t got_count, uint32_t ttl)
-{
-	const struct conf_server *s = &n->r->conf->servers[n->server];
-	struct addr had[REPORT_ADDRS], chosen[REPORT_ADDRS];
-	size_t had_count = places_read(n->r->board, s, had), i;
-	size_t count = names_choose(had, had_count, got, got_count, chosen);
-
-	if (s->resolve == RESOLVE_ONE && count > 1)
-		count = 1;
-	for (i = 0; i < count; i++)
-		chosen[i].port = s->addr.port;
-	n->ttl = ttl;
-	/* What has just been told may not be on the board yet. */
-	if (n->state == NAME_KNOWN && count == n->count && (n->early || count == had_count) &&
-	    memcmp(chosen, n->addrs, count * sizeof(chosen[0])) == 0)
-		return;
-	n->state = NAME_KNOWN;
-	n->count = count;
-	memcpy(n->addrs, chosen, count * sizeof(chosen[0]));
-	outbox_put(n->r->outbox, &n->note);
-}
-
-/* One line when a name stops or begins to be answered. */
-static void
-log_turn(struct name *n, int failing)
-{
-	const struct conf_server *s = &n->r->conf->servers[n->server];
-	char server[2 * CONF_NAME + 2];
-	struct log_line l;
-
-	if (n->failing == failing)
-		return;
-	n->failing = failing;
-	(void)snprintf(
-	    server, sizeof(server), "%s/%s", n->r->conf->backends[s->backend].name, s->name);
-	log_begin(&l, failing ? LOG_WARNING : LOG_INFO);
-	log_text(&l, "server", server);
-	log_text(&l, "dns", failing ? "failed" : "ok");
-	log_text(&l, "name", host_of(n));
-	if (failing) {
-		log_quoted(&l, "why", n->why);
-		log_text(&l, "kept", n->had_count > 0 ? "the last answer" : "nothing");
-	}
-	log_end(&l);
 }
 
 static void ask(struct name *n);
@@ -187,36 +69,6 @@ done_asking(struct name *n, uint64_t again_ms)
 	proceed(n->r);
 }
 
-/*
- * The answers, and where one of the questions failed or is still open, the addresses of its family
- * as they were.
- */
-static size_t
-gather(const struct name *n, struct addr got_r[2 * REPORT_ADDRS], uint32_t *ttl_r)
-{
-	size_t count = 0, i, k;
-
-	*ttl_r = TTL_MOST;
-	for (k = 0; k < 2; k++) {
-		const struct dns_question *q = &n->questions[k];
-
-		if (q->answer == DNS_GOOD) {
-			memcpy(got_r + count, q->got, q->count * sizeof(q->got[0]));
-			count += q->count;
-			if (q->ttl < *ttl_r)
-				*ttl_r = q->ttl;
-		}
-		if (q->answer != DNS_FAILED && q->answer != DNS_ASKED)
-			continue;
-		for (i = 0; i < n->had_count; i++)
-			if (n->had[i].family == q->family)
-				got_r[count++] = n->had[i];
-	}
-	if (*ttl_r < TTL_LEAST)
-		*ttl_r = TTL_LEAST;
-	return count;
-}
-
 /* In the first seconds, a name that no name server has answered for is asked for every second. */
 static int
 ask_early(struct name *n)
@@ -234,15 +86,12 @@ static void
 conclude(struct name *n)
 {
 	const struct dns_question *a = &n->questions[0], *aaaa = &n->questions[1];
-	struct addr got[2 * REPORT_ADDRS];
 	char full[NAME_SIZE];
 	uint32_t ttl;
-	size_t count;
 
 	if (a->answer == DNS_GOOD || aaaa->answer == DNS_GOOD) {
-		count = gather(n, got, &ttl);
-		settle(n, got, count, ttl);
-		log_turn(n, 0);
+		ttl = name_settle_answers(n);
+		name_log_turn(n, 0);
 		done_asking(n,
 		    places_unwell(
 			n->r->board, &n->r->conf->servers[n->server], n->addrs, n->count) ?
@@ -254,7 +103,7 @@ conclude(struct name *n)
 	if (a->answer == DNS_FAILED || aaaa->answer == DNS_FAILED) {
 		(void)snprintf(n->why, sizeof(n->why), "DNS: %s",
 		    a->answer == DNS_FAILED ? a->why : aaaa->why);
-	} else if (names_candidate(&n->r->resolv, host_of(n), ++n->candidate, full)) {
+	} else if (names_candidate(&n->r->resolv, name_host(n), ++n->candidate, full)) {
 		ask(n);
 		return;
 	} else {
@@ -268,7 +117,7 @@ conclude(struct name *n)
 		n->state = NAME_UNKNOWN;
 		outbox_put(n->r->outbox, &n->note);
 	}
-	log_turn(n, 1);
+	name_log_turn(n, 1);
 	done_asking(n, RETRY_MS);
 }
 
@@ -276,11 +125,7 @@ conclude(struct name *n)
 static void
 settle_early(struct name *n)
 {
-	struct addr got[2 * REPORT_ADDRS];
-	uint32_t ttl;
-	size_t count = gather(n, got, &ttl);
-
-	settle(n, got, count, ttl);
+	(void)name_settle_answers(n);
 	n->early = 1;
 }
 
@@ -321,7 +166,7 @@ ask(struct name *n)
 		n->questions[k].had = n->had;
 		n->questions[k].had_count = n->had_count;
 	}
-	if (names_candidate(&n->r->resolv, host_of(n), n->candidate, full)) {
+	if (names_candidate(&n->r->resolv, name_host(n), n->candidate, full)) {
 		dns_ask(dns, &n->questions[0], full);
 		dns_ask(dns, &n->questions[1], full);
 	} else {
@@ -354,7 +199,7 @@ on_due(struct timer *t)
 static int
 by_host(const void *a, const void *b)
 {
-	return strcasecmp(host_of(*(struct name *const *)a), host_of(*(struct name *const *)b));
+	return strcasecmp(name_host(*(struct name *const *)a), name_host(*(struct name *const *)b));
 }
 
 /* A line of hosts: for those who have that name. */
@@ -367,16 +212,16 @@ on_host(void *arg, const char *host, const struct addr *a)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcasecmp(host_of(r->by_host[middle]), host) < 0)
+		if (strcasecmp(name_host(r->by_host[middle]), host) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < r->count && strcasecmp(host_of(r->by_host[low]), host) == 0; low++) {
+	for (; low < r->count && strcasecmp(name_host(r->by_host[low]), host) == 0; low++) {
 		struct name *n = r->by_host[low];
 
 		n->fixed = 1;
-		if (n->count < REPORT_ADDRS)
+		if (n->count < NAMES_MOST)
 			n->addrs[n->count++] = *a;
 	}
 }
@@ -388,7 +233,7 @@ name_new(struct resolver *r, size_t server)
 
 	if (n == NULL)
 		return NULL;
-	n->note.fill = fill_addresses;
+	n->note.fill = name_fill;
 	n->timer.fn = on_due;
 	n->r = r;
 	n->server = server;
@@ -449,12 +294,12 @@ resolver_begin(struct resolver *r)
 		struct name *n = r->by_host[i];
 
 		if (n->fixed) {
-			struct addr got[REPORT_ADDRS];
+			struct addr got[NAMES_MOST];
 			size_t count = n->count;
 
 			memcpy(got, n->addrs, sizeof(got));
 			n->count = 0;
-			settle(n, got, count, 0);
+			name_settle(n, got, count, 0);
 		} else {
 			on_due(&n->timer);
 		}

@@ -92,6 +92,16 @@ board_adopt(int fd, uint32_t slots)
 	return map(fd, slots, PROT_READ | PROT_WRITE);
 }
 
+size_t
+board_slots(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || st.st_size < 0 || (size_t)st.st_size % sizeof(struct slot) != 0)
+		return 0;
+	return (size_t)st.st_size / sizeof(struct slot);
+}
+
 int
 board_reader(int fd)
 {

@@ -47,6 +47,8 @@ struct board; /* the mapping */
 struct board *board_new(uint32_t slots, int *fd_r);
 struct board *board_adopt(int fd, uint32_t slots);
 int board_reader(int fd);
+/* How many slots the board behind this descriptor has; 0 where it is none. */
+size_t board_slots(int fd);
 /* One writer: the master. */
 void board_write(struct board *b, uint32_t slot, const struct board_server *s);
 

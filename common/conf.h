@@ -22,7 +22,7 @@
 #define CONF_LISTENERS 4096 /* addresses of all frontends together */
 #define CONF_BACKENDS  1024
 #define CONF_SERVERS   8192 /* servers of all backends together; slots on the board */
-#define CONF_FAMILY    8    /* slots of a server with resolve = "all" */
+#define CONF_FAMILY    32   /* slots of a server with resolve = "all" */
 
 enum protocol {
 	PROTO_TCP,
@@ -339,6 +339,13 @@ void conf_free(struct conf **conf);
  * sni may be NULL and hostile; upper and lower case are the same.
  */
 uint32_t conf_route(const struct conf *c, uint32_t frontend, const char *sni);
+
+/*
+ * Give the servers their slots on the board, so many to each with resolve = "all".  Reading a
+ * configuration does it with CONF_FAMILY; whoever takes over the board of another version of the
+ * program does it again, with what that one had.
+ */
+void conf_lay_out(struct conf *c, uint32_t family);
 
 /* Whether the checker looks at this server. */
 int conf_is_checked(const struct conf *c, const struct conf_server *s);

@@ -111,7 +111,6 @@ read_server(struct reader *r, const struct back *b, config_setting_t *s, uint32_
 		.backend = backend,
 		.weight = 100,
 		.send_proxy = b->b.send_proxy,
-		.slots = 1,
 		.line = (int)config_setting_source_line(s),
 	};
 
@@ -120,10 +119,6 @@ read_server(struct reader *r, const struct back *b, config_setting_t *s, uint32_
 	else
 		key_address(r, NULL, s, &server);
 	name_server(r, s, &server);
-	if (server.resolve == RESOLVE_ALL && server.host != NULL)
-		server.slots = CONF_FAMILY;
-	server.slot = c->slot_count;
-	c->slot_count += server.slots;
 	c->servers =
 	    arena_grow(r->arena, c->servers, &r->server_room, c->server_count, sizeof(server));
 	c->servers[c->server_count++] = server;
@@ -203,6 +198,19 @@ read_backend(struct reader *r, config_setting_t *s, uint32_t index)
 }
 
 void
+conf_lay_out(struct conf *c, uint32_t family)
+{
+	c->slot_count = 0;
+	for (size_t i = 0; i < c->server_count; i++) {
+		struct conf_server *s = &c->servers[i];
+
+		s->slots = s->resolve == RESOLVE_ALL && s->host != NULL ? family : 1;
+		s->slot = c->slot_count;
+		c->slot_count += s->slots;
+	}
+}
+
+void
 read_backends(struct reader *r)
 {
 	config_setting_t *list = r->top->backends;
@@ -221,6 +229,7 @@ read_backends(struct reader *r)
 	r->conf->backend_count = count;
 	for (size_t i = 0; i < count; i++)
 		read_backend(r, value_at(list, i), (uint32_t)i);
+	conf_lay_out(r->conf, CONF_FAMILY);
 	if (r->conf->server_count > CONF_SERVERS || r->conf->slot_count > CONF_SERVERS)
 		reader_error_at(r, line,
 		    "more than %d servers in all (each with resolve = \"all\" counts %d)",

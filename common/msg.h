@@ -22,6 +22,7 @@
 #include "addr.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -329,7 +330,7 @@ enum check_status {
 	CHECK_L7STS = 17, /* the protocol, saying no */
 };
 
-#define REPORT_ADDRS 8 /* addresses of a server on the board */
+#define REPORT_ADDRS 32 /* of one name: with resolve = "all" so many servers */
 
 struct report {
 	uint32_t type;   /* enum report_type */
@@ -343,8 +344,8 @@ struct report {
 	struct addr addrs[REPORT_ADDRS];
 	struct finding found; /* RESULT: why; ADDRESSES: why there is none */
 };
-static_assert(sizeof(struct report) == 32 + 8 * 24 + 8 + REPORT_TEXT, "padding");
-static_assert(sizeof(struct report) <= 512, "one atomic write");
+static_assert(sizeof(struct report) == 32 + REPORT_ADDRS * 24 + 8 + REPORT_TEXT, "padding");
+static_assert(sizeof(struct report) <= PIPE_BUF, "one atomic write");
 
 /* The message's name for the log, "(unknown)" for a number that is none. */
 const char *msg_name(uint32_t type);

@@ -164,6 +164,22 @@ take(struct generation *g, const struct report *r)
 	}
 }
 
+/*
+ * The pipe of a checker from before an upgrade: records of another size cannot be told apart.  Its
+ * generation is about to be replaced, and the next checker finds out the same and more.
+ */
+static void
+pass_over(struct generation *g)
+{
+	if (!g->report_strange)
+		log_say(LOG_NOTICE,
+		    "checker: generation %u is of another version: what it finds is not heard, "
+		    "until "
+		    "the upgrade is complete",
+		    g->id);
+	g->report_strange = 1;
+}
+
 const char *
 from_checker_reports(struct generation *g, int all, int *gone_r)
 {
@@ -181,6 +197,10 @@ from_checker_reports(struct generation *g, int all, int *gone_r)
 			*gone_r = 1;
 		if (n <= 0)
 			return NULL;
+		if (g->report_size != sizeof(struct report)) {
+			pass_over(g);
+			continue;
+		}
 		if ((size_t)n % sizeof(struct report) != 0)
 			return "wrote half a report";
 		for (size_t i = 0; i < (size_t)n / sizeof(struct report); i++) {

@@ -13,6 +13,7 @@
 #include "accept.h"
 #include "boards.h"
 #include "bundles.h"
+#include "layout.h"
 #include "listen.h"
 #include "pairs.h"
 #include "procs.h"
@@ -148,6 +149,7 @@ generation_new(
 	g->text = text;
 	g->board_fd = -1;
 	g->report.fd = -1;
+	g->report_size = sizeof(struct report);
 	g->made = real_ms();
 	g->deadline.fn = on_deadline;
 	g->worker_count = count_workers(m, conf);
@@ -174,6 +176,10 @@ generation_adopt(const struct generation *saved)
 	if (!g)
 		return NULL;
 	*g = *saved;
+	if (layout_fit(g->conf, g->board_fd) == -1) {
+		free(g);
+		return NULL;
+	}
 	g->workers = calloc(g->worker_count, sizeof(*g->workers));
 	g->servers = servers_new(g->conf);
 	g->board = board_adopt(g->board_fd, g->conf->slot_count);

@@ -42,6 +42,7 @@ const struct member saved_generation_members[] = {
 	N(struct generation, orphaned),
 	N(struct generation, deadline.deadline), N(struct generation, worker_count),
 	B(struct generation, ids), FD(struct generation, board_fd), FD(struct generation, report.fd),
+	N(struct generation, report_size),
 	FD(struct generation, helpers[HELPER_WORKER]), FD(struct generation, helpers[HELPER_CHECKER]),
 	FD(struct generation, helpers[HELPER_KEEPER]), FD(struct generation, bundles[HELPER_WORKER]),
 	FD(struct generation, bundles[HELPER_CHECKER]), FD(struct generation, bundles[HELPER_KEEPER]),

@@ -99,7 +99,7 @@ struct server {
 	char why[REASON_WORDS];
 	struct addr addrs[BOARD_ADDRS];
 	uint32_t addr_count;
-	int left;       /* resolve = "all": the address is no longer in the answer */
+	int left;    /* resolve = "all": the address is no longer in the answer */
 	uint32_t close; /* as on the board; so is the next one */
 	uint32_t elsewhere;
 	uint32_t slowstart;  /* 0 to 256: how much of its weight it has so far */
@@ -133,7 +133,10 @@ struct generation {
 	struct worker *workers;
 	uint32_t worker_count;
 	struct proc keeper, checker;
-	struct watch report;   /* the checker's pipe */
+	struct watch report; /* the checker's pipe */
+	/* Of a record on it: the program of a generation from before an upgrade may have another. */
+	uint32_t report_size;
+	int report_strange;    /* so it is, and the log has said it */
 	uint64_t made;         /* CLOCK_REALTIME, milliseconds */
 	uint64_t retired;      /* CLOCK_MONOTONIC, milliseconds; 0: not yet */
 	struct timer deadline; /* building: give up; old: drain is over; stopping: kill */

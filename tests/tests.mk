@@ -65,6 +65,7 @@ $(O)/unit/test_accept: $(addprefix $(O)/obj/master/,accept.o budget.o conns.o)
 $(O)/unit/test_pairs: $(O)/obj/master/pairs.o
 $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers.o boards.o)
+$(O)/unit/test_layout: $(O)/obj/master/layout.o
 $(O)/unit/test_state_record: $(O)/obj/master/record.o
 $(O)/unit/test_backoff: $(O)/obj/master/backoff.o
 $(O)/unit/test_pem: $(O)/obj/master/pem.o

@@ -217,6 +217,20 @@ report_ones(void)
 	(void)!write(FD_REPORT, &r, sizeof(r));
 }
 
+/* More addresses than a record holds, for every slot that there may be. */
+static void
+report_addresses(void)
+{
+	struct report r = { .type = REPORT_ADDRESSES };
+
+	for (uint32_t i = 0; i < REPORT_ADDRS; i++)
+		r.addrs[i] = (struct addr){ .family = ADDR_V4, .ip = { 10, 0, 0, 11 } };
+	for (r.server = 0; r.server < 2 * REPORT_ADDRS; r.server++) {
+		r.count = r.server & 1 ? UINT32_MAX : REPORT_ADDRS + 1;
+		(void)!write(FD_REPORT, &r, sizeof(r));
+	}
+}
+
 static void
 flood_reports(void)
 {
@@ -246,6 +260,7 @@ static const struct deed {
 	{ "close-channel", close_channel, ROLE_CHILD },
 	{ "half-report", half_report, ROLE_CHECKER },
 	{ "report-ones", report_ones, ROLE_CHECKER },
+	{ "report-addresses", report_addresses, ROLE_CHECKER },
 	{ "flood-reports", flood_reports, ROLE_CHECKER },
 };
 #define DEEDS (sizeof(deeds) / sizeof(deeds[0]))

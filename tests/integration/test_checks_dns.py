@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The Mailreeve authors
 """Servers by name: hosts, DNS well and unwell, and addresses that change."""
 import ctypes
+import re
 import time
 
 import pytest
@@ -248,14 +249,35 @@ def test_nobody_answers(site, pki):
 
 
 def test_thousands_of_records(site, pki, servers):
-    """Three thousand addresses in one answer: eight of them, those that were there first."""
+    """Three thousand addresses in one answer: 32 of them, those that were there first."""
     many = [f"10.9.{n // 250}.{n % 250 + 1}" for n in range(3000)]
     dns = FakeDns(site, DNS, {NAME: [SERVERS[0], SERVERS[1]]})
     checker = Checker(site, pki, conf(one(more='resolve = "all";')), resolv=RESOLV)
     wait_for(checker, SERVERS[0], SERVERS[1])
     dns.zone[NAME] = many + [SERVERS[1]]
-    wait_for(checker, SERVERS[1], *sorted(many, key=lambda a: [int(p) for p in a.split(".")])[:7])
+    wait_for(checker, SERVERS[1], *sorted(many, key=lambda a: [int(p) for p in a.split(".")])[:31])
     assert dns.questions(NAME)[-1][3] == "tcp" or any(q[3] == "tcp" for q in dns.asked)
+
+
+def test_forty_addresses(site, pki):
+    """The first 32 serve, and the log names the next one; when one goes, that one comes in."""
+    many = [f"10.9.0.{n}" for n in range(1, 41)]
+    dns = FakeDns(site, DNS, {NAME: many})
+    checker = Checker(site, pki, conf(one(more='resolve = "all"; check = false;')), resolv=RESOLV)
+
+    def named():
+        return re.findall(r"server=back/s name=\S+ address=(\S+) why=\"the name has more than 32 addr",
+                          checker.out.read_text())
+    wait_for(checker, *many[:32])
+    assert named() == ["10.9.0.33"]
+    dns.zone[NAME] = many[1:]
+    wait_for(checker, *many[1:33])
+    assert named() == ["10.9.0.33", "10.9.0.34"]
+    dns.zone[NAME] = many[1:33]
+    asked = len(dns.asked)
+    wait_until(lambda: len(dns.asked) >= asked + 4, "two more questions", 20)
+    assert named() == ["10.9.0.33", "10.9.0.34"]
+    assert addresses(checker) == [f"{a}:1110" for a in many[1:33]]
 
 
 def test_thousands_of_names(site, pki, servers):

@@ -214,6 +214,23 @@ backends = ( { name = "back"; protocol = "pop3"; balance = "roundrobin"; check =
     assert line["why"] == f"{line['server']}: Connection refused"
 
 
+def test_forty_addresses(site, pki, resolv):
+    """32 servers out of a name with 40 addresses, and the next one named with the remedy."""
+    name = "pop3.example.org"
+    many = [f"10.9.0.{n}" for n in range(1, 41)]
+    FakeDns(site, "10.0.0.20", {name: many})
+    proxy = Mailreeve(site, pki, """
+frontends = ( { name = "front"; bind = "192.0.2.10:110"; backend = "back"; } );
+backends = ( { name = "back"; protocol = "pop3"; check = { type = "none"; };
+               servers = ( { name = "s"; address = "%s:1110"; resolve = "all"; } ); } );
+""" % name)
+    proxy.said(rf"server=back/s name={name} address=10.9.0.33 why=\"the name has more than 32 "
+               r"addresses: this one and those after it serve nobody; give the name fewer, ")
+    for address in many[:32]:
+        proxy.said(rf"server=back/s-{address} address={address}:1110")
+    assert not any("10.9.0.34" in line for line in proxy.raw())
+
+
 def test_certificate_that_expires(site, pki):
     """Told once, not at every check."""
     def behave(fake, sock):

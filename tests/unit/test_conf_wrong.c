@@ -525,7 +525,7 @@ START_TEST(too_many_servers)
 	fclose(f);
 	got = said(WHOLE, text);
 	ck_assert_str_eq(
-	    got, "f:2: more than 8192 servers in all (each with resolve = \"all\" counts 8)");
+	    got, "f:2: more than 8192 servers in all (each with resolve = \"all\" counts 32)");
 	free(got);
 	free(text);
 }

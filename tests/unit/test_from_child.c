@@ -383,7 +383,24 @@ static const struct {
 	    { .type = REPORT_ADDRESSES, .count = 1, .addrs = { { .port = 143, .family = 4 } } },
 	    0 },
 	{ "addresses of one slot of a family", { .type = REPORT_ADDRESSES, .server = 2 }, 0 },
-	{ "more than fit", { .type = REPORT_ADDRESSES, .server = 1, .count = 9 }, 0 },
+	{ "more than fit",
+	    { .type = REPORT_ADDRESSES,
+		.server = 1,
+		.count = REPORT_ADDRS + 1,
+		.addrs = { [0 ... REPORT_ADDRS - 1] = { .port = 143, .family = ADDR_V4 } } },
+	    0 },
+	{ "as many as fit",
+	    { .type = REPORT_ADDRESSES,
+		.server = 1,
+		.count = REPORT_ADDRS,
+		.addrs = { [0 ... REPORT_ADDRS - 1] = { .port = 143, .family = ADDR_V4 } } },
+	    1 },
+	{ "the last of them is none",
+	    { .type = REPORT_ADDRESSES,
+		.server = 1,
+		.count = REPORT_ADDRS,
+		.addrs = { [0 ... REPORT_ADDRS - 2] = { .port = 143, .family = ADDR_V4 } } },
+	    0 },
 	{ "far more", { .type = REPORT_ADDRESSES, .server = 1, .count = UINT32_MAX }, 0 },
 	{ "an address of no family",
 	    { .type = REPORT_ADDRESSES, .server = 1, .count = 1, .addrs = { { .port = 143 } } },
@@ -433,6 +450,7 @@ START_TEST(reports_come_whole)
 
 	ck_assert_int_eq(pipe2(fds, O_NONBLOCK), 0);
 	g.report.fd = fds[0];
+	g.report_size = sizeof(r);
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
 	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
@@ -445,6 +463,34 @@ START_TEST(reports_come_whole)
 	ck_assert_ptr_nonnull(from_checker_reports(&g, 0, &gone));
 	close(fds[1]);
 	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_int_eq(gone, 1);
+	close(fds[0]);
+}
+END_TEST
+
+/* What a checker from before an upgrade writes is passed over, whatever size it has. */
+START_TEST(records_of_another_version)
+{
+	struct report r = { .type = REPORT_RESULT, .status = CHECK_L7OK, .ok = 1 };
+	int fds[2], gone, before = checked;
+
+	ck_assert_int_eq(pipe2(fds, O_NONBLOCK), 0);
+	g.report.fd = fds[0];
+	g.report_size = 424;
+	/* Three and a half of ours, one that would be good among them. */
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
+	ck_assert_int_eq(write(fds[1], &r, sizeof(r) / 2), sizeof(r) / 2);
+	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_int_eq(gone, 0);
+	ck_assert_int_eq(checked, before);
+	/* Saved by a version that did not know the size. */
+	g.report_size = 0;
+	ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
+	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_int_eq(checked, before);
+	close(fds[1]);
+	ck_assert_ptr_null(from_checker_reports(&g, 1, &gone));
 	ck_assert_int_eq(gone, 1);
 	close(fds[0]);
 }
@@ -471,6 +517,7 @@ main(void)
 	tcase_add_loop_test(t, report, 0, COUNT(reports));
 	tcase_add_test(t, report_text_needs_an_end);
 	tcase_add_test(t, reports_come_whole);
+	tcase_add_test(t, records_of_another_version);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

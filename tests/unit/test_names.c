@@ -184,13 +184,12 @@ static const struct {
 	{ "what is gone goes", "10.0.0.3", "10.0.0.1", "10.0.0.1" },
 	{ "doubles", "10.0.0.1 10.0.0.1", "10.0.0.1 10.0.0.2 10.0.0.2 10.0.0.1", "10.0.0.1 10.0.0.2" },
 	{ "no server has these", "0.0.0.0", "0.0.0.0 224.0.0.1 255.255.255.255 :: ff02::1 10.0.0.1", "10.0.0.1" },
-	{ "eight at the most", "9.0.0.9", "9.0.0.1 9.0.0.2 9.0.0.3 9.0.0.4 9.0.0.5 9.0.0.6 9.0.0.7 9.0.0.8 9.0.0.9", "9.0.0.9 9.0.0.1 9.0.0.2 9.0.0.3 9.0.0.4 9.0.0.5 9.0.0.6 9.0.0.7" },
 	/* clang-format on */
 };
 
 START_TEST(choice)
 {
-	struct addr had[16], got[16], out[REPORT_ADDRS];
+	struct addr had[16], got[16], out[NAMES_MOST];
 	size_t nhad = ips(choices[_i].had, had), ngot = ips(choices[_i].got, got);
 	size_t n = names_choose(had, nhad, got, ngot, out);
 	char all[512] = "", buf[ADDR_TEXT];
@@ -201,6 +200,23 @@ START_TEST(choice)
 		strcat(all, addr_ip_text(&out[i], buf));
 	}
 	ck_assert_msg(strcmp(all, choices[_i].out) == 0, "%s: %s", choices[_i].name, all);
+}
+END_TEST
+
+/* As many as a name has places, and the next one, which is the log's. */
+START_TEST(the_next_is_named)
+{
+	struct addr got[REPORT_ADDRS + 8], out[NAMES_MOST];
+
+	for (size_t i = 0; i < REPORT_ADDRS + 8; i++)
+		got[i] = (struct addr){ .family = ADDR_V4, .ip = { 10, 0, 0, (uint8_t)(200 - i) } };
+	ck_assert_uint_eq(REPORT_ADDRS, 32);
+	ck_assert_uint_eq(names_choose(NULL, 0, got, REPORT_ADDRS, out), REPORT_ADDRS);
+	/* The greatest was there before: it stays, and the 32nd of the new ones is the next. */
+	ck_assert_uint_eq(names_choose(got, 1, got, REPORT_ADDRS + 8, out), NAMES_MOST);
+	ck_assert_uint_eq(out[0].ip[3], 200);
+	ck_assert_uint_eq(out[1].ip[3], 161);
+	ck_assert_uint_eq(out[REPORT_ADDRS].ip[3], 192);
 }
 END_TEST
 
@@ -218,6 +234,7 @@ main(void)
 	tcase_add_loop_test(t, hosts_file, 0, sizeof(hosts) / sizeof(hosts[0]));
 	tcase_add_test(t, hosts_long);
 	tcase_add_loop_test(t, choice, 0, sizeof(choices) / sizeof(choices[0]));
+	tcase_add_test(t, the_next_is_named);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
