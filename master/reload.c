@@ -14,6 +14,7 @@
 #include "notify.h"
 #include "places.h"
 #include "procs.h"
+#include "servers.h"
 #include "stored.h"
 #include "upgrade.h"
 
@@ -219,16 +220,6 @@ build(
 	generation_progress(g);
 }
 
-/* Nothing is new in the file; but where servers are may have changed. */
-static void
-ask_again(struct master *m)
-{
-	const struct msg_empty none = { 0 };
-
-	if (m->current && m->current->checker.state == PROC_SERVING)
-		(void)chan_tell(&m->current->checker.chan, MSG_RESOLVE, &none);
-}
-
 /* What has been read becomes a generation, if it is another than the current one. */
 static void
 take_over(
@@ -260,7 +251,8 @@ take_over(
 		free(text);
 		if (is_same) {
 			m->current->stored = 0;
-			ask_again(m);
+			/* Nothing is new in the file; but where servers are may have changed. */
+			servers_ask(m->current);
 		}
 		reload_done(m, is_same ? NULL : "it cannot be used");
 	} else {

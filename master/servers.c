@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT(n)    #n
+#define TEXT_OF(n) TEXT(n)
+
 static const struct conf_backend *
 backend_of(const struct generation *g, const struct server *s)
 {
@@ -336,9 +339,11 @@ take_place(struct generation *g, struct server *s, const struct addr *a)
 	const struct conf_server *cs = s->conf;
 	char text[ADDR_TEXT];
 	uint32_t close = s->close;
+	int crowded = s->crowded;
 
 	memset(s, 0, sizeof(*s));
 	server_init(s, g->conf, cs);
+	s->crowded = crowded;
 	s->addrs[0] = *a;
 	s->addr_count = 1;
 	s->close = close;
@@ -346,22 +351,11 @@ take_place(struct generation *g, struct server *s, const struct addr *a)
 	tell_address(g, s, a, NULL);
 }
 
-/*
- * resolve = "all": an address keeps its slot; a new one gets a free slot, one that has left the
- * answer drains, and its slot is free when its last connection has ended.
- */
+/* Addresses that are not listed any more drain; a place is free once nobody is on it. */
 static void
-resolved_all(struct generation *g, struct server *first, const struct report *r)
+leave_places(struct generation *g, struct server *first, const struct report *r)
 {
-	struct server *end = first + first->conf->slots;
-
-	if (r->count == 0) {
-		if (first->addr_count == 0)
-			down_without_address(g, first, r);
-		boards_publish(g, first);
-		return;
-	}
-	for (struct server *s = first; s < end; s++) {
+	for (struct server *s = first; s < first + first->conf->slots; s++) {
 		int listed = s->addr_count && has_addr(r->addrs, r->count, &s->addrs[0]);
 
 		if (s->addr_count == 0)
@@ -373,19 +367,71 @@ resolved_all(struct generation *g, struct server *first, const struct report *r)
 		if (!listed && servers_active(g, (uint32_t)(s - g->servers)) == 0)
 			s->addr_count = 0;
 	}
-	for (uint32_t i = 0; i < r->count; i++) {
-		struct server *s = first, *free_place = NULL;
+}
 
-		for (; s < end; s++) {
-			if (s->addr_count && addr_same_ip(&s->addrs[0], &r->addrs[i]))
-				break;
-			if (!s->addr_count && !free_place)
-				free_place = s;
-		}
-		if (s == end && free_place)
-			take_place(g, free_place, &r->addrs[i]);
+/* Into a free place, if it has none.  Returns 0, or -1 when all are taken. */
+static int
+give_place(struct generation *g, struct server *first, const struct addr *a)
+{
+	struct server *free_place = NULL;
+
+	for (struct server *s = first; s < first + first->conf->slots; s++) {
+		if (s->addr_count && addr_same_ip(&s->addrs[0], a))
+			return 0;
+		if (!s->addr_count && !free_place)
+			free_place = s;
 	}
-	for (struct server *s = first; s < end; s++)
+	if (!free_place)
+		return -1;
+	take_place(g, free_place, a);
+	return 0;
+}
+
+/* Said when it begins: it is told again with every answer, until a place is free. */
+static void
+tell_crowded(const struct generation *g, const struct server *first, const struct addr *a)
+{
+	char text[ADDR_TEXT], name[2 * CONF_NAME + 2];
+	struct log_line l;
+
+	if (g->m->current && g->m->current != g)
+		return;
+	snprintf(name, sizeof(name), "%s/%s", backend_of(g, first)->name, first->conf->name);
+	log_begin(&l, LOG_WARNING);
+	log_text(&l, "server", name);
+	log_text(&l, "address", addr_text(a, text));
+	log_quoted(&l, "why",
+	    "a new address, but all " TEXT_OF(
+		CONF_FAMILY) " places of the name are taken by old ones "
+			     "that still have clients: it serves when these have gone");
+	log_end(&l);
+}
+
+/*
+ * resolve = "all": an address keeps its slot; a new one gets a free slot, one that has left the
+ * answer drains, and its slot is free when its last connection has ended.
+ */
+static void
+resolved_all(struct generation *g, struct server *first, const struct report *r)
+{
+	int crowded = 0;
+
+	if (r->count == 0) {
+		if (first->addr_count == 0)
+			down_without_address(g, first, r);
+		boards_publish(g, first);
+		return;
+	}
+	leave_places(g, first, r);
+	for (uint32_t i = 0; i < r->count; i++) {
+		if (give_place(g, first, &r->addrs[i]) == 0)
+			continue;
+		if (!crowded && !first->crowded)
+			tell_crowded(g, first, &r->addrs[i]);
+		crowded = 1;
+	}
+	first->crowded = crowded;
+	for (struct server *s = first; s < first + first->conf->slots; s++)
 		boards_publish(g, s);
 }
 
@@ -398,6 +444,16 @@ servers_resolved(struct generation *g, uint32_t slot, const struct report *r)
 		resolved_all(g, s, r);
 	else
 		resolved_one(g, s, r);
+}
+
+void
+servers_ask(struct generation *g)
+{
+	const struct msg_empty none = { 0 };
+
+	/* A checker of version 1 would take it for a broken protocol; it asks by itself, later. */
+	if (g->checker.state == PROC_SERVING && g->checker.version >= 2)
+		(void)chan_tell(&g->checker.chan, MSG_RESOLVE, &none);
 }
 
 /* How much of its weight a server has that came up so many milliseconds ago. */

@@ -27,6 +27,8 @@ void servers_inherit(struct generation *g, struct generation_list *all);
 void servers_checked(struct generation *g, uint32_t slot, const struct report *r);
 /* The addresses that a server's name has now. */
 void servers_resolved(struct generation *g, uint32_t slot, const struct report *r);
+/* Have the checker ask DNS for all names once more. */
+void servers_ask(struct generation *g);
 
 /* Slow starts go on, and the sums of older generations are refreshed. */
 void servers_tick(struct generation *g, struct generation_list *all);

@@ -100,6 +100,7 @@ struct server {
 	struct addr addrs[BOARD_ADDRS];
 	uint32_t addr_count;
 	int left;    /* resolve = "all": the address is no longer in the answer */
+	int crowded; /* of a name's first place: an address waits for one, which the log has said */
 	uint32_t close; /* as on the board; so is the next one */
 	uint32_t elsewhere;
 	uint32_t slowstart;  /* 0 to 256: how much of its weight it has so far */

@@ -229,15 +229,85 @@ START_TEST(a_family_keeps_its_places)
 }
 END_TEST
 
-START_TEST(no_more_places_than_there_are)
+/* 32 addresses from this one on. */
+static void
+resolve_from(int first)
 {
 	uint8_t last[REPORT_ADDRS];
 
-	for (int round = 0; round < 3; round++) {
-		for (int i = 0; i < REPORT_ADDRS; i++)
-			last[i] = (uint8_t)(1 + round * 100 + i);
-		resolve(REPORT_ADDRS, last);
-	}
+	for (int i = 0; i < REPORT_ADDRS; i++)
+		last[i] = (uint8_t)(first + i);
+	resolve(REPORT_ADDRS, last);
+}
+
+static void give_worker(struct generation *to, struct worker *w, uint32_t open);
+
+/* All places drain: the log says once that new addresses wait, and they come in when one is free. */
+START_TEST(new_addresses_wait_for_places)
+{
+	struct worker w = { 0 };
+	const char *text;
+
+	resolve_from(1);
+	(void)logged();
+	give_worker(&g, &w, 0);
+	for (uint32_t i = 2; i < SLOTS; i++)
+		atomic_store(&w.tally->servers[i].active, 1);
+	resolve_from(101);
+	text = logged();
+	ck_assert_ptr_nonnull(strstr(text,
+	    "<4>server=b/all address=10.0.0.101:143 why=\"a new "
+	    "address, but all 32 places of the name are taken by old ones that still have clients: "
+	    "it serves when these have gone\"\n"));
+	ck_assert_ptr_null(strstr(text, "10.0.0.102"));
+	resolve_from(101);
+	ck_assert_str_eq(logged(), "");
+	/* The first one's client goes, which frees that place and is not the end of the wait. */
+	atomic_store(&w.tally->servers[2].active, 0);
+	resolve_from(101);
+	text = logged();
+	ck_assert_ptr_nonnull(strstr(text, "server=b/all-10.0.0.101 address=10.0.0.101:143"));
+	ck_assert_ptr_null(strstr(text, "why="));
+	for (uint32_t i = 2; i < SLOTS; i++)
+		atomic_store(&w.tally->servers[i].active, 0);
+	resolve_from(101);
+	ck_assert_str_eq(g.servers[SLOTS - 1].name, "all-10.0.0.132");
+	ck_assert_int_eq(g.servers[2].crowded, 0);
+	tally_unmap(&w.tally);
+	close(w.tally_fd);
+}
+END_TEST
+
+START_TEST(dns_is_asked_where_that_is_understood)
+{
+	struct chan checker;
+	_Alignas(8) char buf[CHAN_BUF];
+	struct msg got;
+
+	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_CHECKER, &g.checker.chan, &checker), 0);
+	g.checker.state = PROC_SERVING;
+	g.checker.version = 1;
+	servers_ask(&g);
+	g.checker.version = 0;
+	servers_ask(&g);
+	ck_assert_int_eq(chan_recv(&checker, buf, sizeof(buf), &got), CHAN_AGAIN);
+	g.checker.version = MSG_VERSION;
+	g.checker.state = PROC_STARTING;
+	servers_ask(&g);
+	ck_assert_int_eq(chan_recv(&checker, buf, sizeof(buf), &got), CHAN_AGAIN);
+	g.checker.state = PROC_SERVING;
+	servers_ask(&g);
+	ck_assert_int_eq(chan_recv(&checker, buf, sizeof(buf), &got), CHAN_MSG);
+	ck_assert_uint_eq(got.type, MSG_RESOLVE);
+	chan_close(&checker);
+	chan_close(&g.checker.chan);
+}
+END_TEST
+
+START_TEST(no_more_places_than_there_are)
+{
+	for (int round = 0; round < 3; round++)
+		resolve_from(1 + round * 100);
 	ck_assert_uint_eq(servers_count(&g, 0).all, 2 + CONF_FAMILY);
 	ck_assert_uint_eq(board(1).weight, 0); /* the neighbours' slots were not touched */
 	ck_assert_uint_eq(g.servers[1].addr_count, 1);
@@ -346,6 +416,8 @@ main(void)
 	tcase_add_test(t, starts_slowly_after_it_was_down);
 	tcase_add_test(t, a_family_keeps_its_places);
 	tcase_add_test(t, no_more_places_than_there_are);
+	tcase_add_test(t, new_addresses_wait_for_places);
+	tcase_add_test(t, dns_is_asked_where_that_is_understood);
 	tcase_add_test(t, state_outlives_a_reload);
 	tcase_add_test(t, all_generations_count_from_the_first_moment);
 	suite_add_tcase(s, t);
