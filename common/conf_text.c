@@ -341,7 +341,9 @@ add_missing(struct merge *m, const struct input *in)
 
 	if (strchr("=:;,)]}@", c))
 		return;
-	if (in_list(m) && m->last == 'v') {
+	if (!in_list(m) && strchr("{([", c) && m->last != '=' && m->last != 'n') {
+		fail(m, in, "a name and = are missing before this group");
+	} else if (in_list(m) && m->last == 'v') {
 		wrong(m, in, "a comma is missing before this %s", c == '{' ? "{" : "value");
 		put(m, ",", 1);
 	} else if (!in_list(m) && m->last == 'n') {
