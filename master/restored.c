@@ -308,6 +308,8 @@ read_all(struct reader *r, int fd, char *why_r, size_t size)
 		snprintf(why_r, size, "the state cannot be read: %s", strerror(errno));
 		if (f)
 			fclose(f);
+		else
+			close(fd);
 		return -1;
 	}
 	while ((n = getline(&line, &room, f)) > 0) {

@@ -9,11 +9,13 @@
 #include "../lib/conf_dump.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -21,6 +23,23 @@
 #define BACK     "backends = { name = \"b\"; servers = \"127.0.0.1:2\"; };\n"
 
 static char dir[] = "/tmp/mailreeve-conf.XXXXXX";
+
+static int signals; /* that come while a file is read */
+
+ssize_t
+read(int fd, void *buf, size_t n)
+{
+	return signals > 0 ? (signals--, errno = EINTR, -1) : syscall(SYS_read, fd, buf, n);
+}
+
+/* The same where the compiler knows the size of buf. */
+ssize_t __read_chk(int fd, void *buf, size_t n, size_t size);
+ssize_t
+__read_chk(int fd, void *buf, size_t n, size_t size)
+{
+	(void)size;
+	return read(fd, buf, n);
+}
 
 static void
 make_dir(void)
@@ -149,6 +168,23 @@ START_TEST(includes_files)
 	remove_dir();
 	ck_assert_msg(
 	    strcmp(got, i->want) == 0, "%s\n gives: %s\n  want: %s", i->name, got, i->want);
+	conf_free(&c);
+	free(got);
+}
+END_TEST
+
+START_TEST(signals_while_reading)
+{
+	struct conf *c;
+	char *got;
+
+	make_dir();
+	put_file("main", FRONT BACK);
+	signals = 3;
+	got = load(&c, NULL);
+	remove_dir();
+	ck_assert_str_eq(got, "");
+	ck_assert_int_eq(signals, 0);
 	conf_free(&c);
 	free(got);
 }
@@ -431,6 +467,7 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(t, includes_files, 0, COUNT(includes));
+	tcase_add_test(t, signals_while_reading);
 	tcase_add_test(t, files_that_are_none);
 	tcase_add_test(t, nul_in_a_file);
 	tcase_add_test(t, file_that_is_too_long);
