@@ -107,6 +107,27 @@ add_frontend(struct bundler *b, uint32_t n)
 		bundler_add_blocks(b, 1u << HELPER_WORKER, PIECE_CRL, t->client_crl, t->client_crl);
 }
 
+/*
+ * Whether clients accept a certificate that stands alone in its file hangs on whether a CA that
+ * everybody knows has issued it: the worker compares.  A chain needs no such thing.
+ */
+static void
+add_known_cas(struct bundler *b)
+{
+	struct piece piece = { .kind = PIECE_CA, .name = BUNDLE_SYSTEM_CA, .key_name = "" };
+	char why[FILE_WHY];
+	ssize_t len;
+
+	if (!b->lone || !file_exists(file_system_ca()))
+		return;
+	len = bundler_read(b, file_system_ca(), PEM_CERT, why);
+	if (len == -1 || not_yet(b, 1u << HELPER_WORKER, PIECE_CA, BUNDLE_SYSTEM_CA) == 0)
+		return;
+	piece.data = b->out;
+	piece.size = (size_t)len;
+	bundler_add(b, HELPER_WORKER, &piece);
+}
+
 static void
 add_back_tls(struct bundler *b, const struct conf_back_tls *t, unsigned helpers)
 {
@@ -265,6 +286,7 @@ fill(struct bundler *b, const char *text, const uint8_t *ticket_seed)
 		add_back_tls(b, &b->conf->backends[i].tls, both);
 		add_back_tls(b, &b->conf->backends[i].check.tls, 1u << HELPER_CHECKER);
 	}
+	add_known_cas(b);
 	add_text(b, PIECE_HOSTS, "/etc/hosts");
 	add_text(b, PIECE_RESOLV, "/etc/resolv.conf");
 	add_keys(b);

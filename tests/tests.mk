@@ -84,7 +84,7 @@ KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o ticke
 TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)
 $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_serve $(O)/unit/test_verify $(O)/unit/test_budget: $(KEEPER_OBJS) $(TLS_OBJS)
 $(O)/unit/test_serve: UNIT_LIBS := -Wl,--wrap=sign
-$(O)/unit/test_tls_ctx $(O)/unit/test_tls_ticket $(O)/unit/test_tls_look $(O)/unit/test_tls_choice: $(RECORD_OBJECTS) $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
+$(O)/unit/test_tls_ctx $(O)/unit/test_tls_ticket $(O)/unit/test_tls_look $(O)/unit/test_tls_choice $(O)/unit/test_tls_chain: $(RECORD_OBJECTS) $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
 
 $(O)/unit/test_record_derive: $(addprefix $(O)/obj/worker/,record_provider.o record_derive.o)
 $(O)/unit/test_record_derive: UNIT_LIBS := -Wl,--wrap=EVP_KDF_CTX_reset

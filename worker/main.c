@@ -110,6 +110,7 @@ look(struct worker *w)
 		child_failed(&w->child, "cannot tell the master which certificates serve: %s",
 		    strerror(errno));
 	tls_ctx_look(w->tls, 1);
+	tls_ctx_look_at_chains(w->tls, w->bundle);
 	w->look.fn = on_look;
 	timer_set(w->loop, &w->look, DAY_MS);
 }

@@ -175,7 +175,7 @@ tls_certs_add(struct tls_certs *c, const struct piece *p, char *err_r, size_t er
 		goto fail;
 	X509 *x = sk_X509_value(cert->chain, 0);
 	cert->type = key_type(X509_get0_pubkey(x));
-	if (pem_check_key(p, x, err_r, err_size) == -1)
+	if (pem_check_key(p, cert->chain, err_r, err_size) == -1)
 		goto fail;
 	if (cert->type == -1) {
 		snprintf(err_r, err_size, "%s: its kind of key is not usable", p->name);

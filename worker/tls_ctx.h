@@ -39,6 +39,9 @@ int tls_ctx_tell(const struct tls_ctx *t, const struct bundle *b, const struct c
  */
 void tls_ctx_look(const struct tls_ctx *t, int first);
 
+/* Log what makes clients refuse a chain that is shown: once, for one worker of a generation. */
+void tls_ctx_look_at_chains(const struct tls_ctx *t, const struct bundle *b);
+
 /* A server-side object for a client of this frontend (the caller's), without a descriptor. */
 SSL *tls_client_new(const struct tls_ctx *t, uint32_t frontend);
 

@@ -7,11 +7,13 @@
 #include "tls_ctx.h"
 
 #include "../common/log.h"
+#include "tls_chain.h"
 #include "tls_ctx_int.h"
 
 #include <openssl/x509.h>
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define SOON 14 /* days */
@@ -97,6 +99,36 @@ look_at_choice(const char *where, const struct tls_front *f)
 		    "%s: no certificate covers hostname \"%s\": clients that name no host get the "
 		    "first, %s (%s); set hostname to a name that one of them covers",
 		    where, f->conf->hostname, all->items[0]->piece->name, all->items[0]->first);
+}
+
+/* Whether a frontend before this one shows the same file. */
+static int
+was_looked_at(const struct tls_ctx *t, size_t frontend, const char *file)
+{
+	for (size_t i = 0; i < frontend; i++) {
+		const struct tls_certs *all = &t->fronts[i].certs;
+		for (size_t k = 0; k < all->count; k++)
+			if (strcmp(all->items[k]->piece->name, file) == 0)
+				return 1;
+	}
+	return 0;
+}
+
+void
+tls_ctx_look_at_chains(const struct tls_ctx *t, const struct bundle *b)
+{
+	struct tls_roots roots = { 0 };
+	char where[512];
+	for (size_t i = 0; i < t->conf->frontend_count; i++) {
+		const struct tls_front *f = &t->fronts[i];
+		conf_where(t->conf, f->conf->tls.line, where, sizeof where);
+		for (size_t k = 0; k < f->certs.count; k++) {
+			const struct tls_cert *c = f->certs.items[k];
+			if (tls_certs_shown(&f->certs, c) && !was_looked_at(t, i, c->piece->name))
+				tls_chain_look(where, c->piece->name, c->chain, b, &roots);
+		}
+	}
+	tls_roots_free(&roots);
 }
 
 void

@@ -125,9 +125,24 @@ is_good(const struct piece *p, const struct msg_key *key, char *err_r, size_t er
 	return 0;
 }
 
-int
-pem_check_key(const struct piece *p, X509 *cert, char *err_r, size_t err_size)
+/* The place in the chain of the certificate with this key, or -1. */
+static int
+find_owner(const STACK_OF(X509) * chain, const uint8_t id[MSG_KEY_ID])
 {
+	uint8_t own[MSG_KEY_ID];
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		if (tls_key_id(sk_X509_value(chain, i), own) == 0 &&
+		    memcmp(own, id, sizeof own) == 0)
+			return i;
+	ERR_clear_error();
+	return -1;
+}
+
+int
+pem_check_key(const struct piece *p, const STACK_OF(X509) * chain, char *err_r, size_t err_size)
+{
+	X509 *cert = sk_X509_value(chain, 0);
+	int fits;
 	struct msg_key key;
 	uint8_t id[MSG_KEY_ID];
 	char kind[64];
@@ -145,8 +160,14 @@ pem_check_key(const struct piece *p, X509 *cert, char *err_r, size_t err_size)
 		return -1;
 	if (memcmp(key.id, id, sizeof id) == 0)
 		return 0;
+	fits = find_owner(chain, key.id);
 	tls_key_kind(X509_get0_pubkey(cert), kind, sizeof kind);
-	if (strcmp(p->key_name, p->name) == 0)
+	if (fits > 0)
+		snprintf(err_r, err_size,
+		    "%s: the key in %s belongs to certificate %d in it, not to the first; write "
+		    "each certificate before that of its issuer",
+		    p->name, p->key_name, fits + 1);
+	else if (strcmp(p->key_name, p->name) == 0)
 		snprintf(err_r, err_size,
 		    "%s: its private key (%s) does not belong to its first certificate (%s)",
 		    p->name, key.kind, kind);

@@ -29,7 +29,8 @@ pem_store(const struct piece *ca, const struct piece *crl, char *err_r, size_t e
  * 0, or -1 with words in err_r: "privkey.pem (EC P-256) does not belong to fullchain.pem (RSA
  * 2048)".
  */
-int pem_check_key(const struct piece *p, X509 *cert, char *err_r, size_t err_size);
+int
+pem_check_key(const struct piece *p, const STACK_OF(X509) * chain, char *err_r, size_t err_size);
 
 /* Give ctx this chain with the keeper's key.  0, or -1 with OpenSSL's error queue. */
 int pem_use(SSL_CTX *ctx, STACK_OF(X509) * chain);

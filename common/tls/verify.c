@@ -60,7 +60,7 @@ introduce(SSL_CTX *ctx, const struct conf_back_tls *t, const struct bundle *b, c
 	STACK_OF(X509) *chain = pem_chain(p, err_r, err_size);
 	if (chain == NULL)
 		return -1;
-	int r = pem_check_key(p, sk_X509_value(chain, 0), err_r, err_size);
+	int r = pem_check_key(p, chain, err_r, err_size);
 	if (r == 0 && pem_use(ctx, chain) == -1) {
 		snprintf(err_r, err_size, "%s: OpenSSL does not take it: %s", p->name,
 		    ERR_reason_error_string(ERR_peek_error()));

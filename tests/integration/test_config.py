@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """`mailreeve -t`, and what starting does with a wrong file: the program from the outside."""
+import pathlib
 import re
 import subprocess
 
@@ -106,6 +107,28 @@ def test_certificate_files(site, pki, case):
     done = check(site, pki, GOOD.replace("$pki/mail", path))
     assert done.returncode == 1
     assert re.search(rf"checked\.conf:3: .*{name}", done.stdout)
+
+
+def test_chains_that_clients_refuse(site, pki):
+    """The system's CAs do not know ours: alone the certificate is refused; root first nothing works."""
+    leaf, root = pki.chain("mail"), pki.ca.certificate
+    key = pathlib.Path(pki.key("mail")).read_text(encoding="ascii")
+    said = {}
+    for name, files in {"lone": (leaf,), "good": (leaf, root), "foreign": (leaf, root, pki.rogue.certificate),
+                        "first": (root, leaf)}.items():
+        text = "".join(pathlib.Path(file).read_text(encoding="ascii") for file in files)
+        site.write(f"{name}/fullchain.pem", text)
+        site.write(f"{name}/privkey.pem", key, mode=0o600)
+        done = check(site, pki, GOOD.replace("$pki/mail", f"$dir/{name}"))
+        assert done.returncode == (name == "first")
+        said[name] = [line for line in done.stdout.splitlines() if f"{name}/fullchain.pem" in line]
+    assert not said["good"]
+    for name, words in (("lone", r'the certificate of its issuer, "ca", is not in the file'),
+                        ("foreign", r'certificate 3 in it, "rogue", has issued none of the others')):
+        assert len(said[name]) == 1, said
+        assert re.fullmatch(rf"warning: \S+checked\.conf:3: \S+/fullchain\.pem: {words}.*", said[name][0])
+    assert re.search(r"the key in \S+/first/privkey\.pem belongs to certificate 2 in it, not to the first",
+                     said["first"][0])
 
 
 def test_readable_key_is_a_warning(site, pki):

@@ -180,6 +180,7 @@ log = %s;
     assert said.pop() == "configuration ok"
     where = r"\S*/checked.conf:\d+: "
     wanted = [rf"warning: {where}.*993 begin with TLS, and there is no tls group", rf"warning: {where}.*expired on 2020-02-01",
+              rf"warning: {where}\S*/fullchain.pem: the certificate of its issuer, \"ca\", is not in the file",
               rf"{where}\S*/privkey.pem .* does not belong to .*; left out"]
     for pattern in wanted:
         assert [line for line in said if re.match(pattern, line)], f"{pattern} not in {said}"

@@ -96,6 +96,8 @@ certs_make(const struct cert_spec *spec, EVP_PKEY *key, X509 *issuer, EVP_PKEY *
 		add_ext(x, signer, NID_authority_key_identifier, "keyid:always");
 	if (spec->ca)
 		add_ext(x, signer, NID_basic_constraints, "critical,CA:TRUE");
+	if (spec->must_staple)
+		add_ext(x, signer, NID_tlsfeature, "status_request");
 	if (spec->san != NULL)
 		add_ext(x, signer, NID_subject_alt_name, spec->san);
 	if (spec->san_raw != NULL)

@@ -21,7 +21,7 @@ struct cert_spec {
 	const char *san;     /* "DNS:a.example,IP:10.0.0.1", as in openssl.cnf; NULL: none */
 	const char *san_raw; /* one DNS name of san_raw_size bytes, whatever they are */
 	int san_raw_size;
-	int ca;
+	int ca, must_staple;
 	int from_day, to_day; /* validity, from today; both 0: -1 to 90 */
 	long serial;          /* 0: 1 */
 };
