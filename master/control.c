@@ -180,15 +180,17 @@ fill_reload(struct client *c, FILE *f)
 {
 	const struct master *m = c->control->m;
 	const struct errors *e = &m->reloads[c->kind].errors;
+	const char *taken = m->reloads[c->kind].taken;
 
 	for (size_t i = 0; i < e->count; i++)
 		fprintf(f, "%s%s\n", i == 0 ? CONTROL_ERROR : "", e->lines[i]);
 	if (e->more > 0)
 		fprintf(f, "and %zu more; mailreeve -t prints all\n", e->more);
 	if (e->count == 0)
-		fprintf(f, "%s: generation %u\n",
+		fprintf(f, "%s: generation %u%s%s\n",
 		    c->kind == RELOAD_FILE ? "reloaded" : "certificates",
-		    m->current ? m->current->id : 0);
+		    m->current ? m->current->id : 0, taken ? ", taken over: " : "",
+		    taken ? taken : "");
 }
 
 void

@@ -385,7 +385,7 @@ tell_pair(FILE *f, const struct pair *p)
 	    *p->names ? p->names : p->file, (int)strcspn(p->key, " "), p->key, day);
 }
 
-size_t
+char *
 pairs_tell(const struct generation *old, const struct generation *g)
 {
 	char *text = NULL;
@@ -400,10 +400,12 @@ pairs_tell(const struct generation *old, const struct generation *g)
 	if (count > TOLD_MOST)
 		fprintf(f, " and %zu more", count - TOLD_MOST);
 	fclose(f);
-	if (count > 0)
+	if (count > 0) {
 		log_say(LOG_NOTICE, "certificates taken over: %s", text);
+		return text;
+	}
 	free(text);
-	return count;
+	return NULL;
 }
 
 void

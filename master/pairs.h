@@ -66,8 +66,11 @@ pairs_missing(const struct generation *g, const struct conf *conf, int bundle, s
  */
 size_t pairs_uncovered(struct generation *g, const char *names);
 
-/* Say in one line which certificates g shows that old did not.  Returns how many there are. */
-size_t pairs_tell(const struct generation *old, const struct generation *g);
+/*
+ * Say in one line which certificates g shows that old did not.  Returns that line (free), or NULL
+ * where there are none.
+ */
+char *pairs_tell(const struct generation *old, const struct generation *g);
 
 void pairs_free(struct pairs *pairs);
 

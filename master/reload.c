@@ -104,7 +104,8 @@ reload_tell(struct master *m, const struct generation *old, const struct generat
 	/* What the program before us showed is not known: nothing is said rather than what is not so. */
 	if (m->force_new)
 		return;
-	if (pairs_tell(old, g) == 0 && m->watched)
+	m->reloads[m->kind].taken = pairs_tell(old, g);
+	if (!m->reloads[m->kind].taken && m->watched)
 		log_say(LOG_NOTICE, "changed files taken over");
 }
 
@@ -233,6 +234,8 @@ take_over(
 	m->kind = kind;
 	m->reloads[kind].begun++;
 	errors_clear(&m->reloads[kind].errors);
+	free(m->reloads[kind].taken);
+	m->reloads[kind].taken = NULL;
 	if (conf)
 		gather(m, conf, text, p, ids, bundles);
 	else if (!file_exists(m->conf_path))

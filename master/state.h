@@ -173,6 +173,7 @@ enum reload_kind { RELOAD_FILE, RELOAD_CERTS, RELOAD_KINDS };
 /* How it went with reloads of one kind. */
 struct reload {
 	struct errors errors; /* of the last one; none if it was good */
+	char *taken;          /* the certificates that it took over, in words; or NULL */
 	uint64_t refused;     /* when: CLOCK_REALTIME, milliseconds */
 	uint64_t begun;       /* how many, good or not */
 	int again;            /* asked for while another one was running */

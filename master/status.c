@@ -14,7 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#define NAMES_MOST 5 /* servers that the first line names */
+#define SOON       (14 * 86400) /* seconds */
+#define NAMES_MOST 5            /* servers that the first line names */
 
 /* The first line while it is made: the worst that was found, and all that was found. */
 struct verdict {
@@ -101,6 +102,36 @@ look_at_servers(struct verdict *v, const struct generation *g)
 		reason(v, VERDICT_WARNING, "server%s down: %s", count > 1 ? "s" : "", names);
 }
 
+/* Every certificate that is shown and does not last as long as it takes to notice. */
+static void
+look_at_certificates(struct verdict *v, const struct generation *g)
+{
+	uint64_t now = real_ms() / 1000;
+	const struct pair *first = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < g->pairs.count; i++) {
+		const struct pair *p = &g->pairs.items[i];
+
+		if (p->until >= now + SOON)
+			continue;
+		count++;
+		if (!first || p->until < first->until)
+			first = p;
+	}
+	if (!first)
+		return;
+	if (first->until < now)
+		reason(v, VERDICT_WARNING, "certificate %s has expired", first->file);
+	else
+		reason(v, VERDICT_WARNING, "certificate %s expires in %" PRIu64 " days",
+		    first->file, (first->until - now) / 86400);
+	if (count == 2)
+		fputs(", and one more soon", v->f);
+	else if (count > 2)
+		fprintf(v->f, ", and %zu more soon", count - 1);
+}
+
 static void
 look_at_reloads(struct verdict *v, const struct master *m)
 {
@@ -137,6 +168,7 @@ print_verdict(const struct master *m, const struct generation *g, FILE *f)
 		return;
 	look_at_frontends(&v, g);
 	look_at_servers(&v, g);
+	look_at_certificates(&v, g);
 	look_at_reloads(&v, m);
 	look_at_upgrades(&v, m);
 	fclose(v.f);

@@ -226,10 +226,11 @@ def test_certificates_alone(site, pki):
     proxy.rewrite("half = edited")
     assert proxy.control("reload certificates") == "certificates: generation 1\n"
     first = shown(pki)
-    pki.ca.issue("renewed", HOSTNAME, [f"DNS:{HOSTNAME}"], directory=site.directory)
+    pki.ca.issue("renewed", HOSTNAME, [f"DNS:{HOSTNAME}", f"DNS:*.{HOSTNAME}"], directory=site.directory)
     for file in ("privkey.pem", "fullchain.pem"):
         shutil.copy(site.path("renewed") / file, mail / file)
-    assert proxy.control("reload certificates") == "certificates: generation 2\n"
+    said = proxy.control("reload certificates")
+    assert re.fullmatch(rf"certificates: generation 2, taken over: {HOSTNAME} \(EC\) until 20\d\d-\d\d-\d\d\n", said)
     assert shown(pki) != first
     info = proxy.info()
     assert info["Reload_error"] == "-" and info["Config_differs"] == "the file has errors"
@@ -246,6 +247,27 @@ def test_certificates_alone(site, pki):
     (mail / "privkey.pem").write_text(good)
     assert proxy.control("reload certificates") == "certificates: generation 2\n"
     assert "certificates refused" not in proxy.control("status")
+
+
+def test_certificates_that_end_soon(site, pki):
+    """The first line of status says it as long as it is so: nobody reads a warning of last week."""
+    Fake(site, "10.0.0.11", 143, greets(b"* OK\r\n"))
+    for name, days in (("late", 20), ("soon", 5), ("next", 3)):
+        pki.ca.issue(name, f"{name}.example.org", [f"DNS:{name}.example.org"], directory=site.directory, days=days)
+    files = '"$dir/soon", "$dir/late"'
+    text = f"""frontends = ( {{ name = "f"; bind = "192.0.2.10:993"; backend = "b"; protocol = "imap";
+        tls = {{ certificates = [ {files} ]; }}; }} );
+        backends = ( {{ name = "b"; servers = "10.0.0.11:143"; check = {{ type = "none"; }}; }} );"""
+    proxy = Mailreeve(site, pki, text)
+    soon = r"certificate \S*/soon/fullchain\.pem expires in [45] days"
+    assert re.fullmatch("WARNING: " + soon, proxy.control("status").splitlines()[0])
+    proxy.rewrite(text.replace("$dir/late", "$dir/next"))
+    assert "generation 2" in proxy.control("reload")
+    assert re.fullmatch(r"WARNING: certificate \S*/next/fullchain\.pem expires in [23] days, and one more soon",
+                        proxy.control("status").splitlines()[0])
+    proxy.rewrite(text.replace("$dir/soon", "$dir/late"))
+    assert "generation 3" in proxy.control("reload")
+    assert proxy.control("status").startswith("OK: ")
 
 
 def shown(pki):

@@ -44,7 +44,7 @@ class Authority:
                 "-days", "30", "-addext", "basicConstraints=critical,CA:true",
                 "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out", self.certificate)
 
-    def issue(self, name, cn, sans=(), kind="ec", expired=False, directory=None):
+    def issue(self, name, cn, sans=(), kind="ec", expired=False, directory=None, days=90):
         """Make NAME: a certificate for cn and the names `sans` ("DNS:...", "IP:...")."""
         top = pathlib.Path(directory or self.certificate.parent)
         here = top / name
@@ -57,7 +57,7 @@ class Authority:
         openssl("req", "-new", "-config", self.config, "-utf8", "-key", key, "-subj", f"/CN={cn}",
                 *extensions, "-out", request)
         dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if expired else \
-            ["-days", "90"]
+            ["-days", str(days)]
         openssl("ca", "-config", self.config, "-batch", "-notext", "-utf8", "-in", request,
                 "-cert", self.certificate, "-keyfile", self.key, *dates, "-out", chain)
         request.unlink()
