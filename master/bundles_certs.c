@@ -176,7 +176,7 @@ on_cert(void *context, const char *cert, const char *key, int found)
 	int good;
 
 	/* A file with its own key needs none beside it, whatever that one is for. */
-	if (*key && !is_fullchain(cert) && has_key(b, cert, why) == 1)
+	if (*key && !b->key_is_named && !is_fullchain(cert) && has_key(b, cert, why) == 1)
 		piece.key_name = key = "";
 	good = bundler_add_cert(b, &piece, USE_SERVER, 1u << HELPER_WORKER, why);
 
@@ -244,6 +244,7 @@ add_group(struct bundler *b, const struct conf_certificate *c)
 	if (c->hold && b->now && !b->anew && add_held(b, c) > 0)
 		return;
 	b->usable = 0;
+	b->key_is_named = c->key != NULL;
 	if (c->key)
 		on_cert(b, c->path, c->key, 0);
 	else if (certs_find(c->path, on_cert, b, why) == -1)

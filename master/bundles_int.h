@@ -43,6 +43,7 @@ struct bundler {
 	/* while one `certificates` is looked at */
 	uint32_t frontend;
 	size_t usable;
+	int key_is_named; /* a group names it: no other will do */
 };
 
 /* bundles.c: an error at the line of the group whose files are read. */

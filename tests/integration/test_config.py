@@ -131,6 +131,14 @@ def test_chains_that_clients_refuse(site, pki):
                      said["first"][0])
 
 
+def test_the_key_that_is_named(site, pki):
+    """A group's key counts, also where the certificate's file has one of its own."""
+    group = GOOD.replace('"$pki/mail"', '{ certificate = "$pki/mail.pem"; key = "$pki/%s/privkey.pem"; }')
+    assert check(site, pki, group % "mail").returncode == 0
+    done = check(site, pki, group % "other")
+    assert done.returncode == 1 and re.search(r"other/privkey\.pem \(EC P-256\) does not belong to", done.stdout)
+
+
 def test_readable_key_is_a_warning(site, pki):
     for name, source in (("fullchain.pem", pki.chain("mail")), ("privkey.pem", pki.key("mail"))):
         with open(source, encoding="ascii") as file:
