@@ -11,7 +11,7 @@ from lib.fakes import Fake, greets
 from lib.mailreeve import Mailreeve
 from lib.site import CLIENT, HOSTNAME, PROXY, listening, wait_until
 
-# Version, algorithm in OpenSSL's words, the key's kind, what a peer says of it.
+# Version, algorithm in OpenSSL's words, the key's kind, what a peer says of it before OpenSSL 3.5.
 SCHEMES = [
     ("1_3", "ecdsa_secp256r1_sha256", "ec", "ECDSA"),
     ("1_3", "rsa_pss_rsae_sha256", "rsa", "RSA-PSS"),
@@ -21,6 +21,9 @@ SCHEMES = [
     ("1_2", "rsa_pkcs1_sha256", "rsa", "RSA"),
     ("1_2", "ed25519", "ed25519", "ED25519"),
 ]
+# From 3.5 on it says the whole name.
+FORMERLY = {"ECDSA_SECP256R1_SHA256": "ECDSA", "RSA_PSS_RSAE_SHA256": "RSA-PSS",
+            "RSA_PKCS1_SHA256": "RSA"}
 PORTS = {"ec": 993, "rsa": 994, "ed25519": 995}
 
 FRONT = """
@@ -43,7 +46,8 @@ def certificate(site, pki, kind):
 
 def signed(output):
     """The kinds of signature that OpenSSL has seen, in the order of the handshakes."""
-    return [name.upper() for name in re.findall(r"^Signature type: (\S+)$", output, re.MULTILINE)]
+    names = re.findall(r"^Signature type: (\S+)$", output, re.MULTILINE)
+    return [FORMERLY.get(name.upper(), name.upper()) for name in names]
 
 
 @pytest.mark.parametrize("kind", PORTS)
