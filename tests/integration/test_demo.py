@@ -16,6 +16,7 @@ from lib.dovecot import LOGIN
 from lib.mailreeve import BUILD
 from lib.site import wait_until
 
+pytestmark = pytest.mark.timeout(300)
 DEMO = pathlib.Path(__file__).parent.parent / "demo"
 
 
@@ -31,8 +32,12 @@ def start(site, name="demo", **environment):
     output = site.log_file(name)
     with output.open("w") as stdout:
         demo = site.spawn([DEMO], stdout, env={**os.environ, **environment})
-    wait_until(lambda: demo.poll() is not None or "\nReady;" in output.read_text(),
-               "the demonstration to be ready or to end", 60)
+    try:
+        wait_until(lambda: demo.poll() is not None or "\nReady;" in output.read_text(),
+                   "the demonstration to be ready or to end", 150)
+    except BaseException:
+        end(demo) # the next test's is not to find this one's lock
+        raise
     return demo, output.read_text()
 
 
