@@ -131,6 +131,11 @@ def test_chains_that_clients_refuse(site, pki):
                      said["first"][0])
 
 
+def test_a_pair_that_is_named_twice(site, pki):
+    done = check(site, pki, GOOD.replace('"$pki/mail"', '[ "$pki/mail", "$pki/mail" ]'))
+    assert done.returncode == 0 and "is not shown" not in done.stdout
+
+
 def test_the_key_that_is_named(site, pki):
     """A group's key counts, also where the certificate's file has one of its own."""
     group = GOOD.replace('"$pki/mail"', '{ certificate = "$pki/mail.pem"; key = "$pki/%s/privkey.pem"; }')

@@ -270,6 +270,22 @@ def test_certificates_that_end_soon(site, pki):
     assert proxy.control("status").startswith("OK: ")
 
 
+def test_disabled_and_unchecked(site, pki):
+    """Nobody listens at either: one begins in maintenance, the other counts as up all the same."""
+    proxy = Mailreeve(site, pki, """
+frontends = ( { name = "f"; bind = "192.0.2.10:143"; backend = "b"; protocol = "imap"; } );
+backends = ( { name = "b"; check = { interval = "200ms"; };
+    servers = ( { name = "off"; address = "10.0.0.11:143"; disabled = true; },
+                { name = "kept"; address = "10.0.0.12:143"; check = false; },
+                { name = "down"; address = "10.0.0.12:144"; } ); } );""")
+
+    def rows():
+        return {line.split()[0]: line.split()[1:3] for line in proxy.control("status").splitlines()[3:]}
+    wait_until(lambda: rows()["b/down"] == ["down", "ready"], "the checker to have looked")
+    assert rows()["b/kept"] == ["up", "ready"]
+    assert rows()["b/off"][1] == "maint"
+
+
 def shown(pki):
     """The certificate that a client is shown, in DER."""
     with connect(PROXY, 993, context(pki)) as sock:
