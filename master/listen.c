@@ -10,6 +10,7 @@
 #include "inherit.h"
 #include "store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -312,6 +313,8 @@ take_rest(struct master *m)
 	TAILQ_FOREACH(old, &m->given, link)
 	TAILQ_FOREACH(l, &m->listeners, link)
 	if (old->stored && overlap(&old->addr, &l->addr)) {
+		/* An index of the new configuration: nobody is current who could take it for his own. */
+		assert(!m->current);
 		old->any = is_any(&old->addr);
 		old->index = l->index;
 		accept_rest(old);
