@@ -115,18 +115,6 @@ verdict_late(struct verdict *v, const struct plan *p, const struct expect *e, in
 		    e->phase == PHASE_GREETING ? REASON_SILENT : REASON_MUTE, with(p, e, tls), "");
 }
 
-/*
- * A refusal at the greeting that says why: what stood for commands was our header (500, 502, BAD),
- * or the server failed to find one (Postfix: smtpd 421 4.3.0, postscreen 421 4.3.2).
- */
-static int
-is_baffled(const struct plan *p, const char *line)
-{
-	if (p->header != HEADER_NONE)
-		return strncmp(line, "50", 2) == 0 || strstr(line, "BAD") != NULL;
-	return strncmp(line, "421 4.3.0", 9) == 0 || strstr(line, "No system resources") != NULL;
-}
-
 void
 verdict_bad(struct verdict *v, const struct plan *p, const struct expect *e,
     enum expect_answer answer, int tls)
@@ -138,7 +126,8 @@ verdict_bad(struct verdict *v, const struct plan *p, const struct expect *e,
 	switch (answer) {
 	case ANSWER_NO:
 		if (e->phase == PHASE_GREETING)
-			no = is_baffled(p, quoted) ? REASON_BAFFLED : REASON_REFUSES;
+			no = reason_baffled(p->header != HEADER_NONE, quoted) ? REASON_BAFFLED :
+										REASON_REFUSES;
 		verdict_say(v, CHECK_L7STS, 0, no, with(p, e, tls), quoted);
 		break;
 	case ANSWER_STRANGE:

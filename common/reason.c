@@ -21,6 +21,14 @@ static const struct {
 #define COUNT (sizeof(table) / sizeof(table[0]))
 
 int
+reason_baffled(int header_sent, const char *line)
+{
+	if (header_sent)
+		return strncmp(line, "50", 2) == 0 || strstr(line, "BAD") != NULL;
+	return strncmp(line, "421 4.3.0", 9) == 0 || strstr(line, "No system resources") != NULL;
+}
+
+int
 reason_known(uint32_t reason)
 {
 	return reason < COUNT && table[reason].words != NULL;

@@ -56,7 +56,9 @@ enum cause {
 	X(29, DEAF,        "does not read what we send", CAUSE_NONE) \
 	X(30, UNHEARD,     "the server had not said a word", CAUSE_HEADER) \
 	X(31, UNHEARD_YET, "the server had not said a word yet", CAUSE_NONE) \
-	X(32, RESET,       "reset without a word", CAUSE_HEADER)
+	X(32, RESET,       "reset without a word", CAUSE_HEADER) \
+	X(33, LAST,        "the server said no more than '%t'", CAUSE_NONE) \
+	X(34, LAST_BAFFLED, "the server said no more than '%t'", CAUSE_HEADER)
 /* clang-format on */
 
 enum reason {
@@ -75,6 +77,12 @@ enum reason_with {
 
 /* Set a finding; text is quoted, cut and made harmless for logs and terminals. */
 void reason_set(struct finding *f_r, enum reason reason, uint32_t with, const char *text);
+
+/*
+ * Whether a server's first line is a refusal that says why: what stood for commands was our header
+ * (500, 502, BAD), or the server failed to find one (Postfix: smtpd 421 4.3.0, postscreen 421 4.3.2).
+ */
+int reason_baffled(int header_sent, const char *line);
 
 /* Whether a number is one of ours. */
 int reason_known(uint32_t reason);

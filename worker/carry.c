@@ -189,11 +189,22 @@ after_pause(struct conn *c)
 	c->client.window = c->server.window = SIDE_WINDOW_MIN;
 }
 
+/* The server's first words are kept for a while, should it say no others. */
+static void
+hear(struct conn *c, uint64_t before)
+{
+	struct relay *relay = &c->worker->relay;
+
+	/* Of several readings only the last one is still there. */
+	if (before < WORDS_MOST && c->bytes_out - before == relay->last && relay->last > 0)
+		words_heard(&c->worker->words, c->id, before, relay->scratch, relay->last);
+}
+
 enum conn_state
 step_relay(struct conn *c)
 {
 	struct relay *relay = &c->worker->relay;
-	uint64_t moved = c->bytes_in + c->bytes_out;
+	uint64_t moved = c->bytes_in + c->bytes_out, said = c->bytes_out;
 	enum flow up, down;
 
 	after_pause(c);
@@ -202,6 +213,7 @@ step_relay(struct conn *c)
 	if (is_broken(up))
 		return relay_broken(c, up, 1);
 	down = relay_flow(relay, &c->server, &c->client, &c->bytes_out);
+	hear(c, said);
 	if (is_broken(down))
 		return relay_broken(c, down, 0);
 	note_first_end(c);

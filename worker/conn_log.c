@@ -136,6 +136,36 @@ log_alert(struct log_line *l, uint8_t alert)
 	log_text(l, "alert", name);
 }
 
+/* Why, where the server has ended it after its first words; NULL if there were others, or none. */
+static const char *
+last_words(const struct conn *c, char *words)
+{
+	const struct conf_backend *b = conn_backend(c);
+	const struct conf_server *server = &c->worker->conf->servers[c->notes->server];
+	int more, header = server->send_proxy != PROXY_NONE;
+	enum reason reason = REASON_LAST;
+	struct finding f;
+	const char *first;
+
+	if (c->end_state != CONN_RELAY || c->bytes_out > WORDS_MOST ||
+	    (c->end != END_SERVER_CLOSED && c->end != END_SERVER_RESET))
+		return NULL;
+	first = words_first(&c->worker->words, c->id, c->bytes_out, &more);
+	/* After a dialogue the first line is not what it ended with; records of TLS are no words. */
+	if (!first || (more && c->bytes_in > 0))
+		return NULL;
+	if ((first[0] == 0x15 || first[0] == 0x16) && first[1] == 3) {
+		if (b->tls.on || b->passthrough)
+			return NULL;
+		reason = REASON_TLS_PORT;
+	} else if (reason_baffled(header, first)) {
+		reason = REASON_LAST_BAFFLED;
+	}
+	reason_set(&f, reason, (header ? WITH_HEADER : 0) | (b->tls.on ? WITH_TLS : 0), first);
+	reason_words(b, &f, words, REASON_WORDS);
+	return words;
+}
+
 #define SILENCE_MS 3000 /* a server that is well has greeted by then */
 
 /*
@@ -150,7 +180,10 @@ unheard(const struct conn *c, char *words)
 	uint64_t ms = loop_now(c->worker->loop) - c->notes->began_ms;
 	enum reason reason = ms < SILENCE_MS ? REASON_UNHEARD_YET : REASON_UNHEARD;
 	struct finding f;
+	const char *last = last_words(c, words);
 
+	if (last)
+		return last;
 	if (c->why && c->end != END_SERVER_RESET)
 		return c->why;
 	if (c->end_state != CONN_RELAY || c->bytes_out > 0)

@@ -118,6 +118,7 @@ move(struct relay *r, struct side *from, struct side *to, size_t *n_r)
 	}
 	if ((io = side_read(from, r->scratch, (size_t)1 << to->window, n_r)) != IO_DONE)
 		return not_read(from, to, io);
+	r->last = *n_r;
 	return written(from, side_write(to, r->scratch, *n_r));
 }
 

@@ -17,6 +17,7 @@
 #include "shed.h"
 #include "tls_ctx.h"
 #include "to_master.h"
+#include "words.h"
 
 struct worker {
 	struct child child;
@@ -42,6 +43,7 @@ struct worker {
 	int retired; /* ends with its last connection */
 	int hurried; /* and waits for nobody */
 	int resting; /* ends sessions at rest; the others have their time */
+	struct words words;
 	struct relay relay;
 };
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The Mailreeve authors
 """No server takes the connection: the client is told so in its own protocol."""
+import contextlib
+import socket
+import struct
 import time
 
 import pytest
@@ -67,6 +70,77 @@ def test_retries_end(site, pki):
     refused(pki, "imap", tls=False)
     assert proxy.ended(frontend="front")["tries"] == "4"
     assert not fifth.headers
+
+
+def says(*pieces, reset=False):
+    """The header, then these words one after the other, and the end."""
+    def behave(fake, sock):
+        fake.header(sock)
+        sock = fake.tls.wrap_socket(sock, server_side=True) if fake.tls else sock
+        for piece in pieces:
+            sock.sendall(piece)
+            time.sleep(0.2)
+        if reset:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+    return behave
+
+
+@pytest.mark.parametrize("protocol, pieces, why", (
+    ("imap", [b"* BYE Too many connections\r\n"], "the server said no more than '* BYE Too many connections'"),
+    ("pop3", [b"-ERR [SYS/", b"TEMP] busy\r\n"], "the server said no more than '-ERR [SYS/TEMP] busy'"),
+    ("smtp", [b"421-4.7.0 mx\r\n421 4.7.0 bye\r\n"], "the server said no more than '421-4.7.0 mx'"),
+    ("smtp", [b'554 "no\\\x1b[2J'], "the server said no more than '554 ?no??[2J'"),
+    ("imap", [b"* BAD Error in command received\r\n"], "send_proxy to none"),
+    ("smtp", [b"500 5.5.2 Error: bad syntax\r\n"], "send_proxy to none"),
+    ("imap", [b"\x15\x03\x01\x00\x02\x02\x46"], "answers in TLS: it is a TLS port"),
+))
+def test_last_words(site, pki, protocol, pieces, why):
+    """A server that ends the connection after its first words, though nobody checks it: the log
+    has them."""
+    Fake(site, "10.0.0.11", 143, says(*pieces))
+    proxy = Mailreeve(site, pki, conf(protocol))
+    with connect(PROXY, 993) as sock:
+        assert rest(sock) == b"".join(pieces)
+    line = proxy.ended(frontend="front", end="server-closed")
+    assert why in line["why"] and line["tries"] == "1"
+
+
+def test_last_words_in_tls(site, pki):
+    Fake(site, "10.0.0.11", 143, says(b"* BYE tired\r\n"), tls=server_context(pki))
+    proxy = Mailreeve(site, pki, conf("imap", front_tls=FRONT_TLS, back_tls='tls = { verify = "none"; };'))
+    # The server ends TLS without a close_notify, and so does the proxy.
+    with contextlib.suppress(OSError), connect(PROXY, 993, context(pki)) as sock:
+        rest(sock)
+    assert "'* BYE tired'" in proxy.ended(frontend="front", end="server-closed")["why"]
+
+
+def test_no_last_words_after_a_dialogue(site, pki):
+    """What it ended with is not the greeting then."""
+    def behave(fake, sock):
+        fake.header(sock)
+        sock.sendall(b"+OK ready\r\n")
+        lines(sock)
+        sock.sendall(b"-ERR no\r\n")
+        sock.close()
+    Fake(site, "10.0.0.11", 143, behave)
+    proxy = Mailreeve(site, pki, conf("pop3"))
+    with connect(PROXY, 993) as sock:
+        lines(sock)
+        sock.sendall(b"USER a\r\n")
+        assert rest(sock) == b"-ERR no\r\n"
+    assert "ready" not in proxy.ended(frontend="front").get("why", "")
+
+
+@pytest.mark.parametrize("retries", (0, 1, 3))
+@pytest.mark.parametrize("servers", (1, 2))
+def test_tries_are_attempts(site, pki, servers, retries):
+    """Nobody listens on any of them: tries= is the first attempt and its retries, not servers."""
+    proxy = Mailreeve(site, pki, conf("imap", [f"10.0.0.{11 + n}:143" for n in range(servers)])
+                      .replace("retries = 3", f"retries = {retries}"))
+    refused(pki, "imap", tls=False)
+    line = proxy.ended(frontend="front", end="connect-failed")
+    assert line["tries"] == str(retries + 1)
 
 
 def test_hung_host(site, pki):
