@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The Mailreeve authors
 """Health as clients feel it: nobody waits for a dead server, none is lost on the way to another."""
 import collections
+import contextlib
 import re
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from lib.clients import connect, lines
-from lib.fakes import Fake
+from lib.fakes import Fake, hangs
 from lib.mailreeve import Mailreeve
 from lib.site import PROXY, SERVERS, wait_until
 
@@ -168,6 +169,42 @@ def test_first_client_waits_for_the_first_check(site, pki):
     name, up_before = wait_until(served, "the first client")
     assert (name, up_before) == ("s1", [])
     proxy.wait_ready()
+
+
+def turned_away(proxy):
+    """A client for whom there is no server, as soon as the port is open: the log's why=."""
+    def told():
+        try:
+            with connect(PROXY, 110) as sock:
+                return lines(sock)
+        except ConnectionRefusedError:
+            return None
+    assert wait_until(told, "the first client")[0].startswith(b"-ERR ")
+    return proxy.ended(end="no-server")["why"]
+
+
+def status(proxy):
+    """Of the servers' checks; none while nobody answers at the socket."""
+    with contextlib.suppress(OSError, AssertionError, IndexError):
+        return {row["srv_check_status"] for row in rows(proxy).values()}
+    return set()
+
+
+@pytest.mark.parametrize("way", ("never checked", "failed", "down"))
+def test_no_check_has_passed(site, pki, way):
+    """Said of servers that were never checked and of those that failed a check and are not down
+    yet, for it is true of both; not of those that are down."""
+    if way == "never checked":
+        Fake(site, SERVERS[0], PORT, hangs)
+    proxy = Mailreeve(site, pki, conf([""], check='timeout = "60s"; fall = %d;' % (
+        1 if way == "down" else 100)).replace('connect = "5s"', 'connect = "1s"'), wait=False)
+    if way != "never checked":
+        # 8: HAProxy's L4CON, a check that found the port closed.
+        wait_until(lambda: status(proxy) == {"8"}, "a failed check")
+    assert turned_away(proxy) == (
+        "no server is up" if way == "down" else "no server has passed a check yet")
+    if way == "never checked":
+        assert status(proxy) == {"1"}
 
 
 def test_a_server_dies(site, pki):
