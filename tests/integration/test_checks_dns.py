@@ -281,6 +281,19 @@ def test_forty_addresses(site, pki):
 
 
 @pytest.mark.timeout(300)
+def test_told_until_it_is_there(site, pki):
+    """An answer that the board does not have yet is told again with the next one, also where it
+    has as many other addresses: those may be draining, and a place be free by then."""
+    many = [f"10.9.0.{n}" for n in range(1, 65)]
+    dns = FakeDns(site, DNS, {NAME: many[:32]})
+    checker = Checker(site, pki, conf(one(more='resolve = "all"; check = false;')), resolv=RESOLV)
+    wait_for(checker, *many[:32])
+    checker.command("pause 20000")  # the board stays what it is
+    dns.zone[NAME] = many[32:]
+    wait_until(lambda: len(checker.reports("addresses")) > 2, "two more reports", 40)
+    assert addresses(checker) == [f"{a}:1110" for a in many[32:]]
+
+
 def test_thousands_of_names(site, pki, servers):
     """Two thousand names, every second one unknown: all are settled, and none waits for another.
     A thousand threads of one Python greet, which takes its time where others work as well."""
