@@ -586,23 +586,14 @@ END_TEST
 /* Bulk is written in large pieces; what comes after a silence is not bulk any more. */
 START_TEST(pause_ends_bulk)
 {
-	static char bytes[1 << 20];
+	char bytes[28];
 	int server;
 
 	begin();
 	server = wait_accept(up);
-	(void)read_bytes(server, bytes, 28);
-	while (adopted->client.window < SIDE_WINDOW_MAX) { /* however slow the machine is */
-		(void)send(server, bytes, sizeof(bytes), MSG_DONTWAIT);
-		ck_assert_int_eq(loop_once(w->loop, 1), 0);
-		while (recv(client, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-			continue;
-		if (adopted->again) {
-			adopted->again = 0;
-			conn_run(adopted);
-		}
-	}
-	ck_assert_uint_eq(adopted->client.window, SIDE_WINDOW_MAX);
+	(void)read_bytes(server, bytes, sizeof(bytes));
+	/* How they grow depends on the sockets' buffers, and is test_relay's. */
+	adopted->client.window = SIDE_WINDOW_MAX;
 	adopted->server.window = SIDE_WINDOW_MAX;
 	/* no event for a second, as far as the connection can tell */
 	adopted->moved_ms -= 1000;
