@@ -18,6 +18,9 @@ TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 # The programs that are installed know where the others are, so they are built apart.
 INSTALLED := $(O)/install$(subst /,-,$(LIBEXECDIR))
 
+# What needrestart runs instead of a restart, by the name of the unit.
+NEEDRESTART := mailreeve.service mailreeve-rootless.service
+
 UNITS_SYSTEMD := $(wildcard packaging/systemd/*.in)
 
 installed:
@@ -33,9 +36,9 @@ install: installed ## into DESTDIR, under PREFIX (/usr/local) ## 1 min, root wit
 	[ -e $(DESTDIR)$(SYSCONFDIR)/mailreeve/mailreeve.conf ] || \
 	  install -m 0644 conf/mailreeve.conf $(DESTDIR)$(SYSCONFDIR)/mailreeve
 	install -m 0755 packaging/upgrade packaging/hand-over $(DESTDIR)$(LIBEXECDIR)
-	for unit in mailreeve mailreeve-rootless; do \
+	for name in $(NEEDRESTART); do \
 	  install -m 0755 packaging/needrestart \
-	    $(DESTDIR)$(SYSCONFDIR)/needrestart/restart.d/$$unit.service || exit 1; \
+	    $(DESTDIR)$(SYSCONFDIR)/needrestart/restart.d/$$name || exit 1; \
 	done
 	install -m 0644 conf/mailreeve.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 master/mailreeve.8 ctl/mailreevectl.8 $(DESTDIR)$(MANDIR)/man8
@@ -59,7 +62,8 @@ uninstall: ## takes back what `make install` put there; the configuration stays 
 	  $(addprefix $(DESTDIR)$(DOCDIR)/examples/,mailreeve.conf nftables.conf certbot-deploy-hook \
 	    $(notdir $(wildcard conf/examples/*))) \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS_SYSTEMD:.in=))) \
-	  $(DESTDIR)$(SYSUSERDIR)/mailreeve.conf $(DESTDIR)$(TMPFILEDIR)/mailreeve.conf
+	  $(DESTDIR)$(SYSUSERDIR)/mailreeve.conf $(DESTDIR)$(TMPFILEDIR)/mailreeve.conf \
+	  $(addprefix $(DESTDIR)$(SYSCONFDIR)/needrestart/restart.d/,$(NEEDRESTART))
 	for dir in $(addprefix $(DESTDIR),$(LIBEXECDIR) $(DOCDIR)/examples $(DOCDIR)); do \
 	  [ ! -d $$dir ] || rmdir --ignore-fail-on-non-empty $$dir; done
 
@@ -128,7 +132,7 @@ check-systemd: can-root ## the packages under a real systemd ## 10 min, packages
 LONGER += check-systemd
 
 # The libraries, servers and tools of the next Debian, in a tree of its own.
-check-debian13: can-root ## `make check` and `make deb` on Debian 13 ## an hour, packages, root
+check-debian13: can-root ## `make check` and `make deb` on Debian 13 ## 60 min, packages, root
 	@packaging/install-depends systemd
 	@packaging/as-root tests/debian13/run $(O) check deb
 LONGER += check-debian13

@@ -96,7 +96,7 @@ unit: $(addprefix $(O)/unit/,$(UNITS)) ## the unit tests ## 2 min
 
 # Those that wait neither for the kernel's TCP nor for a clock: what a package's build runs.
 UNSTEADY := test_relay test_conn test_idle test_side test_loop test_listen test_check test_chan
-unit-steady: $(addprefix $(O)/unit/,$(filter-out $(UNSTEADY),$(UNITS)))
+unit-steady: $(addprefix $(O)/unit/,$(filter-out $(UNSTEADY),$(UNITS))) ## those of the unit tests that no load disturbs ## 2 min
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc
 .PHONY: unit-steady
 
