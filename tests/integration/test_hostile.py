@@ -79,12 +79,19 @@ class Visitor:
 
 def judge(proxy, directory, role, least):
     """Every lie was punished, and nothing worse happened."""
-    log = proxy.log.read_text(errors="backslashreplace")
     told = [line.split() for line in (directory / "journal").read_text().splitlines()]
-    killed = set(re.findall(rf"{role} \d+ \(pid (\d+)\) [^:]+: killed", log))
     assert len(told) >= least, told
-    unpunished = [entry for entry in told if entry[2] not in TOLERATED and entry[1] not in killed]
-    assert unpunished == []
+    unpunished = []
+
+    def all_punished():
+        log = proxy.log.read_text(errors="backslashreplace")
+        killed = set(re.findall(rf"{role} \d+ \(pid (\d+)\) [^:]+: killed", log))
+        unpunished[:] = [entry for entry in told
+                         if entry[2] not in TOLERATED and entry[1] not in killed]
+        return not unpunished
+    # The latest may still wait for a busy master.
+    wait_until(all_punished, "every liar to be killed")
+    log = proxy.log.read_text(errors="backslashreplace")
     assert "SURVIVED" not in log
     raw = proxy.log.read_bytes()
     assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f-\xff]", raw), "the log has control bytes"

@@ -289,7 +289,7 @@ def test_a_program_that_fails_its_trial_is_not_taken(site, pki, installed, break
     proxy.send(signal.SIGUSR2)
     why = {"exits": "this version wants more", "empty": "mailreeve: Exec format error",
            "missing": "mailreeve: No such file or directory"}[breakage]
-    proxy.said(rf"^<3>.*upgrade refused: .*{why}; \S+ runs on$")
+    proxy.said(rf"^time=\S+ upgrade refused: .*{why}; \S+ runs on$")
     # Who asks over the socket is told, and so is whoever looks.
     refused = rf"upgrade refused \d\d:\d\d: .*{why}; {proxy.info()['Version']} runs on"
     done = ctl(proxy, "upgrade")
@@ -319,7 +319,7 @@ def test_upgrade_is_answered(site, pki, installed):
         proxy.said(r" ready$", 2)
         Traffic.talk(sock, b"still here\r\n")
     good = proxy.config.read_text()
-    proxy.config.write_text("half = edited")
+    proxy.config.write_text(good + "half = edited;\n")
     upgrade_to(installed, "0.1.8")
     done = ctl(proxy, "upgrade", "wait", "2m")
     assert done.returncode == 1

@@ -169,7 +169,9 @@ def test_certbot_renews(site, pki, server, named):
         second = bot.renew("mail.example.org", "mail.example.org", kind="rsa")
         assert shown(pki, "mail.example.org") == first  # it is not read by itself so soon
         done = hook(proxy)
-        assert (done.returncode, done.stdout) == (0, "reloaded: generation 2\n")
+        assert done.returncode == 0 and re.fullmatch(
+            r"certificates: generation 2, taken over: mail\.example\.org \(RSA\) until \S+\n",
+            done.stdout), done.stdout
         assert shown(pki, "mail.example.org") == second
         with connect(PROXY, 993) as sock, tls.wrap_socket(
                 sock, server_hostname="mail.example.org", session=old.session) as sock:
