@@ -190,7 +190,7 @@ locked_run(enum kind kind, int (*fn)(const void *arg), const void *arg)
 	pid_t pid;
 
 	fflush(stdout);
-	if (pipe2(ends, O_CLOEXEC) == -1)
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) == -1)
 		die("pipe");
 	pid = fork();
 	if (pid == 0)

@@ -329,7 +329,7 @@ main(int argc, char **argv)
 	healths = calloc(conf->slot_count + 1, sizeof(*healths));
 	reader = board_reader(board_fd);
 	if (board == NULL || servers == NULL || healths == NULL || bundle == -1 || reader == -1 ||
-	    pipe(pipe_fds) == -1 || pipe(log_fds) == -1 ||
+	    pipe(pipe_fds) == -1 || pipe2(log_fds, O_NONBLOCK) == -1 ||
 	    chan_pair(ROLE_MASTER, ROLE_CHECKER, &to_checker, &child_end) == -1 ||
 	    chan_pair(ROLE_CHECKER, ROLE_KEEPER, &keeper[0], &keeper[1]) == -1)
 		fatal("start: %s", strerror(errno));
