@@ -34,6 +34,7 @@ static struct {
 	enum log_kind kind;
 	int plain;    /* words alone, for a person */
 	int torn;     /* a line was written in part: the next one begins with a newline */
+	int shared;   /* fd may be others' too */
 	int unmarked; /* lines do not begin with their priority */
 	char proc[LOG_PROC_MAX]; /* whose lines these are, "" for the master's */
 	uint64_t lost;
@@ -46,13 +47,19 @@ log_open(int fd, int level, int json, int with_time)
 	struct tm tm;
 
 	out.fd = fd;
-	out.kind = log_kind(fd);
+	out.kind = out.shared ? log_kind(fd) : LOG_KIND_PLAIN;
 	out.level = level;
 	out.json = json;
 	out.with_time = with_time;
 	out.plain = 0;
 	/* The first call looks for the zone's file, which no filter permits later. */
 	(void)gmtime_r(&t, &tm);
+}
+
+void
+log_shared(void)
+{
+	out.shared = 1;
 }
 
 void

@@ -20,11 +20,18 @@
 #define LOG_PROC_MAX  16   /* of a process's name: "worker1023" */
 
 /*
- * fd is written to without blocking, in whichever mode it is; the process ignores SIGPIPE.
+ * fd is written to without blocking: it is in non-blocking mode, or log_shared was called before;
+ * the process ignores SIGPIPE.
  * with_time puts time= first in text; JSON always has "time".  Until this is called, lines go to
  * stderr as text, up to LOG_INFO.
  */
 void log_open(int fd, int level, int json, int with_time);
+
+/*
+ * The log may be somebody else's too, so that its mode is not ours to change.  For the master alone:
+ * no child's filter has the calls that this takes.
+ */
+void log_shared(void);
 
 /* Whether lines begin with their priority; at first they do. */
 void log_marked(int on);

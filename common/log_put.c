@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Log lines that wait for nobody.  Every process; in the children it is always their own pipe, so
- * that nothing here but write() is in their filters.
+ * Log lines that wait for nobody.  Every process; children have a pipe of their own in
+ * non-blocking mode, and nothing here but write() is in their filters.
  */
 #include "log_put.h"
 

@@ -294,6 +294,7 @@ static void
 open_log(struct master *m)
 {
 	/* The trial of an upgrade writes for the master that tries it. */
+	log_shared();
 	log_marked(m->journal || m->testing);
 	if (m->testing)
 		log_process("trial");

@@ -228,6 +228,7 @@ START_TEST(nobody_reads_another_s_pipe)
 
 	old_kernel = _i;
 	ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
+	log_shared();
 	log_open(ends[1], LOG_INFO, 0, 0);
 	log_say(LOG_INFO, "there is room");
 	ck_assert_str_eq(written(), "<6>there is room\n");
