@@ -4,6 +4,7 @@
 targets, and the hook of conf/ that tells the running Mailreeve."""
 import os
 import pathlib
+import re
 import shutil
 import ssl
 import subprocess
