@@ -92,7 +92,7 @@ prepare(struct checker *self)
 		child_failed(child, "checker: OpenSSL does not start");
 	self->tls = tls_set_new(self->conf, self->bundle, err, sizeof(err));
 	if (self->tls == NULL)
-		child_failed(child, "%s", err);
+		child_refused(child, err);
 	self->loop = loop_new();
 	if (self->loop == NULL || outbox_init(&self->outbox, self->loop, FD_REPORT) == -1)
 		child_failed(child, "checker: %s", strerror(errno));

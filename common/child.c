@@ -293,9 +293,9 @@ child_ready(const struct child *c)
 
 /* One line for the master, who reads; what does not fit a message is cut, visibly. */
 static void
-tell_failed(const struct child *c, const char *line)
+tell_failed(const struct child *c, int contents, const char *line)
 {
-	struct msg_failed failed = { 0 };
+	struct msg_failed failed = { .contents = (uint32_t)contents };
 	size_t room = sizeof(failed.text) - 1;
 
 	if (strlen(line) > room)
@@ -315,16 +315,24 @@ tell_failed(const struct child *c, const char *line)
 void
 child_failed(const struct child *c, const char *fmt, ...)
 {
-	char *text, *line, *rest;
+	char *text;
 	va_list ap;
 
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) == -1)
 		fatal("out of memory");
 	va_end(ap);
-	rest = text;
-	while ((line = strsep(&rest, "\n")))
+	tell_failed(c, 0, text);
+	_exit(1);
+}
+
+void
+child_refused(const struct child *c, char *text)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n")))
 		if (*line)
-			tell_failed(c, line);
+			tell_failed(c, 1, line);
 	_exit(1);
 }

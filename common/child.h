@@ -92,11 +92,13 @@ void child_name(enum role role, uint32_t slot, char name_r[LOG_PROC_MAX]);
 void child_log(const struct child *c, int level, int json);
 
 /*
- * Tell the master that we serve, and which layers stand; or why we cannot, one message for each
- * line of the text, and end the process with status 1.
+ * Tell the master that we serve, and which layers stand; or why we cannot, and end the process with
+ * status 1: child_failed where the system lacks something, which may pass; child_refused where the
+ * contents of files are wrong, one message for each line of the text, which is taken apart.
  */
 void child_ready(const struct child *c);
 void child_failed(const struct child *c, const char *fmt, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
+void child_refused(const struct child *c, char *text) __attribute__((noreturn));
 
 #endif

@@ -131,8 +131,11 @@ struct msg_ready {
 
 /* Why a child cannot start: words for the administrator, without a final newline. */
 struct msg_failed {
-	char text[512]; /* NUL-terminated */
+	char text[504];    /* NUL-terminated */
+	uint32_t contents; /* 1: a file that was read is wrong; 0: all else, which may pass */
+	uint32_t zero;
 };
+static_assert(sizeof(struct msg_failed) == 512, "padding");
 
 /* End every connection politely, spread over so much time; 0: at once. */
 enum msg_stopping {

@@ -39,12 +39,20 @@ bundler_complain(struct bundler *b, const char *why)
 	conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line, "%s", why);
 }
 
+/* Of memory, descriptors or the size of files: the system's, and another time there may be enough. */
+static void
+no_memory(const char *conf_path, struct problems *p, const char *what)
+{
+	p->outside++;
+	problems_add(p, PROBLEM_ERROR, conf_path, 0, "no memory for %s: %s%s", what,
+	    strerror(errno), rlimit_hint(errno));
+}
+
 void
 bundler_add(struct bundler *b, enum helper who, const struct piece *piece)
 {
 	if (bundle_add(b->writers[who], piece) == -1)
-		problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0, "no memory for %s: %s%s",
-		    piece->name, strerror(errno), rlimit_hint(errno));
+		no_memory(b->conf_path, b->p, piece->name);
 }
 
 /* Which of these helpers do not have that CA or CRL yet; they count as having it from now on. */
@@ -310,8 +318,7 @@ seal(struct bundler *b, int *bundles_r)
 	for (int who = 0; who < HELPER_COUNT && b->p->errors == 0; who++) {
 		bundles_r[who] = bundle_seal(b->writers[who]);
 		if (bundles_r[who] == -1)
-			problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0,
-			    "no memory for a bundle: %s%s", strerror(errno), rlimit_hint(errno));
+			no_memory(b->conf_path, b->p, "a bundle");
 	}
 	return b->p->errors == 0 ? 0 : -1;
 }
@@ -344,8 +351,7 @@ bundles_make(const struct conf *conf, const char *conf_path, const char *text,
 		fill(&b, text, ticket_seed);
 		result = seal(&b, bundles_r);
 	} else {
-		problems_add(p, PROBLEM_ERROR, conf_path, 0, "no memory for a bundle: %s%s",
-		    strerror(errno), rlimit_hint(errno));
+		no_memory(conf_path, p, "a bundle");
 	}
 	for (int who = 0; who < HELPER_COUNT; who++)
 		if (b.writers[who])

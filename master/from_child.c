@@ -38,6 +38,8 @@ from_failed(struct proc *p, const struct msg *m)
 	if (memchr(failed->text, '\0', sizeof(failed->text)) == NULL)
 		return "sent a text without an end";
 	p->complained = 1;
+	if (failed->contents)
+		p->m->wrong = 1;
 	generation_complain(p->gen, failed->text);
 	return NULL;
 }

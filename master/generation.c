@@ -478,8 +478,6 @@ generation_child_died(struct generation *g, struct proc *p)
 void
 generation_complain(struct generation *g, const char *text)
 {
-	/* What children do not like is in the files: certificates and keys. */
-	g->m->wrong = 1;
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 

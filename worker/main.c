@@ -54,7 +54,7 @@ set_up(struct worker *w)
 	if (why_not)
 		log_say(LOG_WARNING, "every TLS connection keeps its OpenSSL object: %s", why_not);
 	if ((w->tls = tls_ctx_new(w->conf, w->bundle, why, sizeof(why))) == NULL)
-		child_failed(&w->child, "%s", why);
+		child_refused(&w->child, why);
 }
 
 /* The board and everybody's tally: what choosing a server needs. */

@@ -415,7 +415,16 @@ probe_ready(const struct child *c)
 static void
 probe_failed(const struct child *c)
 {
-	child_failed(c, "%s: first\n\nsecond %0600d\n", "f:5", 7);
+	child_failed(c, "no memory for %0600d", 7);
+}
+
+static void
+probe_refused(const struct child *c)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s: first\n\nsecond %0600d\n", "f:5", 7);
+	child_refused(c, text);
 }
 
 START_TEST(ready_or_why_not)
@@ -438,6 +447,16 @@ START_TEST(ready_or_why_not)
 	ck_assert_int_eq(chan_recv(&master, buf, sizeof(buf), &m), CHAN_MSG);
 	failed = m.fixed;
 	ck_assert_uint_eq(m.type, MSG_FAILED);
+	ck_assert_uint_eq(failed->contents, 0);
+	ck_assert_uint_eq(strlen(failed->text), sizeof(failed->text) - 1);
+	ck_assert_int_eq(strncmp(failed->text, "no memory for 000", 17), 0);
+	ck_assert_int_eq(chan_recv(&master, buf, sizeof(buf), &m), CHAN_AGAIN);
+
+	ck_assert_int_eq(run(&s, probe_refused), 1);
+	ck_assert_int_eq(chan_recv(&master, buf, sizeof(buf), &m), CHAN_MSG);
+	failed = m.fixed;
+	ck_assert_uint_eq(m.type, MSG_FAILED);
+	ck_assert_uint_eq(failed->contents, 1);
 	ck_assert_str_eq(failed->text, "f:5: first");
 	ck_assert_int_eq(chan_recv(&master, buf, sizeof(buf), &m), CHAN_MSG);
 	failed = m.fixed;

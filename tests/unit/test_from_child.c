@@ -263,12 +263,17 @@ END_TEST
 
 START_TEST(failed_needs_an_end)
 {
-	struct msg_failed failed = { "no key" };
+	struct msg_failed failed = { .text = "no key" };
 
 	workers[0].p.state = PROC_STARTING;
 	ck_assert_int_eq(chan_tell(&liar, MSG_FAILED, &failed), 0);
 	ck_assert_ptr_null(hear());
 	ck_assert_str_eq(complaint, "no key");
+	ck_assert_int_eq(m.wrong, 0);
+	failed.contents = 1;
+	ck_assert_int_eq(chan_tell(&liar, MSG_FAILED, &failed), 0);
+	ck_assert_ptr_null(hear());
+	ck_assert_int_eq(m.wrong, 1);
 	memset(failed.text, 'x', sizeof(failed.text));
 	ck_assert_int_eq(chan_tell(&liar, MSG_FAILED, &failed), 0);
 	ck_assert_str_eq(hear(), "sent a text without an end");
