@@ -45,12 +45,16 @@ are_names(const char *text, size_t len)
 	return in_name == 0;
 }
 
-static int
-add_names(struct pairs *all, struct pair *p, const char *text, size_t len)
+int
+pairs_add_names(struct pairs *all, const char *text, size_t len)
 {
-	size_t had = p->names ? strlen(p->names) : 0;
-	char *names = all->bytes + len <= NAMES_MOST ? realloc(p->names, had + len + 1) : NULL;
+	struct pair *p = all->count > 0 ? &all->items[all->count - 1] : NULL;
+	size_t had = p ? strlen(p->names) : 0;
+	char *names;
 
+	if (!p || !are_names(text, len) || all->bytes + len > NAMES_MOST)
+		return -1;
+	names = realloc(p->names, had + len + 1);
 	if (!names)
 		return -1;
 	memcpy(names + had, text, len);
@@ -60,29 +64,42 @@ add_names(struct pairs *all, struct pair *p, const char *text, size_t len)
 	return 0;
 }
 
+int
+pairs_add(struct pairs *all, const struct pair *pair, const char *file)
+{
+	struct pair *more = reallocarray(all->items, all->count + 1, sizeof(*more)), *p;
+
+	if (!more)
+		return -1;
+	all->items = more;
+	p = &more[all->count];
+	*p = *pair;
+	log_clean(pair->key, strnlen(pair->key, sizeof(p->key)), p->key, sizeof(p->key));
+	p->file = strdup(file);
+	p->names = strdup("");
+	if (!p->file || !p->names)
+		fatal("out of memory");
+	all->count++;
+	return 0;
+}
+
 static const char *
 take_shown(struct pairs *all, const struct msg_cert *c, const struct piece *piece, const char *text,
     size_t len)
 {
-	struct pair *p = all->count > 0 ? &all->items[all->count - 1] : NULL, *more;
+	const struct pair *last = all->count > 0 ? &all->items[all->count - 1] : NULL;
+	struct pair p = { .frontend = piece->owner, .until = c->until };
 
 	if (!are_names(text, len) || !memchr(c->key, '\0', sizeof(c->key)))
 		return "sent names that are none";
-	if (!p || p->frontend != piece->owner || strcmp(p->file, piece->name) != 0) {
-		more = reallocarray(all->items, all->count + 1, sizeof(*more));
-		if (!more)
-			return "sent more certificates than there is memory for";
-		all->items = more;
-		p = &more[all->count++];
-		*p = (struct pair){ .frontend = piece->owner, .until = c->until };
-		memcpy(p->key_id, c->key_id, sizeof(p->key_id));
-		memcpy(p->print, c->print, sizeof(p->print));
-		log_clean(c->key, strlen(c->key), p->key, sizeof(p->key));
-		p->file = strdup(piece->name);
-		if (!p->file)
-			fatal("out of memory");
-	}
-	return add_names(all, p, text, len) == -1 ? "sent more names than there is room for" : NULL;
+	memcpy(p.key_id, c->key_id, sizeof(p.key_id));
+	memcpy(p.print, c->print, sizeof(p.print));
+	memcpy(p.key, c->key, sizeof(p.key));
+	if ((!last || last->frontend != piece->owner || strcmp(last->file, piece->name) != 0) &&
+	    pairs_add(all, &p, piece->name) == -1)
+		return "sent more certificates than there is memory for";
+	return pairs_add_names(all, text, len) == -1 ? "sent more names than there is room for" :
+						       NULL;
 }
 
 static void

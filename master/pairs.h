@@ -42,6 +42,14 @@ const char *
 pairs_take(struct generation *g, const struct msg_cert *c, const char *text, size_t len);
 
 /*
+ * Add a pair of this file that has no names yet (those of *pair and its file are not looked at);
+ * names, each with a newline, to the last one.  Both return 0, or -1: no host names, too many, or
+ * no memory.
+ */
+int pairs_add(struct pairs *all, const struct pair *pair, const char *file);
+int pairs_add_names(struct pairs *all, const char *text, size_t len);
+
+/*
  * When that worker is ready: say what was left out.  Returns 0, or -1 if something that is in use
  * by the current generation would be lost, which was said as a complaint of g.
  */

@@ -101,8 +101,8 @@ fail(struct master *m, const char *why)
 void
 reload_tell(struct master *m, const struct generation *old, const struct generation *g)
 {
-	/* What the program before us showed is not known: nothing is said rather than what is not so. */
-	if (m->force_new)
+	/* Of an older program that did not tell what it showed, nothing is said that may not be so. */
+	if (m->force_new && old->pairs.count == 0)
 		return;
 	m->reloads[m->kind].taken = pairs_tell(old, g);
 	if (!m->reloads[m->kind].taken && m->watched)

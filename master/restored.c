@@ -13,6 +13,7 @@
 #include "generation.h"
 #include "procs.h"
 #include "saved_members.h"
+#include "saved_pairs.h"
 #include "servers.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct reader {
 	struct generation *g;
 	struct worker *last; /* whose `worker` line comes next */
 	int check;           /* only look whether it can be read */
+	struct pairs looked; /* then: the pairs so far */
 	const char *why;
 };
 
@@ -125,6 +127,32 @@ read_generation(struct reader *r, const char *line)
 	if (g->state == GEN_CURRENT)
 		r->m->current = g;
 	return 0;
+}
+
+static struct pairs *
+pairs_of(struct reader *r)
+{
+	if (r->check)
+		return &r->looked;
+	return r->g ? &r->g->pairs : NULL;
+}
+
+static int
+read_pair(struct reader *r, const char *line)
+{
+	struct pairs *all = pairs_of(r);
+
+	return all ?
+	    saved_pair_read(line, r->check ? UINT32_MAX : r->g->conf->frontend_count, all) :
+	    -1;
+}
+
+static int
+read_covers(struct reader *r, const char *line)
+{
+	struct pairs *all = pairs_of(r);
+
+	return all ? saved_covers_read(line, all) : -1;
 }
 
 static struct proc *
@@ -277,6 +305,8 @@ static const struct {
 	{ "listener", read_listener },
 	{ "given", read_given },
 	{ "generation", read_generation },
+	{ "pair", read_pair },
+	{ "covers", read_covers },
 	{ "process", read_process },
 	{ "worker", read_worker },
 	{ "server", read_server },
@@ -324,6 +354,7 @@ read_all(struct reader *r, int fd, char *why_r, size_t size)
 		    r->why ? r->why : "not understood");
 	free(line);
 	fclose(f);
+	pairs_free(&r->looked);
 	return good ? 0 : -1;
 }
 

@@ -11,6 +11,7 @@
 #include "control.h"
 #include "record.h"
 #include "saved_members.h"
+#include "saved_pairs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,6 +161,8 @@ static void
 put_generation(const struct visit *v, struct generation *g)
 {
 	put(v, "generation", saved_generation_members, g);
+	if (v->f)
+		saved_pairs_write(v->f, &g->pairs);
 	put(v, "process", saved_proc_members, &g->keeper);
 	put(v, "process", saved_proc_members, &g->checker);
 	for (uint32_t i = 0; i < g->worker_count; i++) {

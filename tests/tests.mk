@@ -68,7 +68,7 @@ $(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers.o boards.o)
 $(O)/unit/test_layout: $(O)/obj/master/layout.o
 $(O)/unit/test_state_record: $(O)/obj/master/record.o
-$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,restored.o saved.o record.o conns.o)
+$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,restored.o saved.o saved_pairs.o pairs.o record.o conns.o)
 $(O)/unit/test_restored: UNIT_LIBS := -Wl,--wrap=fdopen
 $(O)/unit/test_backoff: $(O)/obj/master/backoff.o
 $(O)/unit/test_pem: $(O)/obj/master/pem.o

@@ -209,6 +209,36 @@ def test_what_is_in_use_stays(site, pki, server, how):
     proxy.said(r"certificates taken over: b\.example\.org \(EC\) until")
 
 
+@pytest.mark.parametrize("how", LOST)
+def test_an_upgrade_takes_nothing_away(site, pki, server, how):
+    """... either: the new program knows what the old one shows, and goes on with it."""
+    name, change, words = LOST[how]
+    live = site.path("live")
+    live.mkdir()
+    for one in ("a", "b"):
+        pki.ca.issue(one, one, [f"DNS:{one}.example.org"], directory=live)
+        (live / f"{one}.pem").unlink()
+    conf = CONF.replace("200ms", "7d")
+    proxy = Mailreeve(site, pki, conf.replace("$dir/mail", "$dir/live"))
+    before = certificate(pki, "b.example.org")
+    if change:
+        change(live / "b" / name)
+    else:
+        renew(site, pki, live / "b", "c.example.org")
+    for count in (1, 2):  # the second one learns of it from a program that has only been told
+        proxy.send(signal.SIGUSR2)
+        wait_until(lambda: len([line for line in proxy.raw() if re.search(
+            f"upgrade to .* (incomplete|refused): .*{words.removesuffix('$')}", line)]) == count,
+            "the outcome of the upgrade")
+        assert certificate(pki, "b.example.org") == before
+    # The trial compares with nothing; it changes nothing either.
+    assert not [line for line in proxy.raw() if re.search("taken over|left out", line) and "proc=trial" not in line]
+    renew(site, pki, live / "b", "b.example.org")
+    proxy.send(signal.SIGUSR2)
+    proxy.said(r"certificates taken over: b\.example\.org \(EC\) until")
+    assert certificate(pki, "b.example.org") != before
+
+
 def renew(site, pki, here, name):
     """A new certificate with a new key, in place of what is there, at once."""
     renew.count += 1

@@ -6,12 +6,15 @@
 #include "../../master/control.h"
 #include "../../master/generation.h"
 #include "../../master/procs.h"
+#include "../../master/reload.h"
 #include "../../master/saved.h"
+#include "../../master/saved_pairs.h"
 
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,6 +47,21 @@ generation_adopt(const struct generation *saved)
 {
 	(void)saved;
 	return NULL;
+}
+
+void
+generation_complain(struct generation *g, const char *text)
+{
+	(void)g;
+	(void)text;
+}
+
+void
+reload_say(struct master *m, enum problem_kind kind, const char *text)
+{
+	(void)m;
+	(void)kind;
+	(void)text;
 }
 
 int
@@ -109,6 +127,17 @@ static const struct {
 	{ "", 0, "line 0 of the state: not understood" },
 	{ "another's\nend\n", 0, "line 1 of the state: not understood" },
 	{ "mailreeve-state 1\n", 0, "line 1 of the state: not understood" },
+	{ "mailreeve-state 1\npair p.frontend=0\nend\n", 0, "line 2 of the state: not understood" },
+	{ "mailreeve-state 1\npair file=2f61\nend\n", 0, "line 2 of the state: not understood" },
+	{ "mailreeve-state 1\npair p.frontend=0 file=2f61 p.print=00\nend\n", 0,
+	    "line 2 of the state: not understood" },
+	{ "mailreeve-state 1\ncovers names=610a\nend\n", 0, "line 2 of the state: not understood" },
+	{ "mailreeve-state 1\npair p.frontend=0 file=2f61\ncovers names=\nend\n", 0,
+	    "line 3 of the state: not understood" },
+	{ "mailreeve-state 1\npair p.frontend=0 file=2f61\ncovers names=61\nend\n", 0,
+	    "line 3 of the state: not understood" },
+	{ "mailreeve-state 1\npair p.frontend=0 file=2f61\ncovers names=61200a\nend\n", 0,
+	    "line 3 of the state: not understood" },
 };
 
 START_TEST(nothing_stays_open)
@@ -137,6 +166,92 @@ START_TEST(a_good_one_is_taken)
 }
 END_TEST
 
+/* Two pairs, of which the second has more names than one line takes. */
+static void
+fill(struct pairs *all)
+{
+	static const struct pair p[] = {
+		{ .frontend = 1,
+		    .until = 1803081600,
+		    .key_id = { 7 },
+		    .print = { 8, 9 },
+		    .key = "EC P-256" },
+		{ .frontend = 0, .until = UINT64_MAX, .print = { 0xff }, .key = "RSA 2048" },
+	};
+	char name[32];
+
+	ck_assert_int_eq(pairs_add(all, &p[0], "/c/one two.pem"), 0);
+	ck_assert_int_eq(pairs_add(all, &p[1], "/c/b.pem"), 0);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "name-%d.example.org\n", i);
+		ck_assert_int_eq(pairs_add_names(all, name, strlen(name)), 0);
+	}
+}
+
+/* As lines; returns them (free). */
+static char *
+written(const struct pairs *all)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	saved_pairs_write(f, all);
+	ck_assert_int_eq(fclose(f), 0);
+	return text;
+}
+
+START_TEST(pairs_come_back)
+{
+	struct pairs before = { 0 }, after = { 0 };
+	unsigned pairs = 0, covers = 0;
+	char *text;
+
+	fill(&before);
+	text = written(&before);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strncmp(line, "pair ", 5) == 0 && ++pairs)
+			ck_assert_int_eq(saved_pair_read(line, 2, &after), 0);
+		else if (strncmp(line, "covers ", 7) == 0 && ++covers)
+			ck_assert_int_eq(saved_covers_read(line, &after), 0);
+		else
+			ck_abort_msg("%s", line);
+	}
+	ck_assert_uint_eq(pairs, 2);
+	ck_assert_uint_ge(covers, 5);
+	ck_assert_uint_eq(after.count, before.count);
+	ck_assert_uint_eq(after.bytes, before.bytes);
+	for (size_t i = 0; i < after.count; i++) {
+		const struct pair *a = &before.items[i], *b = &after.items[i];
+
+		ck_assert_uint_eq(a->frontend, b->frontend);
+		ck_assert_uint_eq(a->until, b->until);
+		ck_assert_mem_eq(a->key_id, b->key_id, sizeof(a->key_id));
+		ck_assert_mem_eq(a->print, b->print, sizeof(a->print));
+		ck_assert_str_eq(a->key, b->key);
+		ck_assert_str_eq(a->file, b->file);
+		ck_assert_str_eq(a->names, b->names);
+	}
+	pairs_free(&before);
+	pairs_free(&after);
+	free(text);
+}
+END_TEST
+
+/* A frontend that the configuration does not have. */
+START_TEST(a_pair_of_nobody)
+{
+	struct pairs all = { 0 };
+
+	ck_assert_int_eq(saved_pair_read("pair p.frontend=2 file=2f61", 2, &all), -1);
+	ck_assert_uint_eq(all.count, 0);
+	ck_assert_int_eq(saved_pair_read("pair p.frontend=1 file=2f61", 2, &all), 0);
+	ck_assert_str_eq(all.items[0].file, "/a");
+	ck_assert_str_eq(all.items[0].names, "");
+	pairs_free(&all);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -147,6 +262,8 @@ main(void)
 
 	tcase_add_loop_test(t, nothing_stays_open, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(t, a_good_one_is_taken);
+	tcase_add_test(t, pairs_come_back);
+	tcase_add_test(t, a_pair_of_nobody);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
