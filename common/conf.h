@@ -320,8 +320,8 @@ const char *conf_where(const struct conf *c, int line, char *buf, size_t size);
  */
 struct conf *conf_load(const char *path, struct problems *p, char **text_r);
 
-/* The same where relative paths start at the directory dir; NULL: at that of the file. */
-struct conf *conf_load_from(const char *path, const char *dir, struct problems *p, char **text_r);
+/* The same where relative paths start at the directory from; NULL: at that of the file. */
+struct conf *conf_load_from(const char *path, const char *from, struct problems *p, char **text_r);
 
 /*
  * The same for a text; name stands in the problems as the file's name, and relative paths and

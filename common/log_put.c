@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -38,9 +38,13 @@ log_kind(int fd)
 static ssize_t
 put_shared(int fd, const char *bytes, size_t len)
 {
-	const struct iovec part = { (void *)(uintptr_t)bytes, len };
+	struct iovec part = { .iov_len = len };
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	ssize_t n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+	ssize_t n;
+
+	/* The kernel's structure has no const, for it serves both ways. */
+	memcpy(&part.iov_base, &bytes, sizeof(bytes));
+	n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
 
 	if (n != -1 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM))
 		return n;
