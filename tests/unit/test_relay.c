@@ -48,21 +48,27 @@ __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t n, unsigned f
 	return __real_splice(in, in_at, out, out_at, n, flags);
 }
 
-/* A connected pair of TCP sockets with small buffers. */
+/*
+ * A connected pair of TCP sockets with buffers of a size that hosts permit (net.core.wmem_max), so
+ * that those which the kernel would give them (tcp_wmem, tcp_rmem) do not matter.
+ */
 static void
 tcp_pair(int *a_r, int *b_r)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
-	const int small = 64 * 1024;
+	const int in = 64 * 1024, out = 200 * 1024;
 	int l = socket(AF_INET, SOCK_STREAM, 0);
 
 	ck_assert_int_eq(bind(l, (struct sockaddr *)&sin, sizeof(sin)), 0);
-	ck_assert_int_eq(setsockopt(l, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	ck_assert_int_eq(setsockopt(l, SOL_SOCKET, SO_RCVBUF, &in, sizeof(in)), 0);
+	ck_assert_int_eq(setsockopt(l, SOL_SOCKET, SO_SNDBUF, &out, sizeof(out)), 0);
 	ck_assert_int_eq(listen(l, 1), 0);
 	ck_assert_int_eq(getsockname(l, (struct sockaddr *)&sin, &len), 0);
 	*a_r = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(setsockopt(*a_r, SOL_SOCKET, SO_RCVBUF, &in, sizeof(in)), 0);
+	ck_assert_int_eq(setsockopt(*a_r, SOL_SOCKET, SO_SNDBUF, &out, sizeof(out)), 0);
 	ck_assert_int_eq(connect(*a_r, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	*b_r = accept4(l, NULL, NULL, SOCK_NONBLOCK);
 	ck_assert_int_ge(*b_r, 0);
