@@ -24,7 +24,8 @@ int
 reason_baffled(int header_sent, const char *line)
 {
 	if (header_sent)
-		return strncmp(line, "50", 2) == 0 || strstr(line, "BAD") != NULL;
+		return strncmp(line, "50", 2) == 0 || strstr(line, "BAD") != NULL ||
+		    strncmp(line, "554 5.5.0", 9) == 0; /* Postfix 3.10 */
 	return strncmp(line, "421 4.3.0", 9) == 0 || strstr(line, "No system resources") != NULL;
 }
 

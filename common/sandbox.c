@@ -82,6 +82,7 @@ static const struct sandbox_call everywhere[] = {
 	{ CALL(open) },
 	{ CALL(openat) },
 	{ CALL(readlink) },
+	{ CALL(readlinkat) },
 	{ CALL(sigaltstack) },
 	{ CALL(madvise) },
 	{ CALL(ioctl), WHEN(IS(0, STDERR_FILENO), IS(1, TCGETS)) },	/* whether it may use colours */

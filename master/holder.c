@@ -47,14 +47,15 @@ has_socket(const char *pid, unsigned long inode)
 {
 	char path[64], want[64], link[64];
 	struct dirent *e;
-	int found = 0;
+	int found = 0, fd;
 	DIR *d;
 
 	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
 	snprintf(want, sizeof(want), "socket:[%lu]", inode);
 	d = opendir(path);
-	while (d && !found && (e = readdir(d)) != NULL) {
-		ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+	fd = d ? dirfd(d) : -1;
+	while (fd != -1 && !found && (e = readdir(d)) != NULL) {
+		ssize_t n = readlinkat(fd, e->d_name, link, sizeof(link) - 1);
 
 		link[n > 0 ? n : 0] = '\0';
 		found = strcmp(link, want) == 0;

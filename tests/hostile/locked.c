@@ -35,7 +35,7 @@
 const char *const kind_names[KINDS] = { "worker", "worker+bind", "checker", "keeper" };
 static const enum role roles[KINDS] = { ROLE_WORKER, ROLE_WORKER, ROLE_CHECKER, ROLE_KEEPER };
 struct outside outside;
-char locked_said[4096];
+char locked_said[16384];
 void (*locked_between)(void);
 
 static char room[] = "/tmp/mailreeve-room-XXXXXX";

@@ -36,6 +36,6 @@ extern void (*locked_between)(void);
 int locked_run(enum kind kind, int (*fn)(const void *arg), const void *arg);
 
 /* What the last one wrote to its log. */
-extern char locked_said[4096];
+extern char locked_said[16384];
 
 #endif

@@ -199,5 +199,8 @@ def test_closed_at_once(site, pki):
     Fake(site, "10.0.0.11", 143, closes)
     proxy = Mailreeve(site, pki, conf("imap", front_tls=FRONT_TLS))
     with connect(PROXY, 993, context(pki)) as sock:
-        assert rest(sock) == b""
+        try:
+            assert rest(sock) == b""
+        except ConnectionResetError:
+            pass  # the server's close met our header
     assert proxy.ended(frontend="front")["end"] in ("server-closed", "server-reset")

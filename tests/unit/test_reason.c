@@ -77,6 +77,18 @@ START_TEST(hostile_text)
 }
 END_TEST
 
+/* Whether a server's words say that the PROXY header is what it did not expect, or missed. */
+START_TEST(baffled)
+{
+	ck_assert_int_eq(reason_baffled(1, "502 5.5.2 Error: command not recognized"), 1);
+	ck_assert_int_eq(reason_baffled(1, "* BAD Error in IMAP command received by server."), 1);
+	ck_assert_int_eq(reason_baffled(1, "554 5.5.0 Error: SMTP protocol synchronization"), 1);
+	ck_assert_int_eq(reason_baffled(1, "554 5.7.1 Service unavailable"), 0);
+	ck_assert_int_eq(reason_baffled(0, "554 5.5.0 Error: SMTP protocol synchronization"), 0);
+	ck_assert_int_eq(reason_baffled(0, "421 4.3.0 Server local error"), 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -88,6 +100,7 @@ main(void)
 	tcase_add_loop_test(t, words, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, no_remedy_is_cut);
 	tcase_add_test(t, hostile_text);
+	tcase_add_test(t, baffled);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

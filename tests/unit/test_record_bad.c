@@ -313,7 +313,7 @@ START_TEST(other_versions)
 	for (int v = 0; v < COUNT(versions); v++)
 		for (enum side to = CLIENT; to <= SERVER; to++) {
 			int v12 = s->version == TLS1_2_VERSION, theirs;
-			int ours = v12 || versions[v] >> 8 != 3 ? 70 : 50;
+			int major = versions[v] >> 8, ours = v12 || major != 3 ? 70 : 50;
 			struct record_in in;
 			struct tls_pair p;
 			size_t n;
@@ -328,7 +328,9 @@ START_TEST(other_versions)
 			ck_assert_int_eq(tls_pair_take(&p, to), 0);
 			ck_assert_int_eq(record_open(&p.rec[to], wire, n, &in), RECORD_BROKEN);
 			ck_assert_uint_eq(in.alert, ours);
-			ck_assert_msg(theirs == ours, "%x: %d", versions[v], theirs);
+			/* of a wrong major version OpenSSL 3.0 says 70 in TLS 1.3, and 3.5 says 50 */
+			ck_assert_msg(theirs == ours || (!v12 && major != 3 && theirs == 50),
+			    "%x: %d", versions[v], theirs);
 			tls_pair_close(&p);
 		}
 }
