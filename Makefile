@@ -7,7 +7,7 @@
 #   make help     all the other targets, and what each costs
 #
 # One folder is one executable; folders share only common/, and only worker and checker see
-# common/tls/.  `make layers` holds the tree to that.
+# common/tls/.  Includes begin at the root.  `make layers` holds the tree to that.
 
 VERSION := $(shell cat VERSION)
 O       ?= build
@@ -18,7 +18,7 @@ CFLAGS  ?= -O2 -g
 
 WERROR ?= -Werror# a package's build leaves it out: its compiler is not ours
 
-# Short lines, `CC worker/conn.c`; V=1 shows the commands.
+# Short lines, `CC worker/conn/conn.c`; V=1 shows the commands.
 V     ?= 0
 short = $(if $(filter-out 0,$(V)),,@echo '  $(1) $(2)';)
 
@@ -44,7 +44,7 @@ SANITIZE ?=
 LIBEXEC ?=
 LIBEXEC_DEFINE := $(if $(LIBEXEC),-DLIBEXEC='"$(LIBEXEC)"')
 
-BUILD := $(CPPFLAGS) -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' $(LIBEXEC_DEFINE) \
+BUILD := $(CPPFLAGS) -I. -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' $(LIBEXEC_DEFINE) \
 	$(WARN) $(HARDEN) $(FORTIFY) $(SANITIZE) -MMD -MP
 LINK := $(HARDEN_LINK) $(SANITIZE) $(LDFLAGS)
 COMPILER = $(call short,CC,$<)$(CC) $(BUILD) $(CFLAGS)
@@ -60,16 +60,18 @@ LIBS_checker := -lssl -lcrypto -lconfig -lcares -lseccomp
 LIBS_keeper  := -lcrypto -lseccomp
 LIBS_ctl     := -ljansson
 
-objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1)/*.c))
+# Sources of folders with all below them; common/tls/ is a library of its own.
+sources = $(sort $(filter-out $(2),$(shell find $(1) -name '*.c')))
+objects = $(patsubst %.c,$(O)/obj/%.o,$(sources))
 
 all: $(addprefix $(O)/,$(PROGRAMS)) ## the programs; `make` alone does it ## 1 min
 
-$(O)/libcommon.a: $(call objects,common)
+$(O)/libcommon.a: $(call objects,common,common/tls/%)
 $(O)/libtls.a: $(call objects,common/tls)
 $(O)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(call short,AR,$@)$(AR) rcs $@ $^
+	$(call short,AR,$@)$(AR) qcs $@ $^
 
 $(O)/mailreeve: $(call objects,master) $(O)/libcommon.a
 	$(LINKER) -o $@ $^ $(LIBS_master)

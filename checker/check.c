@@ -9,13 +9,13 @@
  * only check_run frees.  A server is never surprised: we speak after its whole greeting, wait for
  * its answer to our goodbye, and close with FIN.
  */
-#include "check.h"
+#include "checker/check.h"
 
-#include "probe.h"
-#include "tls.h"
-#include "wire.h"
+#include "checker/probe.h"
+#include "checker/tls.h"
+#include "checker/wire.h"
 
-#include "../common/tls/verify.h"
+#include "common/tls/verify.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -7,11 +7,11 @@
 #ifndef CHECKER_CHECK_H
 #define CHECKER_CHECK_H
 
-#include "plan.h"
-#include "verdict.h"
+#include "checker/plan.h"
+#include "checker/verdict.h"
 
-#include "../common/addr.h"
-#include "../common/loop.h"
+#include "common/addr.h"
+#include "common/loop.h"
 
 /* In the order in which a check lives through them. */
 /* clang-format off */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* What a check was doing, in words for a reason. */
-#include "check.h"
+#include "checker/check.h"
 
 const char *
 check_state_text(enum check_state state)

@@ -8,9 +8,9 @@
  * would number them in a way that can be guessed.
  */
 #define CARES_NO_DEPRECATED
-#include "dns.h"
+#include "checker/dns.h"
 
-#include "../common/log.h"
+#include "common/log.h"
 
 #include <ares.h>
 #include <arpa/inet.h>

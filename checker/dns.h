@@ -4,14 +4,14 @@
  * Questions to DNS, by c-ares in our event loop.  Knows nothing of servers and boards; reads
  * answers that anybody may have sent.
  */
-#ifndef DNS_H
-#define DNS_H
+#ifndef CHECKER_DNS_H
+#define CHECKER_DNS_H
 
-#include "names.h"
+#include "checker/names.h"
 
-#include "../common/addr.h"
-#include "../common/loop.h"
-#include "../common/msg.h"
+#include "common/addr.h"
+#include "common/loop.h"
+#include "common/msg.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,15 +7,15 @@
  * no secret: its configuration comes in a sealed bundle, its findings leave as records of one
  * size through a pipe.  It ends with the master.
  */
-#include "resolve.h"
-#include "sandbox.h"
-#include "schedule.h"
-#include "tls.h"
+#include "checker/resolve.h"
+#include "checker/sandbox.h"
+#include "checker/schedule.h"
+#include "checker/tls.h"
 
-#include "../common/child.h"
-#include "../common/log.h"
-#include "../common/stack.h"
-#include "../common/tls/key.h"
+#include "common/child.h"
+#include "common/log.h"
+#include "common/stack.h"
+#include "common/tls/key.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -4,12 +4,12 @@
  * What the answers about a name come to: which addresses the server gets, what the master and the
  * log are told.  Runs in the checker, on answers that are bounded (dns.c).
  */
-#include "name.h"
+#include "checker/name.h"
 
-#include "places.h"
+#include "checker/places.h"
 
-#include "../common/log.h"
-#include "../common/reason.h"
+#include "common/log.h"
+#include "common/reason.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,14 +7,14 @@
 #ifndef CHECKER_NAME_H
 #define CHECKER_NAME_H
 
-#include "dns.h"
-#include "names.h"
-#include "outbox.h"
-#include "resolve.h"
+#include "checker/dns.h"
+#include "checker/names.h"
+#include "checker/outbox.h"
+#include "checker/resolve.h"
 
-#include "../common/board.h"
-#include "../common/conf.h"
-#include "../common/loop.h"
+#include "common/board.h"
+#include "common/conf.h"
+#include "common/loop.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
  * hosts, resolv.conf, search lists and the choice among addresses.  Runs in the checker, which
  * has no file system: the texts come in its bundle.
  */
-#include "names.h"
+#include "checker/names.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -4,11 +4,11 @@
  * The parts of name resolution that need no network: /etc/hosts, /etc/resolv.conf, search lists,
  * and which of many addresses a server gets.  Pure; reads the host's own files and DNS answers.
  */
-#ifndef NAMES_H
-#define NAMES_H
+#ifndef CHECKER_NAMES_H
+#define CHECKER_NAMES_H
 
-#include "../common/addr.h"
-#include "../common/msg.h"
+#include "common/addr.h"
+#include "common/msg.h"
 
 #include <stddef.h>
 

@@ -3,9 +3,9 @@
 /*
  * The checker's end of the pipe to the master: one write is one whole record, or nothing.
  */
-#include "outbox.h"
+#include "checker/outbox.h"
 
-#include "../common/log.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,11 +5,11 @@
  * and nothing is lost: a note that the pipe does not take stays in the queue, and whoever owns it
  * does not do the next thing worth telling before it has left.
  */
-#ifndef OUTBOX_H
-#define OUTBOX_H
+#ifndef CHECKER_OUTBOX_H
+#define CHECKER_OUTBOX_H
 
-#include "../common/loop.h"
-#include "../common/msg.h"
+#include "common/loop.h"
+#include "common/msg.h"
 
 /* Embedded in whatever has something to tell; the outbox owns none of them. */
 struct note {

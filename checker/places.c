@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A server's slots on the board.  Runs in the checker, on what the master wrote. */
-#include "places.h"
+#include "checker/places.h"
 
 size_t
 places_read(const struct board *b, const struct conf_server *s, struct addr had_r[REPORT_ADDRS])

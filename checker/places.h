@@ -4,10 +4,10 @@
 #ifndef CHECKER_PLACES_H
 #define CHECKER_PLACES_H
 
-#include "../common/addr.h"
-#include "../common/board.h"
-#include "../common/conf.h"
-#include "../common/msg.h"
+#include "common/addr.h"
+#include "common/board.h"
+#include "common/conf.h"
+#include "common/msg.h"
 
 #include <stddef.h>
 

@@ -4,7 +4,7 @@
  * From the configuration to what the checks of one server do.  Runs in the checker at its start,
  * on the validated configuration only.
  */
-#include "plan.h"
+#include "checker/plan.h"
 
 /*
  * The header that goes with `auto`: the same as clients' connections begin with, so that checks

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* What every check of one server does: made once, from the validated configuration alone. */
-#ifndef PLAN_H
-#define PLAN_H
+#ifndef CHECKER_PLAN_H
+#define CHECKER_PLAN_H
 
-#include "../common/conf.h"
-#include "../common/proxy.h"
+#include "common/conf.h"
+#include "common/proxy/proxy.h"
 
 #include <openssl/ssl.h>
 #include <stddef.h>

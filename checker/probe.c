@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Runs in the checker on a server's bytes; nothing of what it proves is believed but that it is TLS. */
-#include "probe.h"
+#include "checker/probe.h"
 
-#include "tls.h"
+#include "checker/tls.h"
 
 enum io
 probe_tls(struct wire *w)

@@ -7,7 +7,7 @@
 #ifndef CHECKER_PROBE_H
 #define CHECKER_PROBE_H
 
-#include "wire.h"
+#include "checker/wire.h"
 
 /*
  * Begin TLS on a plain wire, or go on with it.  IO_WAIT; IO_DONE: the server speaks TLS; IO_FAILED:

@@ -4,10 +4,10 @@
  * Addresses of servers that are given by name, and when to ask for them again.  Runs in the
  * checker; what DNS says comes here already bounded (dns.c), the board is only read.
  */
-#include "resolve.h"
+#include "checker/resolve.h"
 
-#include "name.h"
-#include "places.h"
+#include "checker/name.h"
+#include "checker/places.h"
 
 #include <stddef.h>
 #include <stdio.h>

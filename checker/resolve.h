@@ -4,15 +4,15 @@
  * Addresses of servers that are given by name: /etc/hosts first, then DNS, A and AAAA, again when
  * their time to live is over.  Answers go to the master, which alone writes the board.
  */
-#ifndef RESOLVE_H
-#define RESOLVE_H
+#ifndef CHECKER_RESOLVE_H
+#define CHECKER_RESOLVE_H
 
-#include "outbox.h"
+#include "checker/outbox.h"
 
-#include "../common/board.h"
-#include "../common/bundle.h"
-#include "../common/conf.h"
-#include "../common/loop.h"
+#include "common/board.h"
+#include "common/bundle.h"
+#include "common/conf.h"
+#include "common/loop.h"
 
 struct resolver;
 

@@ -4,11 +4,11 @@
  * What the checker may ask of the kernel once it checks: what a worker may towards servers, and
  * DNS.  Whoever gets into it through a server's or a name server's answer has this and no more.
  */
-#include "sandbox.h"
+#include "checker/sandbox.h"
 
-#include "../common/child.h"
-#include "../common/conf.h"
-#include "../common/sandbox.h"
+#include "common/child.h"
+#include "common/conf.h"
+#include "common/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,9 +7,9 @@
  * does its present state ask for, is that over?  So a change of its state or address needs no
  * message.  What is due waits in one queue, out of which each pass of the loop starts a few.
  */
-#include "schedule.h"
+#include "checker/schedule.h"
 
-#include "check.h"
+#include "checker/check.h"
 
 #include <stddef.h>
 #include <stdio.h>

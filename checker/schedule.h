@@ -4,16 +4,16 @@
  * When each server is checked, and how many at a time.  Every slot of the board that has an
  * address is a target of its own; one that hangs costs a descriptor and delays no other.
  */
-#ifndef SCHEDULE_H
-#define SCHEDULE_H
+#ifndef CHECKER_SCHEDULE_H
+#define CHECKER_SCHEDULE_H
 
-#include "outbox.h"
-#include "resolve.h"
-#include "tls.h"
+#include "checker/outbox.h"
+#include "checker/resolve.h"
+#include "checker/tls.h"
 
-#include "../common/board.h"
-#include "../common/conf.h"
-#include "../common/loop.h"
+#include "common/board.h"
+#include "common/conf.h"
+#include "common/loop.h"
 
 struct schedule;
 

@@ -4,9 +4,9 @@
  * Contexts for TLS on checks.  Runs in the checker on the configuration and the certificates of
  * its bundle; private keys stay with the keeper.
  */
-#include "tls.h"
+#include "checker/tls.h"
 
-#include "../common/tls/verify.h"
+#include "common/tls/verify.h"
 
 #include <openssl/err.h>
 #include <stdio.h>

@@ -8,9 +8,9 @@
 #ifndef CHECKER_TLS_H
 #define CHECKER_TLS_H
 
-#include "../common/bundle.h"
-#include "../common/conf.h"
-#include "../common/reason.h"
+#include "common/bundle.h"
+#include "common/conf.h"
+#include "common/reason.h"
 
 #include <openssl/ssl.h>
 #include <stddef.h>

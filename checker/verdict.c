@@ -4,7 +4,7 @@
  * From what came to a reason.  Runs in the checker on the bytes of servers, which may be anybody's:
  * what is quoted goes to logs and terminals.
  */
-#include "verdict.h"
+#include "checker/verdict.h"
 
 #include <errno.h>
 #include <stdio.h>

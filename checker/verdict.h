@@ -4,15 +4,15 @@
  * What a check found; reason.h has the words for it.  The words of servers are quoted, cut and
  * made harmless for logs and terminals.  Pure: no I/O.
  */
-#ifndef VERDICT_H
-#define VERDICT_H
+#ifndef CHECKER_VERDICT_H
+#define CHECKER_VERDICT_H
 
-#include "expect.h"
-#include "plan.h"
-#include "wire.h"
+#include "checker/plan.h"
+#include "checker/wire.h"
+#include "common/mail/expect.h"
 
-#include "../common/msg.h"
-#include "../common/reason.h"
+#include "common/msg.h"
+#include "common/reason.h"
 
 #include <stdint.h>
 

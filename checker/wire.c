@@ -4,9 +4,9 @@
  * Sockets of checks.  Runs in the checker on the bytes of servers.  Bytes leave by send and by
  * OpenSSL's write; a reset is connect(AF_UNSPEC), because no child may set a linger time.
  */
-#include "wire.h"
+#include "checker/wire.h"
 
-#include "../common/stack.h"
+#include "common/stack.h"
 
 #include <errno.h>
 #include <netinet/in.h>

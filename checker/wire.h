@@ -4,10 +4,10 @@
  * The connection of one check: a non-blocking socket, plain or TLS.  Nothing here waits; IO_WAIT
  * leaves in want what the event loop should wait for.
  */
-#ifndef WIRE_H
-#define WIRE_H
+#ifndef CHECKER_WIRE_H
+#define CHECKER_WIRE_H
 
-#include "../common/addr.h"
+#include "common/addr.h"
 
 #include <openssl/ssl.h>
 #include <stddef.h>

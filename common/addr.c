@@ -5,7 +5,7 @@
  * runs this; the text is the administrator's, the kernel's form is trusted.
  * Never asks DNS, and never makes a system call but to find the number of a named interface.
  */
-#include "addr.h"
+#include "common/addr.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

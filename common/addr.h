@@ -5,8 +5,8 @@
  * fixed size, no padding, and one spelling per address (an IPv4-mapped IPv6
  * address is always stored as IPv4).
  */
-#ifndef ADDR_H
-#define ADDR_H
+#ifndef COMMON_ADDR_H
+#define COMMON_ADDR_H
 
 #include <assert.h>
 #include <stdint.h>

@@ -5,9 +5,9 @@
  * valgrind and ASan still see a step beyond its end.  Every process that reads a configuration
  * uses it.
  */
-#include "arena.h"
+#include "common/arena.h"
 
-#include "log.h"
+#include "common/log.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * The master writes the other one and then moves the number on.  So a reader never waits, also
  * when the master was killed in the middle, and never takes a copy that was being written.
  */
-#include "board.h"
-#include "memfd.h"
+#include "common/board.h"
+#include "common/memfd.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -9,10 +9,10 @@
  * counters and open connections per server.  Its numbers are believed, its layout never is: sizes
  * and indexes come from the reader's own configuration.
  */
-#ifndef BOARD_H
-#define BOARD_H
+#ifndef COMMON_BOARD_H
+#define COMMON_BOARD_H
 
-#include "addr.h"
+#include "common/addr.h"
 
 #include <stdatomic.h>
 #include <stddef.h>

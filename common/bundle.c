@@ -8,8 +8,8 @@
  * the writer's caller into the sealed memory and from there to their reader without a copy in
  * between.  The reader believes nothing: every size is checked before it is used.
  */
-#include "bundle.h"
-#include "memfd.h"
+#include "common/bundle.h"
+#include "common/memfd.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
  * object.  A list of named pieces; worker and checker find the canonical configuration in it and
  * the contents of the files that it names, the keeper only keys.
  */
-#ifndef BUNDLE_H
-#define BUNDLE_H
+#ifndef COMMON_BUNDLE_H
+#define COMMON_BUNDLE_H
 
 #include <stddef.h>
 #include <stdint.h>

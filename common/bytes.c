@@ -4,7 +4,7 @@
  * Runs in every process, on bytes of whoever is less trusted than it.  Nothing is allocated, and
  * nothing is believed before it is checked.
  */
-#include "bytes.h"
+#include "common/bytes.h"
 
 int
 bytes_number(struct bytes *b, size_t n, size_t *value_r)

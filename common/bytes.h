@@ -10,8 +10,8 @@
  *
  * Functions that return int return 0, or -1 when there is too little; then nothing was taken.
  */
-#ifndef BYTES_H
-#define BYTES_H
+#ifndef COMMON_BYTES_H
+#define COMMON_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
  * hands.  It keeps no state between messages, allocates nothing, and must never hand on a message
  * or a descriptor that the list in msg.h does not permit.
  */
-#include "chan.h"
+#include "common/chan.h"
 
 #include <errno.h>
 #include <string.h>

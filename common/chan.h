@@ -4,10 +4,10 @@
  * One end of a SOCK_SEQPACKET pair between two processes: one receive is one message, checked
  * against the list in msg.h before anybody looks at it.
  */
-#ifndef CHAN_H
-#define CHAN_H
+#ifndef COMMON_CHAN_H
+#define COMMON_CHAN_H
 
-#include "msg.h"
+#include "common/msg.h"
 
 struct chan {
 	int fd; /* -1: closed */

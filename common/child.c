@@ -6,10 +6,10 @@
  *
  * A child that cannot do one of these steps ends; it never goes on half dropped.
  */
-#include "child.h"
-#include "log.h"
-#include "privdrop.h"
-#include "sandbox.h"
+#include "common/child.h"
+#include "common/log.h"
+#include "common/privdrop.h"
+#include "common/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,11 +5,11 @@
  * else is open in it, its environment is empty, and it takes its first steps (child_start) before
  * it reads a byte of anything.
  */
-#ifndef CHILD_H
-#define CHILD_H
+#ifndef COMMON_CHILD_H
+#define COMMON_CHILD_H
 
-#include "chan.h"
-#include "log.h"
+#include "common/chan.h"
+#include "common/log.h"
 
 #include <stdint.h>
 #include <sys/types.h>

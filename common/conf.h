@@ -8,10 +8,10 @@
  * The master reads the file; worker and checker read the same text out of their bundle with the
  * same code, so there is no second configuration format.
  */
-#ifndef CONF_H
-#define CONF_H
+#ifndef COMMON_CONF_H
+#define COMMON_CONF_H
 
-#include "addr.h"
+#include "common/addr.h"
 
 #include <stddef.h>
 #include <stdint.h>

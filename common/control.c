@@ -4,7 +4,7 @@
  * The commands of the control socket as a table, and finding one in a line.  Master and
  * mailreevectl; the line is an administrator's, or of whoever may open the socket.
  */
-#include "control.h"
+#include "common/control.h"
 
 #include <fcntl.h>
 #include <string.h>

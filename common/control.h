@@ -9,8 +9,8 @@
  * ends with an empty line; no other line of it is empty.  An answer whose first line begins with
  * CONTROL_ERROR says why nothing was done.
  */
-#ifndef CONTROL_H
-#define CONTROL_H
+#ifndef COMMON_CONTROL_H
+#define COMMON_CONTROL_H
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
  * reports of the checker, whose word is taken for one bit (good or bad) and nothing else.
  * Never looks at a clock, at admin states or at anything but its arguments.
  */
-#include "health.h"
+#include "common/health.h"
 
 #include <assert.h>
 #include <stddef.h>

@@ -4,10 +4,10 @@
  * What a server's checks make of it: rise and fall.  A pure function: no I/O, no clock, and no
  * knowledge of admin states, which are a mask beside it.
  */
-#ifndef HEALTH_H
-#define HEALTH_H
+#ifndef COMMON_HEALTH_H
+#define COMMON_HEALTH_H
 
-#include "board.h"
+#include "common/board.h"
 
 struct health {
 	enum health_state state;

@@ -5,9 +5,9 @@
  *
  * Not TCP_USER_TIMEOUT: it also ends a peer that is there, answers, and only does not read, once
  * its window has been closed for that long.  What the kernel's keep-alive does not cover, bytes
- * that nobody acknowledges, the worker looks after (worker/carry.c).
+ * that nobody acknowledges, the worker looks after (worker/conn/carry.c).
  */
-#include "keepalive.h"
+#include "common/keepalive.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

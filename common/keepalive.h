@@ -4,8 +4,8 @@
  * TCP keep-alive, the same on both sides of a connection: after so much silence the peer is asked,
  * and one that does not answer is noticed KEEPALIVE_GRACE later.
  */
-#ifndef KEEPALIVE_H
-#define KEEPALIVE_H
+#ifndef COMMON_KEEPALIVE_H
+#define COMMON_KEEPALIVE_H
 
 #include <stdint.h>
 

@@ -7,9 +7,9 @@
  * unescaped.  Nothing here waits or allocates: a line is at most PIPE_BUF long, so that a pipe
  * takes it whole or not at all, and what it does not take is counted.
  */
-#include "log.h"
+#include "common/log.h"
 
-#include "log_put.h"
+#include "common/log_put.h"
 
 #include <assert.h>
 #include <errno.h>

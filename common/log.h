@@ -8,8 +8,8 @@
  * stderr.  A child's lines, and the master's towards the journal, begin with a syslog priority,
  * "<6>"; JSON has "level" besides.
  */
-#ifndef LOG_H
-#define LOG_H
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
 
 #include <stddef.h>
 #include <stdint.h>

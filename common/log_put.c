@@ -4,7 +4,7 @@
  * Log lines that wait for nobody.  Every process; children have a pipe of their own in
  * non-blocking mode, and nothing here but write() is in their filters.
  */
-#include "log_put.h"
+#include "common/log_put.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * Writing a log line without waiting, also through a descriptor whose open description is not ours
  * alone, so that it cannot be put into non-blocking mode.
  */
-#ifndef LOG_PUT_H
-#define LOG_PUT_H
+#ifndef COMMON_LOG_PUT_H
+#define COMMON_LOG_PUT_H
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -8,7 +8,7 @@
  * written down; the wheel finds the timer early then and moves it on.  So ten thousand idle
  * connections wake nobody until the first of them is due.
  */
-#include "loop.h"
+#include "common/loop.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -7,8 +7,8 @@
  * Setting a timer later than it stands costs a store (it re-arms itself when it fires early), so
  * a deadline may be moved on every byte.  Timers that are far away share their wake-ups.
  */
-#ifndef LOOP_H
-#define LOOP_H
+#ifndef COMMON_LOOP_H
+#define COMMON_LOOP_H
 
 #include <stdint.h>
 

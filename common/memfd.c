@@ -3,7 +3,7 @@
 /*
  * Memory behind a descriptor.  Runs in the master alone: children find theirs open and sealed.
  */
-#include "memfd.h"
+#include "common/memfd.h"
 
 #include <errno.h>
 #include <fcntl.h>

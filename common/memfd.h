@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Memory behind a descriptor, for what the processes share: bundle, board and tallies. */
-#ifndef MEMFD_H
-#define MEMFD_H
+#ifndef COMMON_MEMFD_H
+#define COMMON_MEMFD_H
 
 #include <stddef.h>
 

@@ -16,10 +16,10 @@
  * of a process that may be in an attacker's hands.  Who is speaking is known from the channel,
  * never from a field.
  */
-#ifndef MSG_H
-#define MSG_H
+#ifndef COMMON_MSG_H
+#define COMMON_MSG_H
 
-#include "addr.h"
+#include "common/addr.h"
 
 #include <assert.h>
 #include <limits.h>

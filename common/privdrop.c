@@ -6,7 +6,7 @@
  * Runs in worker, checker and keeper as their first act, before they have read a byte of anything.
  * No step is believed: each one is asked back from the kernel, and the way back must be shut.
  */
-#include "privdrop.h"
+#include "common/privdrop.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A process gives up what it was started with, for good, and makes sure that it is gone. */
-#ifndef PRIVDROP_H
-#define PRIVDROP_H
+#ifndef COMMON_PRIVDROP_H
+#define COMMON_PRIVDROP_H
 
 #include <sys/types.h>
 

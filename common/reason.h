@@ -5,11 +5,11 @@
  * and the key that mends it, on our side and on the server's.  The one table of these words: the
  * checker and the workers find, the master writes.  Pure: no I/O.
  */
-#ifndef REASON_H
-#define REASON_H
+#ifndef COMMON_REASON_H
+#define COMMON_REASON_H
 
-#include "conf.h"
-#include "msg.h"
+#include "common/conf.h"
+#include "common/msg.h"
 
 #include <stddef.h>
 

@@ -7,7 +7,7 @@
  * stands in that process's own sandbox.c; here is only how a list is put into force, and what
  * every process needs to have memory and to die properly.
  */
-#include "sandbox.h"
+#include "common/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * Walls around a process that its own code cannot take down: a list of permitted system calls
  * becomes a seccomp filter, a list of ports a Landlock rule set.
  */
-#ifndef SANDBOX_H
-#define SANDBOX_H
+#ifndef COMMON_SANDBOX_H
+#define COMMON_SANDBOX_H
 
 #include <seccomp.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
  * Overwriting the stack after keys were in use.  Every process that computes with secrets: worker,
  * checker, keeper; one thread each.
  */
-#include "stack.h"
+#include "common/stack.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * What a library's functions leave of keys below the stack's end.  They put parts of a key there
  * that the processor's instructions want in another form, and not all of them clean up.
  */
-#ifndef STACK_H
-#define STACK_H
+#ifndef COMMON_STACK_H
+#define COMMON_STACK_H
 
 #include <stddef.h>
 

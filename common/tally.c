@@ -7,8 +7,8 @@
  * which a hostile worker may fill as it likes, says a size or an index.  The seals keep it from
  * being cut short under its readers.
  */
-#include "board.h"
-#include "memfd.h"
+#include "common/board.h"
+#include "common/memfd.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * One question to the master and its answer.  mailreevectl, as whoever calls it; the bytes are
  * the master's, who quotes what mail servers said.  Never waits without an end.
  */
-#include "answer.h"
+#include "ctl/answer.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,8 +3,8 @@
 /*
  * One question to the master and its answer, over the control socket.
  */
-#ifndef ANSWER_H
-#define ANSWER_H
+#ifndef CTL_ANSWER_H
+#define CTL_ANSWER_H
 
 #include <stddef.h>
 

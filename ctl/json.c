@@ -3,9 +3,9 @@
 /*
  * Answers as JSON, for scripts.  mailreevectl; the bytes are the master's.
  */
-#include "json.h"
+#include "ctl/json.h"
 
-#include "show.h"
+#include "ctl/show.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -3,11 +3,11 @@
 /*
  * Answers as JSON.
  */
-#ifndef JSON_H
-#define JSON_H
+#ifndef CTL_JSON_H
+#define CTL_JSON_H
 
-#include "../common/control.h"
-#include "answer.h"
+#include "common/control.h"
+#include "ctl/answer.h"
 
 /*
  * The answer as one JSON text:

@@ -5,10 +5,10 @@
  * It runs as whoever calls it and has no rights of its own; what the words mean is the master's
  * business, so that it also serves a master of another version.
  */
-#include "../common/control.h"
-#include "answer.h"
-#include "json.h"
-#include "show.h"
+#include "common/control.h"
+#include "ctl/answer.h"
+#include "ctl/json.h"
+#include "ctl/show.h"
 
 #include <getopt.h>
 #include <limits.h>

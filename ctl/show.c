@@ -4,7 +4,7 @@
  * Answers as people read them: tables are aligned here, so that the master need not know how wide
  * a terminal's columns must be.  mailreevectl; the bytes are the master's.
  */
-#include "show.h"
+#include "ctl/show.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -3,11 +3,11 @@
 /*
  * Answers as people read them.
  */
-#ifndef SHOW_H
-#define SHOW_H
+#ifndef CTL_SHOW_H
+#define CTL_SHOW_H
 
-#include "../common/control.h"
-#include "answer.h"
+#include "common/control.h"
+#include "ctl/answer.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  * Holds the private keys, in the keeper alone.  The bytes come from files that root named and the
  * master read.  Must never write a key anywhere, nor say more of one in a message than its kind.
  */
-#include "keys.h"
+#include "keeper/keys.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>

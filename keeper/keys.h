@@ -3,11 +3,11 @@
 /*
  * The private keys of one generation, read once at start out of the keeper's bundle.
  */
-#ifndef KEYS_H
-#define KEYS_H
+#ifndef KEEPER_KEYS_H
+#define KEEPER_KEYS_H
 
-#include "../common/bundle.h"
-#include "../common/msg.h"
+#include "common/bundle.h"
+#include "common/msg.h"
 
 #include <openssl/evp.h>
 

@@ -6,14 +6,14 @@
  * message, until nobody is left to ask.
  * It has no network, no file and no configuration, and no other process ever maps a key.
  */
-#include "../common/bundle.h"
-#include "../common/child.h"
-#include "../common/log.h"
-#include "../common/stack.h"
-#include "keys.h"
-#include "sandbox.h"
-#include "serve.h"
-#include "tickets.h"
+#include "common/bundle.h"
+#include "common/child.h"
+#include "common/log.h"
+#include "common/stack.h"
+#include "keeper/keys.h"
+#include "keeper/sandbox.h"
+#include "keeper/serve.h"
+#include "keeper/tickets.h"
 
 #include <openssl/crypto.h>
 

@@ -5,10 +5,10 @@
  * OCSP answer, a certificate, a mail, the other side of a handshake).  Runs in the keeper, over
  * bytes from a process that may be in his hands.
  */
-#include "policy.h"
+#include "keeper/policy.h"
 
-#include "../common/bundle.h"
-#include "../common/msg.h"
+#include "common/bundle.h"
+#include "common/msg.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 /*
  * Which bytes are the signed part of a TLS handshake.  Pure functions over untrusted bytes.
  */
-#ifndef POLICY_H
-#define POLICY_H
+#ifndef KEEPER_POLICY_H
+#define KEEPER_POLICY_H
 
 #include <stddef.h>
 #include <stdint.h>

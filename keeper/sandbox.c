@@ -4,10 +4,10 @@
  * What the keeper may ask of the kernel once it has its keys: to wait for messages and to answer
  * them.  No file, no network, no new descriptor but those that come with a message.
  */
-#include "sandbox.h"
+#include "keeper/sandbox.h"
 
-#include "../common/child.h"
-#include "../common/sandbox.h"
+#include "common/child.h"
+#include "common/sandbox.h"
 
 #include <stddef.h>
 

@@ -7,12 +7,12 @@
  * can profit from it.  A signer that breaks the protocol or does not read its answers loses its
  * channel; what the master sends is believed.  Never waits for anybody.
  */
-#include "serve.h"
+#include "keeper/serve.h"
 
-#include "../common/log.h"
-#include "../common/stack.h"
-#include "policy.h"
-#include "sign.h"
+#include "common/log.h"
+#include "common/stack.h"
+#include "keeper/policy.h"
+#include "keeper/sign.h"
 
 #include <openssl/crypto.h>
 

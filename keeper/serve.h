@@ -3,13 +3,13 @@
 /*
  * The keeper's channels: one to the master, one to every process that may have something signed.
  */
-#ifndef SERVE_H
-#define SERVE_H
+#ifndef KEEPER_SERVE_H
+#define KEEPER_SERVE_H
 
-#include "../common/chan.h"
-#include "../common/loop.h"
-#include "keys.h"
-#include "tickets.h"
+#include "common/chan.h"
+#include "common/loop.h"
+#include "keeper/keys.h"
+#include "keeper/tickets.h"
 
 /* How many signatures of one use a worker may still have: msg.h, BUDGET. */
 struct purse {

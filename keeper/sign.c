@@ -5,9 +5,9 @@
  * every size and choice here is made from our own keys and table, never taken from it.
  * Knows no network and no file.
  */
-#include "sign.h"
+#include "keeper/sign.h"
 
-#include "policy.h"
+#include "keeper/policy.h"
 
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>

@@ -3,10 +3,10 @@
 /*
  * What the keeper signs and what it refuses.
  */
-#ifndef SIGN_H
-#define SIGN_H
+#ifndef KEEPER_SIGN_H
+#define KEEPER_SIGN_H
 
-#include "keys.h"
+#include "keeper/keys.h"
 
 /* Uses that a process of this role may have a key put to; enum piece_use, or-ed. */
 uint32_t sign_uses(enum role role);

@@ -5,7 +5,7 @@
  * Workers get keys, never the seed: whoever takes over a worker can read and make tickets of the
  * periods around now, and none of later ones.
  */
-#include "tickets.h"
+#include "keeper/tickets.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>

@@ -3,11 +3,11 @@
 /*
  * The keys that session tickets are encrypted with.
  */
-#ifndef TICKETS_H
-#define TICKETS_H
+#ifndef KEEPER_TICKETS_H
+#define KEEPER_TICKETS_H
 
-#include "../common/bundle.h"
-#include "../common/msg.h"
+#include "common/bundle.h"
+#include "common/msg.h"
 
 #include <stdint.h>
 

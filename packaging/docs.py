@@ -67,7 +67,7 @@ def manual_log(path):
 
 
 def logged_keys():
-    source = pathlib.Path("worker/conn_log.c").read_text()
+    source = pathlib.Path("worker/conn/log.c").read_text()
     return set(re.findall(r'log_(?:text|number|quoted|bytes)\([^"]*?"(\w+)"', source))
 
 

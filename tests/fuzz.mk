@@ -13,15 +13,15 @@
 
 # Sources beside common/ that a target needs.
 FUZZ_conf  := tests/lib/conf_dump.c
-FUZZ_expect := $(addprefix checker/,expect.c verdict.c)
-FUZZ_hello := worker/hello.c
-FUZZ_record := $(addprefix worker/record,.c _crypt.c _derive.c _provider.c _selftest.c _take.c) \
+FUZZ_expect := checker/verdict.c
+FUZZ_hello := worker/conn/hello.c
+FUZZ_record := $(addprefix worker/record/,record.c crypt.c derive.c provider.c selftest.c take.c) \
 	tests/lib/tls_pair.c
 
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 T       ?= 60
 
-FUZZ_BUILD = clang -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' -O1 -g \
+FUZZ_BUILD = clang -I. -std=c17 -D_GNU_SOURCE -DMAILREEVE_VERSION='"$(VERSION)"' -O1 -g \
 	-fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_RUN = -timeout=20 -rss_limit_mb=2048
 fuzz_objects = $(patsubst %.c,$(O)/fuzz/obj/%.o,$(1))
@@ -29,7 +29,7 @@ fuzz_objects = $(patsubst %.c,$(O)/fuzz/obj/%.o,$(1))
 $(O)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call short,CC,$<)$(FUZZ_BUILD) -MMD -MP -c -o $@ $<
-$(O)/fuzz/lib.a: $(call fuzz_objects,$(wildcard common/*.c common/tls/*.c))
+$(O)/fuzz/lib.a: $(call fuzz_objects,$(call sources,common))
 
 .SECONDEXPANSION:
 $(O)/fuzz/%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $$(call fuzz_objects,$$(FUZZ_$$*)) $(O)/fuzz/lib.a

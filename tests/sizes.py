@@ -7,12 +7,12 @@ import pathlib
 import re
 import sys
 
-FOLDERS = ("master", "worker", "checker", "keeper", "ctl", "common", "common/tls")
+FOLDERS = ("master", "worker", "checker", "keeper", "ctl", "common")
 FILE_LINES, FUNCTION_LINES, USUAL_LINES, USUAL_SHARE = 500, 100, 50, 0.9
 
 bad, lengths = [], []
 for folder in FOLDERS:
-    for path in sorted(pathlib.Path(folder).glob("*.[ch]")):
+    for path in sorted(pathlib.Path(folder).rglob("*.[ch]")):
         lines = path.read_text().splitlines()
         if len(lines) > FILE_LINES:
             bad.append(f"{path}: {len(lines)} lines, {FILE_LINES} at the most")

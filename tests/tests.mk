@@ -26,8 +26,8 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 # The parts of the worker that its tests need in several combinations.
-RECORD_OBJECTS := $(addprefix $(O)/obj/worker/record,.o _crypt.o _derive.o _provider.o _selftest.o _take.o)
-SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side.o side_ssl.o side_bio.o side_record.o) $(RECORD_OBJECTS)
+RECORD_OBJECTS := $(addprefix $(O)/obj/worker/record/,record.o crypt.o derive.o provider.o selftest.o take.o)
+SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side/side.o side/ssl.o side/bio.o side/record.o) $(RECORD_OBJECTS)
 
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)
@@ -36,58 +36,56 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 
 $(O)/unit/test_conf_text: $(O)/obj/tests/lib/conf_dump.o
 $(O)/unit/test_answer: $(O)/obj/ctl/answer.o
-$(O)/unit/test_inherit: $(O)/obj/master/inherit.o
+$(O)/unit/test_inherit: $(O)/obj/master/door/inherit.o
 $(O)/unit/test_show: $(addprefix $(O)/obj/ctl/,show.o answer.o)
 $(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
 $(O)/unit/test_json: UNIT_LIBS := -ljansson
 
-$(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn.o arrive.o reach.o carry.o words.o relay.o refuse.o hello.o) $(SIDE_OBJECTS)
+$(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn/conn.o conn/arrive.o conn/reach.o conn/carry.o conn/words.o side/relay.o conn/hello.o) $(SIDE_OBJECTS)
 $(O)/unit/test_conn: UNIT_LIBS := -Wl,--wrap=malloc
 # Everything that a connection allocates, and the test's own allocator before the real one.
-$(O)/unit/test_idle: $(addprefix $(O)/obj/worker/,conn.o conn_log.o arrive.o reach.o carry.o words.o relay.o refuse.o hello.o worker.o to_master.o) $(SIDE_OBJECTS)
+$(O)/unit/test_idle: $(addprefix $(O)/obj/worker/,conn/conn.o conn/log.o conn/arrive.o conn/reach.o conn/carry.o conn/words.o side/relay.o conn/hello.o conn/base.o conn/to_master.o) $(SIDE_OBJECTS)
 $(O)/unit/test_idle: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc free)
-$(O)/unit/test_balance: $(O)/obj/worker/balance.o
-$(O)/unit/test_to_master: $(O)/obj/worker/to_master.o
-$(O)/unit/test_hello: $(O)/obj/worker/hello.o
-$(O)/unit/test_relay: $(O)/obj/worker/relay.o $(SIDE_OBJECTS)
+$(O)/unit/test_balance: $(O)/obj/worker/conn/balance.o
+$(O)/unit/test_to_master: $(O)/obj/worker/conn/to_master.o
+$(O)/unit/test_hello: $(O)/obj/worker/conn/hello.o
+$(O)/unit/test_relay: $(O)/obj/worker/side/relay.o $(SIDE_OBJECTS)
 $(O)/unit/test_relay: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,send splice)
 $(O)/unit/test_side: $(SIDE_OBJECTS)
-$(O)/unit/test_words: $(O)/obj/worker/words.o
-$(O)/unit/test_refuse: $(O)/obj/worker/refuse.o
+$(O)/unit/test_words: $(O)/obj/worker/conn/words.o
 
-$(O)/unit/test_conns: $(O)/obj/master/conns.o
-$(O)/unit/test_logs: $(O)/obj/master/logs.o
-$(O)/unit/test_listen: $(addprefix $(O)/obj/master/,listen.o accept.o budget.o conns.o inherit.o)
-$(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,sockpath.o unixsock.o)
-$(O)/unit/test_errors: $(O)/obj/master/errors.o
-$(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,from_child.o from_worker.o from_checker.o budget.o conns.o)
-$(O)/unit/test_budget: $(addprefix $(O)/obj/master/,budget.o conns.o)
-$(O)/unit/test_accept: $(addprefix $(O)/obj/master/,accept.o budget.o conns.o)
-$(O)/unit/test_pairs: $(O)/obj/master/pairs.o
-$(O)/unit/test_master_sandbox: $(O)/obj/master/sandbox.o
-$(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers.o boards.o)
-$(O)/unit/test_layout: $(O)/obj/master/layout.o
-$(O)/unit/test_state_record: $(O)/obj/master/record.o
-$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,restored.o saved.o saved_pairs.o pairs.o record.o conns.o)
+$(O)/unit/test_conns: $(O)/obj/master/door/conns.o
+$(O)/unit/test_logs: $(O)/obj/master/child/logs.o
+$(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o life/budget.o door/conns.o door/inherit.o)
+$(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,host/sockpath.o host/unixsock.o)
+$(O)/unit/test_errors: $(O)/obj/master/life/errors.o
+$(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,child/from_child.o life/from_worker.o life/from_checker.o life/budget.o door/conns.o)
+$(O)/unit/test_budget: $(addprefix $(O)/obj/master/,life/budget.o door/conns.o)
+$(O)/unit/test_accept: $(addprefix $(O)/obj/master/,door/accept.o life/budget.o door/conns.o)
+$(O)/unit/test_pairs: $(O)/obj/master/life/pairs.o
+$(O)/unit/test_master_sandbox: $(O)/obj/master/host/sandbox.o
+$(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers/servers.o servers/boards.o)
+$(O)/unit/test_layout: $(O)/obj/master/servers/layout.o
+$(O)/unit/test_state_record: $(O)/obj/master/upgrade/text.o
+$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,upgrade/restored.o upgrade/saved.o upgrade/saved_pairs.o life/pairs.o upgrade/text.o door/conns.o)
 $(O)/unit/test_restored: UNIT_LIBS := -Wl,--wrap=fdopen
-$(O)/unit/test_backoff: $(O)/obj/master/backoff.o
-$(O)/unit/test_pem: $(O)/obj/master/pem.o
-$(O)/unit/test_files: $(addprefix $(O)/obj/master/,files.o certs.o)
+$(O)/unit/test_backoff: $(O)/obj/master/child/backoff.o
+$(O)/unit/test_pem: $(O)/obj/master/bundle/pem.o
+$(O)/unit/test_files: $(addprefix $(O)/obj/master/,bundle/files.o bundle/certs.o)
 $(O)/unit/test_files: UNIT_LIBS := -Wl,--wrap=fdopendir,--wrap=reallocarray
 
-$(O)/unit/test_expect: $(O)/obj/checker/expect.o
 $(O)/unit/test_names: $(O)/obj/checker/names.o
 $(O)/unit/test_wire: $(O)/obj/checker/wire.o
-$(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o check_text.o plan.o probe.o verdict.o expect.o)
+$(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o check_text.o plan.o probe.o verdict.o)
 
 # A keeper to talk to, certificates made when the test runs, handshakes in memory.
 KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o tickets.o)
 TLS_OBJS    := $(addprefix $(O)/obj/tests/lib/,certs.o shake.o fork_keeper.o)
 $(O)/unit/test_key $(O)/unit/test_sign $(O)/unit/test_serve $(O)/unit/test_verify $(O)/unit/test_budget: $(KEEPER_OBJS) $(TLS_OBJS)
 $(O)/unit/test_serve: UNIT_LIBS := -Wl,--wrap=sign
-$(O)/unit/test_tls_ctx $(O)/unit/test_tls_ticket $(O)/unit/test_tls_look $(O)/unit/test_tls_choice $(O)/unit/test_tls_chain: $(RECORD_OBJECTS) $(KEEPER_OBJS) $(TLS_OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard worker/tls_*.c))
+$(O)/unit/test_tls_ctx $(O)/unit/test_tls_ticket $(O)/unit/test_tls_look $(O)/unit/test_tls_choice $(O)/unit/test_tls_chain: $(RECORD_OBJECTS) $(KEEPER_OBJS) $(TLS_OBJS) $(call objects,worker/tls)
 
-$(O)/unit/test_record_derive: $(addprefix $(O)/obj/worker/,record_provider.o record_derive.o)
+$(O)/unit/test_record_derive: $(addprefix $(O)/obj/worker/,record/provider.o record/derive.o)
 $(O)/unit/test_record_derive: UNIT_LIBS := -Wl,--wrap=EVP_KDF_CTX_reset
 $(addprefix $(O)/unit/,test_record test_record_bad test_record_take): $(RECORD_OBJECTS) $(O)/obj/tests/lib/tls_pair.o
 
@@ -167,16 +165,18 @@ demo: can-root ## a whole mail site on loopback, to log in to ## 1 min, packages
 # The folders are the walls: no process includes another process's headers, and the root process
 # links no TLS.
 layers: all ## no process includes or links what is not its business ## 1 min
-	@! grep -nE '^#include "\.\./(master|worker|checker|keeper|ctl)/' -r master worker checker keeper ctl common
-	@! grep -nE '^#include ("\.\./common/tls/|<openssl/)' -r master ctl
-	@! grep -nE '^#include <openssl/' common/*.[ch]
-	@! grep -nE '^#include "\.\./common/tls/' -r keeper
+	@for p in $(FOLDERS); do \
+	  ! grep -nE "^#include \"($$(echo $(filter-out $$p,$(FOLDERS)) | sed "s/\<$$p\> *//; s/ /|/g"))/" -r $$p || exit 1; done
+	@! grep -nE '^#include "(master|worker|checker|keeper|ctl)/' -r common
+	@! grep -nE '^#include ("common/tls/|<openssl/)' -r master ctl
+	@! grep -nE '^#include <openssl/' -r common --exclude-dir=tls
+	@! grep -nE '^#include "common/tls/' -r keeper
 	@! ldd $(O)/mailreeve | grep -E 'libssl|libcrypto'
 	@echo layers: the walls stand
 
 # Each header compiles alone, so it names what it needs.
 headers: ## each header compiles alone ## 10 s
-	@for h in $(wildcard $(addsuffix /*.h,$(FOLDERS) common common/tls)); do \
+	@for h in $(shell find $(FOLDERS) common -name '*.h'); do \
 	  $(CC) $(filter-out -MMD -MP,$(BUILD)) -fsyntax-only -x c $$h || exit 1; done
 	@echo headers: each compiles alone
 
@@ -186,8 +186,8 @@ sizes: ## files and functions that a reader can hold ## 1 s
 
 lint: lint-format lint-gcc lint-clang lint-tidy ## format, gcc, clang and clang-tidy ## 10 min
 
-SOURCES = $(wildcard $(addsuffix /*.c,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
-HEADERS = $(wildcard $(addsuffix /*.h,$(FOLDERS) common common/tls tests/unit tests/fuzz tests/hostile tests/lib))
+SOURCES = $(shell find $(FOLDERS) common tests/unit tests/fuzz tests/hostile tests/lib -name '*.c')
+HEADERS = $(shell find $(FOLDERS) common tests/unit tests/fuzz tests/hostile tests/lib -name '*.h')
 
 # Every version of clang-format has its own idea of some lines; the tree has that of 14.
 lint-format: ## clang-format alone ## 5 s
@@ -202,7 +202,7 @@ lint-clang: ## clang alone ## 1 min
 TIDY = $(patsubst %.c,$(O)/tidy/%.ok,$(filter-out tests/%,$(SOURCES)))
 $(O)/tidy/%.ok: %.c .clang-tidy $(HEADERS)
 	@mkdir -p $(@D)
-	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c17 -D_GNU_SOURCE \
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -I. -std=c17 -D_GNU_SOURCE \
 	  -DMAILREEVE_VERSION='"x"' 2>$@.err || { cat $@.err; exit 1; }
 	@mv $@.err $@
 lint-tidy: $(TIDY) ## clang-tidy alone ## 8 min

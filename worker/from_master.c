@@ -4,8 +4,8 @@
  * What the master tells a worker.  A message that is not in the list, or comes with the wrong
  * descriptors, ends this process: a master that does not keep its own rules is no master of ours.
  */
-#include "../common/log.h"
-#include "worker.h"
+#include "common/log.h"
+#include "worker/conn/base.h"
 
 #include <string.h>
 #include <unistd.h>

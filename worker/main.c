@@ -4,12 +4,12 @@
  * mailreeve-worker: does TLS with clients and servers and relays their bytes.  Started by the
  * master, locked in before it reads its first byte; faces the internet, holds no private key.
  */
-#include "../common/log.h"
-#include "../common/stack.h"
-#include "../common/tls/key.h"
-#include "record.h"
-#include "sandbox.h"
-#include "worker.h"
+#include "common/log.h"
+#include "common/stack.h"
+#include "common/tls/key.h"
+#include "worker/conn/base.h"
+#include "worker/record/record.h"
+#include "worker/sandbox.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

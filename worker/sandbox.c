@@ -5,11 +5,11 @@
  * has connected to a server's port.  It faces the internet, so this list is what an attacker in
  * it has left; every line is needed by something and says by what.
  */
-#include "sandbox.h"
+#include "worker/sandbox.h"
 
-#include "../common/child.h"
-#include "../common/conf.h"
-#include "../common/sandbox.h"
+#include "common/child.h"
+#include "common/conf.h"
+#include "common/sandbox.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

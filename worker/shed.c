@@ -4,9 +4,9 @@
  * Connections whose server is to be emptied.  Runs in the worker; reads one number of each slot of
  * the board, which only ever changes when the slot's connections are to end.
  */
-#include "shed.h"
+#include "worker/shed.h"
 
-#include "worker.h"
+#include "worker/conn/base.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -4,11 +4,11 @@
  * Letting connections of a server go when the board says so: its server went down with
  * on_down = "close", a backup is no longer needed, an administrator wants it empty.
  */
-#ifndef SHED_H
-#define SHED_H
+#ifndef WORKER_SHED_H
+#define WORKER_SHED_H
 
-#include "../common/board.h"
-#include "../common/loop.h"
+#include "common/board.h"
+#include "common/loop.h"
 
 struct worker;
 

@@ -5,7 +5,7 @@
  * meanwhile and the answer takes less time than the handshake's own arithmetic; but never longer
  * than ASK_WAIT_MS.  Every answer is checked: a keeper is trusted with keys, not with our memory.
  */
-#include "ask.h"
+#include "common/tls/ask.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,10 +3,10 @@
 /*
  * Questions to the keeper and its answers, one at a time, with a bounded wait.
  */
-#ifndef TLS_ASK_H
-#define TLS_ASK_H
+#ifndef COMMON_TLS_ASK_H
+#define COMMON_TLS_ASK_H
 
-#include "../chan.h"
+#include "common/chan.h"
 
 /*
  * How long anybody waits for the keeper.  One that hangs is replaced sooner, which ends the waiting;

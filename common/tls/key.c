@@ -4,10 +4,10 @@
  * The keys of worker and checker, as the rest of the code sees them: an EVP_PKEY for a
  * certificate, whose private half is the keeper's.  Never sees a private key.
  */
-#include "key.h"
+#include "common/tls/key.h"
 
-#include "ask.h"
-#include "provider.h"
+#include "common/tls/ask.h"
+#include "common/tls/provider.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>

@@ -5,10 +5,10 @@
  * half only and whose signatures are asked for over the channel of the moment.
  * Worker and checker only.
  */
-#ifndef TLS_KEY_H
-#define TLS_KEY_H
+#ifndef COMMON_TLS_KEY_H
+#define COMMON_TLS_KEY_H
 
-#include "../chan.h"
+#include "common/chan.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>

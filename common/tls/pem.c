@@ -4,9 +4,9 @@
  * Reads certificates and CRLs that the master took from files the administrator named.  Worker
  * and checker.  Sees no private key: the master has left them out.
  */
-#include "pem.h"
+#include "common/tls/pem.h"
 
-#include "key.h"
+#include "common/tls/key.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

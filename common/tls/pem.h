@@ -3,10 +3,10 @@
 /*
  * Certificates and CRLs out of the bundle's pieces.
  */
-#ifndef TLS_PEM_H
-#define TLS_PEM_H
+#ifndef COMMON_TLS_PEM_H
+#define COMMON_TLS_PEM_H
 
-#include "../bundle.h"
+#include "common/bundle.h"
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>

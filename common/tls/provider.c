@@ -7,9 +7,9 @@
  * the default provider and try to sign there), and a key pair can be imported without a private
  * half.  See provider-keymgmt(7) and provider-signature(7).
  */
-#include "provider.h"
+#include "common/tls/provider.h"
 
-#include "ask.h"
+#include "common/tls/ask.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>

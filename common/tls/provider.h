@@ -3,10 +3,10 @@
 /*
  * The OpenSSL provider "keeper": keys whose private half is in another process.
  */
-#ifndef TLS_PROVIDER_H
-#define TLS_PROVIDER_H
+#ifndef COMMON_TLS_PROVIDER_H
+#define COMMON_TLS_PROVIDER_H
 
-#include "../msg.h"
+#include "common/msg.h"
 
 #include <openssl/evp.h>
 

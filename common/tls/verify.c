@@ -6,10 +6,10 @@
  * subjectAltName first, one wildcard as the whole left-most label, IP addresses as such, the
  * common name only where there is no DNS name, lengths and not NULs end a name.
  */
-#include "verify.h"
+#include "common/tls/verify.h"
 
-#include "pem.h"
-#include "why.h"
+#include "common/tls/pem.h"
+#include "common/tls/why.h"
 
 #include <openssl/err.h>
 #include <openssl/sslerr.h>

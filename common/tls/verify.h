@@ -4,12 +4,12 @@
  * TLS towards servers: contexts, and whether the server is who it should be (RFC 6125, RFC 7817).
  * Shared by worker (real connections) and checker (health checks), so that both say the same.
  */
-#ifndef TLS_VERIFY_H
-#define TLS_VERIFY_H
+#ifndef COMMON_TLS_VERIFY_H
+#define COMMON_TLS_VERIFY_H
 
-#include "../bundle.h"
-#include "../conf.h"
-#include "../reason.h"
+#include "common/bundle.h"
+#include "common/conf.h"
+#include "common/reason.h"
 
 #include <openssl/ssl.h>
 

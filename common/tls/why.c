@@ -4,9 +4,9 @@
  * Says in words what OpenSSL says in numbers, for logs and `mailreevectl status`.  Worker and
  * checker; over certificates of anybody in the world, so every byte of them is escaped.
  */
-#include "why.h"
+#include "common/tls/why.h"
 
-#include "../log.h"
+#include "common/log.h"
 
 #include <openssl/err.h>
 #include <openssl/sslerr.h>

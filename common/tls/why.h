@@ -3,8 +3,8 @@
 /*
  * Words for what is wrong with a peer's certificate or handshake.
  */
-#ifndef TLS_WHY_H
-#define TLS_WHY_H
+#ifndef COMMON_TLS_WHY_H
+#define COMMON_TLS_WHY_H
 
 #include <openssl/ssl.h>
 #include <stddef.h>

@@ -11,7 +11,7 @@
  * With -t and -w and without -x it is also the "floor" peer: the smallest
  * prefork OpenSSL server that can answer the client, with no proxying.
  */
-#include "common.h"
+#include "tests/bench/common.h"
 
 #include <stddef.h>
 

@@ -16,7 +16,7 @@
  *
  * -P no TLS, -2 TLS 1.2 only.
  */
-#include "common.h"
+#include "tests/bench/common.h"
 
 #include <stdbool.h>
 

@@ -12,7 +12,7 @@
  * the other side does not take at once waits in a buffer that exists only
  * then, so an idle connection holds two sockets and one SSL object.
  */
-#include "common.h"
+#include "tests/bench/common.h"
 
 #include <stdbool.h>
 

@@ -4,7 +4,7 @@
  * A bundle of any bytes: refused, or readable to the end of every piece.  The master writes it,
  * so nobody hostile should; but a child reads it before it has a filter.
  */
-#include "../../common/bundle.h"
+#include "common/bundle.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  *
  * The first byte says who sends to whom, the second how many descriptors come with the rest.
  */
-#include "../../common/chan.h"
+#include "common/chan.h"
 
 #include <stdlib.h>
 #include <string.h>

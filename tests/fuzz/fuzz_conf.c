@@ -5,8 +5,8 @@
  * accepted must be whole (indexes within their arrays) and the same when it is read again as
  * canonical text.  No directory is given, so no @include reaches the file system.
  */
-#include "../../common/conf_int.h"
-#include "../lib/conf_dump.h"
+#include "common/conf/int.h"
+#include "tests/lib/conf_dump.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * second how the rest is cut into pieces.  However it is cut, the answer is the same; no more is
  * taken or kept than there may be, and the reason in words is harmless.
  */
-#include "../../checker/expect.h"
-#include "../../checker/verdict.h"
+#include "checker/verdict.h"
+#include "common/mail/expect.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * The peek into a foreign ClientHello: whatever comes, the parser stays inside it, ends with a
  * name that is one, and does not change its mind: what was bad stays bad with more bytes.
  */
-#include "../../worker/hello.h"
+#include "worker/conn/hello.h"
 
 #include <stdlib.h>
 #include <string.h>

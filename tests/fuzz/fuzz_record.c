@@ -6,8 +6,8 @@
  * What must hold: only authentic data comes out, byte for byte; nothing is read or written beyond
  * a buffer; the end is the end; and what the victim writes, its peer can read.
  */
-#include "../../worker/record_take.h"
-#include "../lib/tls_pair.h"
+#include "tests/lib/tls_pair.h"
+#include "worker/record/take.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>

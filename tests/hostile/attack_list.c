@@ -4,8 +4,8 @@
  * What is tried inside the walls: system calls that kill whoever makes them, and calls whose
  * outcome depends on the process.  A process's needs are in needs.c.
  */
-#include "attacks.h"
-#include "needs.h"
+#include "tests/hostile/attacks.h"
+#include "tests/hostile/needs.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>

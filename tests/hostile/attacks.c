@@ -8,11 +8,11 @@
  * At the end every system call that there is, with senseless arguments: whatever is not in the
  * process's list must kill it.
  */
-#include "attacks.h"
-#include "locked.h"
-#include "needs.h"
+#include "tests/hostile/attacks.h"
+#include "tests/hostile/locked.h"
+#include "tests/hostile/needs.h"
 
-#include "../../common/sandbox.h"
+#include "common/sandbox.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 #ifndef ATTACKS_H
 #define ATTACKS_H
 
-#include "locked.h"
+#include "tests/hostile/locked.h"
 
 #include <errno.h>
 #include <signal.h>

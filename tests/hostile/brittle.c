@@ -10,7 +10,7 @@
  *
  * It reads nothing that anybody sends.
  */
-#include "../../common/child.h"
+#include "common/child.h"
 
 #include <limits.h>
 #include <stdio.h>

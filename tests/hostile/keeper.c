@@ -8,9 +8,9 @@
  *
  * keeper PROGRAM
  */
-#include "../../common/bundle.h"
-#include "../../common/child.h"
-#include "../lib/certs.h"
+#include "common/bundle.h"
+#include "common/child.h"
+#include "tests/lib/certs.h"
 
 #include <assert.h>
 #include <check.h>

@@ -11,8 +11,8 @@
  *
  * One that lives on five seconds after its lie says SURVIVED in the log.
  */
-#include "../../common/child.h"
-#include "lies.h"
+#include "common/child.h"
+#include "tests/hostile/lies.h"
 
 #include <errno.h>
 #include <fcntl.h>

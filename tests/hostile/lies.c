@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The lies, and how each is put into bytes and descriptors.  A test's; never part of a product. */
-#include "lies.h"
+#include "tests/hostile/lies.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #ifndef LIES_H
 #define LIES_H
 
-#include "../../common/msg.h"
+#include "common/msg.h"
 
 #include <stddef.h>
 

@@ -4,16 +4,16 @@
  * A locked process: the descriptors and arguments that the master gives, then child_start, then
  * the process's own sandbox.c, and only then what the test wants to try.
  */
-#include "locked.h"
+#include "tests/hostile/locked.h"
 
-#include "../../checker/sandbox.h"
-#include "../../common/board.h"
-#include "../../common/bundle.h"
-#include "../../common/child.h"
-#include "../../common/conf.h"
-#include "../../common/sandbox.h"
-#include "../../keeper/sandbox.h"
-#include "../../worker/sandbox.h"
+#include "checker/sandbox.h"
+#include "common/board.h"
+#include "common/bundle.h"
+#include "common/child.h"
+#include "common/conf.h"
+#include "common/sandbox.h"
+#include "keeper/sandbox.h"
+#include "worker/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,10 +8,10 @@
  *
  * master WORKER CHECKER KEEPER
  */
-#include "subject.h"
+#include "tests/hostile/subject.h"
 
-#include "../../common/log.h"
-#include "lies.h"
+#include "common/log.h"
+#include "tests/hostile/lies.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,8 +8,8 @@
  *
  * It answers each connection with what the client has sent, and closes.
  */
-#include "../../common/child.h"
-#include "../../common/loop.h"
+#include "common/child.h"
+#include "common/loop.h"
 
 #include <errno.h>
 #include <netinet/in.h>

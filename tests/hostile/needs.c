@@ -4,13 +4,13 @@
  * What a locked process needs.  Time jumps by hours here: libcrypto seeds its random numbers anew
  * after one, which is when a worker with too short a list would die.
  */
-#include "needs.h"
+#include "tests/hostile/needs.h"
 
-#include "../../common/child.h"
-#include "../../common/log.h"
-#include "../../common/loop.h"
-#include "../lib/certs.h"
-#include "../lib/shake.h"
+#include "common/child.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "tests/lib/certs.h"
+#include "tests/lib/shake.h"
 
 #include <fcntl.h>
 #include <openssl/core_names.h>

@@ -4,7 +4,7 @@
  * That a sanitizer can speak behind the walls: a build with sanitizers whose reports the filter
  * swallows would find nothing and look clean.  Built by `make asan` only.
  */
-#include "locked.h"
+#include "tests/hostile/locked.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -4,12 +4,12 @@
  * Plays the surroundings of one real child: its master, its clients and its server.  A test's; it
  * believes nothing that the child sends.
  */
-#include "subject.h"
+#include "tests/hostile/subject.h"
 
-#include "../../common/board.h"
-#include "../../common/bundle.h"
-#include "../../common/conf.h"
-#include "../../common/log.h"
+#include "common/board.h"
+#include "common/bundle.h"
+#include "common/conf.h"
+#include "common/log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
 #ifndef SUBJECT_H
 #define SUBJECT_H
 
-#include "../../common/child.h"
+#include "common/child.h"
 
 #include <sys/types.h>
 

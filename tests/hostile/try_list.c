@@ -5,7 +5,7 @@
  * without: an error, the same in every kind of process, and never a death.  What c-ares alone may
  * try stands in attack_list.c, since only the checker has it.
  */
-#include "attacks.h"
+#include "tests/hostile/attacks.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -62,7 +62,7 @@ def test_without_descriptors_it_waits_and_recovers(site, pki):
 
 
 def test_own_descriptors_of_many_workers(site, pki):
-    """What master/rlimit counts for a worker itself holds however many there are."""
+    """What master/host/rlimit counts for a worker itself holds however many there are."""
     proxy = Mailreeve(site, pki, CONF.replace("workers = 2", "workers = 24"))
     held = [len(os.listdir(f"/proc/{pid}/fd")) for pid in proxy.processes()["mailreeve-worker"]]
     print(held)

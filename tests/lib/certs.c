@@ -3,7 +3,7 @@
 /*
  * Makes keys and certificates for unit tests with libcrypto.  Part of no program.
  */
-#include "certs.h"
+#include "tests/lib/certs.h"
 
 #include <openssl/pem.h>
 #include <openssl/rsa.h>

@@ -16,13 +16,13 @@
  * comes as it is.  Its input takes: now SLOT, maint SLOT 0|1, again, ping, pause MS
  * (leave the pipe alone), end.
  */
-#include "../../common/board.h"
-#include "../../common/bundle.h"
-#include "../../common/child.h"
-#include "../../common/conf.h"
-#include "../../common/health.h"
-#include "../../common/log.h"
-#include "../../common/reason.h"
+#include "common/board.h"
+#include "common/bundle.h"
+#include "common/child.h"
+#include "common/conf.h"
+#include "common/health.h"
+#include "common/log.h"
+#include "common/reason.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A configuration as text, for the tests and the fuzz target of common/conf. */
-#include "conf_dump.h"
+#include "tests/lib/conf_dump.h"
 
-#include "../../common/conf.h"
+#include "common/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Runs the keeper's channels and keys in a child of a unit test.  Part of no program. */
-#include "fork_keeper.h"
+#include "tests/lib/fork_keeper.h"
 
-#include "../../common/log.h"
-#include "../../keeper/serve.h"
-#include "certs.h"
+#include "common/log.h"
+#include "keeper/serve.h"
+#include "tests/lib/certs.h"
 
 #include <stdlib.h>
 #include <string.h>

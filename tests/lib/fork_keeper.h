@@ -4,7 +4,7 @@
 #ifndef FORK_KEEPER_H
 #define FORK_KEEPER_H
 
-#include "../../common/chan.h"
+#include "common/chan.h"
 
 #include <openssl/evp.h>
 #include <sys/types.h>

@@ -5,9 +5,9 @@
  * configuration, `command WORDS` for every control command, and `end WORD` and `while WORD` for
  * what may stand in a connection's line in the log.
  */
-#include "../../common/conf.h"
-#include "../../common/control.h"
-#include "../../worker/conn.h"
+#include "common/conf.h"
+#include "common/control.h"
+#include "worker/conn/conn.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  * seems to lack MISSING: "landlock", "seccomp", a name of `lacks`, or "kill", the right to kill by a
  * pidfd.  A test's; nothing comes to it from outside.
  */
-#include "../../common/sandbox.h"
+#include "common/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

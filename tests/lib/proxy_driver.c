@@ -6,7 +6,7 @@
  * and the bytes), their ports, tls, cert_sent, cert_now, verify, unique_id, send, receiver,
  * protocol, tlvs as numbers, then the texts ("-" for NULL, or "=" and the bytes).
  */
-#include "../../common/proxy.h"
+#include "common/proxy/proxy.h"
 
 #include <stdio.h>
 #include <stdlib.h>

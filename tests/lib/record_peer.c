@@ -12,7 +12,7 @@
  * Says "ready" when it listens, and one line at the end of each connection: whether it was taken
  * over, bytes, KeyUpdates, and how it ended.
  */
-#include "../../worker/record.h"
+#include "worker/record/record.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

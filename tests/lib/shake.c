@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Handshakes in memory.  Part of no program. */
-#include "shake.h"
+#include "tests/lib/shake.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A TLS client and a TLS server in memory; see the header. */
-#include "tls_pair.h"
+#include "tests/lib/tls_pair.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -8,8 +8,8 @@
 #ifndef TLS_PAIR_H
 #define TLS_PAIR_H
 
-#include "../../worker/record.h"
-#include "../../worker/record_crypt.h"
+#include "worker/record/crypt.h"
+#include "worker/record/record.h"
 
 enum side { CLIENT, SERVER };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Which connections are accepted while no keeper serves. */
-#include "../../master/accept.h"
+#include "master/door/accept.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Addresses as text and as the kernel has them: what is read, what is refused, one spelling. */
-#include "../../common/addr.h"
+#include "common/addr.h"
 
 #include <arpa/inet.h>
 #include <check.h>

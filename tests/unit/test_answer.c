@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* mailreevectl: sending a command and reading the answer, whole or not. */
-#include "../../ctl/answer.h"
+#include "ctl/answer.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * A lying keeper: answers that are late, of another kind, too long, empty, or none.  The answers
  * wait in the channel before the question is asked, so that nothing here depends on time.
  */
-#include "../../common/tls/ask.h"
+#include "common/tls/ask.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Which deaths make the master wait before the next birth. */
-#include "../../master/backoff.h"
+#include "master/child/backoff.h"
 
 #include <check.h>
 

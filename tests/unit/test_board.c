@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Shared memory: consistent copies, and who can write what. */
-#include "../../common/board.h"
+#include "common/board.h"
 
 #include <check.h>
 #include <errno.h>

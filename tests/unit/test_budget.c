@@ -4,9 +4,9 @@
  * The budget of signatures: the master's numbers against the keeper's purse, over thousands of
  * connections that come, are signed for or not, and go.
  */
-#include "../../keeper/serve.h"
-#include "../../master/budget.h"
-#include "../../master/state.h"
+#include "keeper/serve.h"
+#include "master/life/budget.h"
+#include "master/life/master.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The bundle: what is put in comes out, nothing can be changed, and no wrong byte is believed. */
-#include "../../common/bundle.h"
+#include "common/bundle.h"
 
 #include <check.h>
 #include <errno.h>

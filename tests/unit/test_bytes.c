@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The cursor: what it takes, and that it takes nothing when there is too little. */
-#include "../../common/bytes.h"
+#include "common/bytes.h"
 
 #include <check.h>
 #include <string.h>

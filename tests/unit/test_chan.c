@@ -4,7 +4,7 @@
  * A lying peer: every message of the list, wrong in every way that it can be wrong.  The cases
  * are made from MESSAGES, so that a new message is attacked without anybody remembering to.
  */
-#include "../../common/chan.h"
+#include "common/chan.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -4,11 +4,11 @@
  * The life of a check, with the server played by a script: one letter is one operation on its
  * connection and what comes of it, in the order in which they must be asked for.
  */
-#include "../../checker/check.h"
-#include "../../checker/tls.h"
-#include "../../checker/wire.h"
+#include "checker/check.h"
+#include "checker/tls.h"
+#include "checker/wire.h"
 
-#include "../../common/tls/verify.h"
+#include "common/tls/verify.h"
 
 #include <check.h>
 #include <errno.h>

@@ -5,9 +5,9 @@
  * inside.  Each case runs in a process of its own, whose words come back through FD_LOG.
  * What needs root to begin with is left out for everybody else.
  */
-#include "../../common/child.h"
-#include "../../common/privdrop.h"
-#include "../../common/sandbox.h"
+#include "common/child.h"
+#include "common/privdrop.h"
+#include "common/sandbox.h"
 
 #include <check.h>
 #include <dirent.h>

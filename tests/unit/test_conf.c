@@ -5,7 +5,7 @@
  * of values, routes.  Wrong ones are in test_conf_wrong.c, files and includes in
  * test_conf_text.c.
  */
-#include "../../common/conf.h"
+#include "common/conf.h"
 
 #include <check.h>
 #include <libconfig.h>

@@ -5,7 +5,7 @@
  * they read, which lead to the right line in one step.  A row's piece stands on line 1 of a file
  * that is good otherwise.
  */
-#include "../../common/conf.h"
+#include "common/conf.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
  * Configuration files: includes, relative paths, which line of which file is meant, and the
  * canonical text, which must give a child the same configuration as the file gave the master.
  */
-#include "../../common/arena.h"
-#include "../../common/conf.h"
-#include "../lib/conf_dump.h"
+#include "common/arena.h"
+#include "common/conf.h"
+#include "tests/lib/conf_dump.h"
 
 #include <check.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  * Wrong configurations: each way to be wrong with the words that the administrator reads, and
  * each warning.  A row's piece stands on line 1 of a file that is good otherwise.
  */
-#include "../../common/conf.h"
+#include "common/conf.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
  * The life of a connection, on real sockets of the loopback interface: the test plays the client,
  * the servers and the choice of a server; master, TLS and other workers are not there.
  */
-#include "../../worker/refuse.h"
-#include "../../worker/steps.h"
-#include "../../worker/worker.h"
+#include "common/mail/refuse.h"
+#include "worker/conn/base.h"
+#include "worker/conn/steps.h"
 
 #include <check.h>
 #include <errno.h>

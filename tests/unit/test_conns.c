@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The records of live connections, and what a socket tells of whether anybody has touched it. */
-#include "../../master/conns.h"
-#include "../../master/state.h"
+#include "master/door/conns.h"
+#include "master/life/master.h"
 
 #include <check.h>
 #include <errno.h>

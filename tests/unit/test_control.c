@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Which command a line is, as master and mailreevectl both read it. */
-#include "../../common/control.h"
+#include "common/control.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * Greetings and farewells: every form that servers use and misuse, each in one piece, split at
  * every byte, and byte by byte.
  */
-#include "../../checker/expect.h"
+#include "common/mail/expect.h"
 
 #include <check.h>
 #include <stdlib.h>

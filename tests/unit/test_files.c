@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Opening files that the configuration names, and finding the certificates of a directory. */
-#include "../../master/certs.h"
-#include "../../master/files.h"
+#include "master/bundle/certs.h"
+#include "master/bundle/files.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -4,9 +4,9 @@
  * Children that lie: well-formed messages with wrong numbers, at the wrong time, about things that
  * are not theirs.  (What is malformed never gets past chan_recv; test_chan.c.)
  */
-#include "../../master/from_child.h"
-#include "../../master/generation.h"
-#include "../../master/servers.h"
+#include "master/child/from_child.h"
+#include "master/life/generation.h"
+#include "master/servers/servers.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * Rise and fall, exhaustively: every state, streak, result and pair of rules against the words of
  * the header, then every row of ten results against a count made another way.
  */
-#include "../../common/health.h"
+#include "common/health.h"
 
 #include <check.h>
 #include <stdlib.h>

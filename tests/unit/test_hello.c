@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* ClientHellos as real clients send them, whole, cut at every byte and bent in every way. */
-#include "../../worker/hello.h"
+#include "worker/conn/hello.h"
 
 #include <check.h>
 #include <openssl/ssl.h>

@@ -5,9 +5,9 @@
  * left alone, and every malloc and free of the worker's code and of OpenSSL's is counted.  conn.h
  * says what must come out.
  */
-#include "../../worker/record.h"
-#include "../../worker/steps.h"
-#include "../../worker/worker.h"
+#include "worker/conn/base.h"
+#include "worker/conn/steps.h"
+#include "worker/record/record.h"
 
 #include <check.h>
 #include <fcntl.h>

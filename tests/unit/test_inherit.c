@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Which descriptors from the service manager are ports of ours. */
-#include "../../master/accept.h"
-#include "../../master/inherit.h"
-#include "../../master/store.h"
+#include "master/door/accept.h"
+#include "master/door/inherit.h"
+#include "master/upgrade/store.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* mailreevectl --json: every shape of answer, and values that are nearly numbers. */
-#include "../../ctl/json.h"
+#include "ctl/json.h"
 
 #include <check.h>
 #include <jansson.h>

@@ -4,11 +4,11 @@
  * Handshakes whose private key is in another process: the keeper's own code in a forked child,
  * every kind of key, every scheme, both versions of TLS, as server and as client.
  */
-#include "../../common/tls/key.h"
+#include "common/tls/key.h"
 
-#include "../lib/certs.h"
-#include "../lib/fork_keeper.h"
-#include "../lib/shake.h"
+#include "tests/lib/certs.h"
+#include "tests/lib/fork_keeper.h"
+#include "tests/lib/shake.h"
 
 #include <check.h>
 #include <openssl/err.h>

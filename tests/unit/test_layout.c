@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Boards that another version has made, and whose slot is which on them. */
-#include "../../common/board.h"
-#include "../../master/layout.h"
+#include "common/board.h"
+#include "master/servers/layout.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Ports over reloads, and what waits at one that is closed. */
-#include "../../master/accept.h"
-#include "../../master/holder.h"
-#include "../../master/listen.h"
-#include "../../master/store.h"
+#include "master/door/accept.h"
+#include "master/door/listen.h"
+#include "master/host/holder.h"
+#include "master/upgrade/store.h"
 
 #include <check.h>
 #include <netinet/in.h>

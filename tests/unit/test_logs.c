@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A child's log pipe: whole lines, and no more of them at a time than others can wait for. */
-#include "../../master/logs.h"
+#include "master/child/logs.h"
 
 #include <check.h>
 #include <fcntl.h>

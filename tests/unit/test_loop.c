@@ -4,7 +4,7 @@
  * The loop under a clock of the test's own: waiting moves the clock on, so hours pass in no time
  * and nothing here depends on the machine.
  */
-#include "../../common/loop.h"
+#include "common/loop.h"
 
 #include <check.h>
 #include <stddef.h>

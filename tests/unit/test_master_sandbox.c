@@ -4,10 +4,10 @@
  * The master's walls, from inside: what is gone is gone for everything that it starts, and what it
  * works with is still there.  Each case in a process of its own.
  */
-#include "../../master/sandbox.h"
+#include "master/host/sandbox.h"
 
-#include "../../common/log.h"
-#include "../../common/sandbox.h"
+#include "common/log.h"
+#include "common/sandbox.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* hosts, resolv.conf, search lists, and which addresses a server gets out of an answer. */
-#include "../../checker/names.h"
+#include "checker/names.h"
 
 #include <check.h>
 #include <stdio.h>

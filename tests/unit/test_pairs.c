@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Whether a new generation would lose a certificate that is in use; and workers' lies about them. */
-#include "../../master/pairs.h"
+#include "master/life/pairs.h"
 
-#include "../../common/bundle.h"
-#include "../../common/log.h"
-#include "../../master/generation.h"
-#include "../../master/reload.h"
+#include "common/bundle.h"
+#include "common/log.h"
+#include "master/life/generation.h"
+#include "master/life/reload.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -280,7 +280,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("master/pairs");
+	Suite *s = suite_create("master/life/pairs");
 	TCase *t = tcase_create("pairs");
 	SRunner *r = srunner_create(s);
 	int failed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Telling certificates from keys in a PEM text. */
-#include "../../master/pem.h"
+#include "master/bundle/pem.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * PROXY headers byte for byte, written out by hand from the specification; what is left out when
  * a receiver's budget is small; and which of a client's words may pass.
  */
-#include "../../common/proxy.h"
+#include "common/proxy/proxy.h"
 
 #include <check.h>
 #include <stdio.h>

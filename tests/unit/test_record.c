@@ -5,7 +5,7 @@
  * suite, both versions, both roles, sizes, cuts, KeyUpdates, and what sealing promises.
  * RECORD_LONG=1 in the environment tries every record size (`make check-long`).
  */
-#include "../lib/tls_pair.h"
+#include "tests/lib/tls_pair.h"
 
 #include <check.h>
 #include <openssl/err.h>

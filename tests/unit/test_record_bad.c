@@ -4,7 +4,7 @@
  * Records that are not as they should be, or are not data: what worker/record makes of each, and
  * that OpenSSL's own record layer says the same to the peer.
  */
-#include "../lib/tls_pair.h"
+#include "tests/lib/tls_pair.h"
 
 #include <check.h>
 #include <openssl/err.h>

@@ -4,9 +4,9 @@
  * The derivations of both versions of TLS and the provider around them against the default
  * provider's TLS13-KDF and TLS1-PRF: in every size, and in everything that is passed on.
  */
-#include "../../worker/record_derive.h"
-#include "../../worker/record_provider.h"
-#include "../../worker/record_take.h"
+#include "worker/record/derive.h"
+#include "worker/record/provider.h"
+#include "worker/record/take.h"
 
 #include <check.h>
 #include <openssl/core_names.h>

@@ -4,9 +4,9 @@
  * When a connection is taken over from its SSL object and when it is not; what both versions do
  * at its edges (alerts, renegotiation, fragment sizes, resumption); and that no secret stays.
  */
-#include "../../common/stack.h"
-#include "../../worker/record_take.h"
-#include "../lib/tls_pair.h"
+#include "common/stack.h"
+#include "tests/lib/tls_pair.h"
+#include "worker/record/take.h"
 
 #include <check.h>
 #include <openssl/err.h>

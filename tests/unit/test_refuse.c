@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The refusals, word for word: clients parse them. */
-#include "../../worker/refuse.h"
+#include "common/mail/refuse.h"
 
 #include <check.h>
 

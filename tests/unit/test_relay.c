@@ -4,9 +4,9 @@
  * Moving bytes between two sides: all of them, in order, whatever the peers do; with few system
  * calls, which the linker lets this test count, and in records of the right size.
  */
-#include "../../worker/record_crypt.h"
-#include "../../worker/relay.h"
-#include "../../worker/side_int.h"
+#include "worker/record/crypt.h"
+#include "worker/side/int.h"
+#include "worker/side/relay.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A state that cannot be taken over: words, and nothing is left open, however often it is tried. */
-#include "../../common/memfd.h"
-#include "../../master/accept.h"
-#include "../../master/control.h"
-#include "../../master/generation.h"
-#include "../../master/procs.h"
-#include "../../master/reload.h"
-#include "../../master/saved.h"
-#include "../../master/saved_pairs.h"
+#include "common/memfd.h"
+#include "master/child/proc.h"
+#include "master/control/control.h"
+#include "master/door/accept.h"
+#include "master/life/generation.h"
+#include "master/life/reload.h"
+#include "master/upgrade/saved.h"
+#include "master/upgrade/saved_pairs.h"
 
 #include <check.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
  * denied and everything else goes on; that Landlock shuts what it should.  Each case in a process
  * of its own.  The lists of the real processes are tried out in tests/hostile/attacks.c.
  */
-#include "../../common/sandbox.h"
+#include "common/sandbox.h"
 
 #include <check.h>
 #include <errno.h>

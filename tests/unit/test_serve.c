@@ -3,11 +3,11 @@
 /*
  * The keeper's channels, pass by pass of its loop: who is served when, how often, and how they end.
  */
-#include "../../keeper/serve.h"
+#include "keeper/serve.h"
 
-#include "../../common/log.h"
-#include "../../keeper/sign.h"
-#include "../lib/certs.h"
+#include "common/log.h"
+#include "keeper/sign.h"
+#include "tests/lib/certs.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Server states: what checks make of them, what the log says, what outlives a reload. */
-#include "../../common/log.h"
-#include "../../common/reason.h"
-#include "../../master/servers.h"
+#include "common/log.h"
+#include "common/reason.h"
+#include "master/servers/servers.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* mailreevectl: tables are aligned, HAProxy's formats stay as they are. */
-#include "../../ctl/show.h"
+#include "ctl/show.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A side with an object of OpenSSL's: peers that send much and no data, sockets that wait. */
-#include "../../worker/record.h"
-#include "../../worker/record_crypt.h"
-#include "../../worker/side.h"
+#include "worker/record/crypt.h"
+#include "worker/record/record.h"
+#include "worker/side/side.h"
 
 #include <check.h>
 #include <fcntl.h>

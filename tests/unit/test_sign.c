@@ -4,10 +4,10 @@
  * What the keeper reads as keys, and what it signs: every scheme with every kind of key in every
  * purpose, and every way in which bytes are not a handshake.
  */
-#include "../../keeper/policy.h"
-#include "../../keeper/sign.h"
+#include "keeper/policy.h"
+#include "keeper/sign.h"
 
-#include "../lib/certs.h"
+#include "tests/lib/certs.h"
 
 #include <assert.h>
 #include <check.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The file that names the control socket: written, believed, left alone, removed. */
-#include "../../common/control.h"
-#include "../../master/sockpath.h"
+#include "common/control.h"
+#include "master/host/sockpath.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Structs to lines and back. */
-#include "../../master/record.h"
+#include "master/upgrade/text.h"
 
 #include <check.h>
 #include <stdint.h>

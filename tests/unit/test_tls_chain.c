@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* What is said of chains that clients refuse, and that nothing is said of those that they take. */
-#include "../../worker/tls_chain.h"
+#include "worker/tls/chain.h"
 
-#include "../../common/log.h"
-#include "../lib/certs.h"
+#include "common/log.h"
+#include "tests/lib/certs.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -128,7 +128,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("worker/tls_chain");
+	Suite *s = suite_create("worker/tls/chain");
 	TCase *t = tcase_create("tls_chain");
 	SRunner *r = srunner_create(s);
 	int failed;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Which of several certificates for one name is shown, which without a name, and what is said. */
-#include "../../worker/tls_ctx.h"
+#include "worker/tls/ctx.h"
 
-#include "../../common/log.h"
-#include "../../common/tls/key.h"
-#include "../lib/certs.h"
-#include "../lib/fork_keeper.h"
-#include "../lib/shake.h"
+#include "common/log.h"
+#include "common/tls/key.h"
+#include "tests/lib/certs.h"
+#include "tests/lib/fork_keeper.h"
+#include "tests/lib/shake.h"
 
 #include <check.h>
 #include <openssl/err.h>
@@ -213,7 +213,7 @@ main(void)
 	ca = certs_make(&(struct cert_spec){ .cn = "CA", .ca = 1 }, ca_key, NULL, NULL);
 	pid_t keeper = fork_keeper(keys, KEYS, &channel);
 
-	Suite *suite = suite_create("worker/tls_choice");
+	Suite *suite = suite_create("worker/tls/choice");
 	TCase *t = tcase_create("tls_choice");
 	tcase_add_loop_test(t, which_certificate, 0, CASES);
 	suite_add_tcase(suite, t);

@@ -4,13 +4,13 @@
  * The worker's TLS contexts, from the text of a configuration and a bundle to handshakes with
  * clients and servers of every kind.
  */
-#include "../../worker/tls_ctx.h"
+#include "worker/tls/ctx.h"
 
-#include "../../common/log.h"
-#include "../../common/tls/key.h"
-#include "../lib/certs.h"
-#include "../lib/fork_keeper.h"
-#include "../lib/shake.h"
+#include "common/log.h"
+#include "common/tls/key.h"
+#include "tests/lib/certs.h"
+#include "tests/lib/fork_keeper.h"
+#include "tests/lib/shake.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -720,7 +720,7 @@ main(void)
 	/* One keeper for all tests: each is a process that inherits the channel, one at a time. */
 	keeper = fork_keeper(keys, KEYS, &channel);
 
-	Suite *suite = suite_create("worker/tls_ctx");
+	Suite *suite = suite_create("worker/tls/ctx");
 	TCase *t = tcase_create("tls_ctx");
 	tcase_add_loop_test(t, which_certificate, 0, sizeof choices / sizeof choices[0]);
 	tcase_add_loop_test(t, what_is_spoken, 0, sizeof policies / sizeof policies[0]);

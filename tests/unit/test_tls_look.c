@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* What the log says of certificates and CRLs that are old, or soon will be. */
-#include "../../worker/tls_ctx.h"
+#include "worker/tls/ctx.h"
 
-#include "../../common/log.h"
-#include "../../common/tls/key.h"
-#include "../lib/certs.h"
-#include "../lib/fork_keeper.h"
+#include "common/log.h"
+#include "common/tls/key.h"
+#include "tests/lib/certs.h"
+#include "tests/lib/fork_keeper.h"
 
 #include <check.h>
 #include <signal.h>
@@ -170,7 +170,7 @@ main(void)
 	ca = certs_make(&(struct cert_spec){ .cn = "CA", .ca = 1 }, ca_key, NULL, NULL);
 	pid_t keeper = fork_keeper(&key, 1, &channel);
 
-	Suite *suite = suite_create("worker/tls_look");
+	Suite *suite = suite_create("worker/tls/look");
 	TCase *t = tcase_create("tls_look");
 	tcase_add_loop_test(t, what_is_said, 0, sizeof cases / sizeof cases[0]);
 	suite_add_tcase(suite, t);

@@ -4,13 +4,13 @@
  * Who resumes a session and who does not: other workers, other names, other frontends, renewed
  * certificates, frontends with client certificates, and somebody who has stolen a ticket key.
  */
-#include "../../worker/tls_ctx.h"
+#include "worker/tls/ctx.h"
 
-#include "../../common/tls/key.h"
-#include "../../keeper/tickets.h"
-#include "../lib/certs.h"
-#include "../lib/fork_keeper.h"
-#include "../lib/shake.h"
+#include "common/tls/key.h"
+#include "keeper/tickets.h"
+#include "tests/lib/certs.h"
+#include "tests/lib/fork_keeper.h"
+#include "tests/lib/shake.h"
 
 #include <check.h>
 #include <openssl/core_names.h>
@@ -454,7 +454,7 @@ main(void)
 	client = certs_make(&(struct cert_spec){ .cn = "alice" }, keys[0], ca, ca_key);
 	pid_t keeper = fork_keeper(keys, 2, &channel);
 
-	Suite *suite = suite_create("worker/tls_ticket");
+	Suite *suite = suite_create("worker/tls/ticket");
 	TCase *t = tcase_create("tls_ticket");
 	tcase_add_loop_test(t, every_reconnect_resumes, 0, 2);
 	tcase_add_test(t, one_session_of_tls12_serves_again_and_again);

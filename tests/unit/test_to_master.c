@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Reports to a master that is gone: nothing waits for it. */
-#include "../../worker/to_master.h"
+#include "worker/conn/to_master.h"
 
 #include <check.h>
 #include <signal.h>

@@ -4,12 +4,12 @@
  * Who a server is: handshakes with servers whose certificates are good, odd and forged, and the
  * words that the administrator gets.
  */
-#include "../../common/tls/key.h"
-#include "../../common/tls/verify.h"
+#include "common/tls/key.h"
+#include "common/tls/verify.h"
 
-#include "../lib/certs.h"
-#include "../lib/fork_keeper.h"
-#include "../lib/shake.h"
+#include "tests/lib/certs.h"
+#include "tests/lib/fork_keeper.h"
+#include "tests/lib/shake.h"
 
 #include <check.h>
 #include <openssl/err.h>

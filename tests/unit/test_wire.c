@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The socket of a check, and a server that sends much in TLS and never a byte of data. */
-#include "../../checker/wire.h"
+#include "checker/wire.h"
 
 #include <check.h>
 #include <openssl/evp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The first words of servers: which are kept, for how long, and that they are whole or not told. */
-#include "../../worker/words.h"
+#include "worker/conn/words.h"
 
 #include <check.h>
 #include <string.h>

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/* The walls around the master, and what it knows of those around its children. */
+#ifndef MASTER_HOST_SANDBOX_H
+#define MASTER_HOST_SANDBOX_H
+
+#include "master/life/master.h"
+
+#include <stdio.h>
+
+/*
+ * Give up, for good and for everything that will ever be started from here: every capability but
+ * the five that the master works with, new privileges by execve, being dumped, and the system
+ * calls that nobody here needs.  Before the first child and before a byte of configuration.
+ * Ends the process where the kernel refuses what it should grant; says what it does not have.
+ */
+void master_sandbox(struct master *m);
+
+/* A child has said READY, with these layers around it: told to the log when it is news. */
+void master_sandbox_child(struct master *m, enum role role, uint32_t layers);
+
+/* Lines for `show info`, and for mailreeve -V. */
+void master_sandbox_show(const struct master *m, FILE *f);
+void master_sandbox_version(FILE *f);
+
+#endif

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * Certificates in use, by frontend and file.  Master; the names are a worker's words, of before it
+ * has seen the network, and are checked and bounded all the same.
+ */
+#include "master/life/pairs.h"
+
+#include "common/bundle.h"
+#include "common/log.h"
+#include "master/life/generation.h"
+#include "master/life/reload.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NAMES_MOST ((size_t)32 * 1024 * 1024) /* bytes of names of one generation */
+#define TOLD_MOST  8                          /* certificates that one line names */
+
+#define STAYS "what is in use stays"
+#define GO    "if it is to go, restart the service"
+
+/* ---- What the worker says ---- */
+
+/* Host names, each with an end. */
+static int
+are_names(const char *text, size_t len)
+{
+	size_t in_name = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n') {
+			if (in_name == 0)
+				return 0;
+			in_name = 0;
+			continue;
+		}
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.*", text[i]) || !text[i] ||
+		    ++in_name > 255)
+			return 0;
+	}
+	return in_name == 0;
+}
+
+int
+pairs_add_names(struct pairs *all, const char *text, size_t len)
+{
+	struct pair *p = all->count > 0 ? &all->items[all->count - 1] : NULL;
+	size_t had = p ? strlen(p->names) : 0;
+	char *names;
+
+	if (!p || !are_names(text, len) || all->bytes + len > NAMES_MOST)
+		return -1;
+	names = realloc(p->names, had + len + 1);
+	if (!names)
+		return -1;
+	memcpy(names + had, text, len);
+	names[had + len] = '\0';
+	p->names = names;
+	all->bytes += len;
+	return 0;
+}
+
+int
+pairs_add(struct pairs *all, const struct pair *pair, const char *file)
+{
+	struct pair *more = reallocarray(all->items, all->count + 1, sizeof(*more)), *p;
+
+	if (!more)
+		return -1;
+	all->items = more;
+	p = &more[all->count];
+	*p = *pair;
+	log_clean(pair->key, strnlen(pair->key, sizeof(p->key)), p->key, sizeof(p->key));
+	p->file = strdup(file);
+	p->names = strdup("");
+	if (!p->file || !p->names)
+		fatal("out of memory");
+	all->count++;
+	return 0;
+}
+
+static const char *
+take_shown(struct pairs *all, const struct msg_cert *c, const struct piece *piece, const char *text,
+    size_t len)
+{
+	const struct pair *last = all->count > 0 ? &all->items[all->count - 1] : NULL;
+	struct pair p = { .frontend = piece->owner, .until = c->until };
+
+	if (!are_names(text, len) || !memchr(c->key, '\0', sizeof(c->key)))
+		return "sent names that are none";
+	memcpy(p.key_id, c->key_id, sizeof(p.key_id));
+	memcpy(p.print, c->print, sizeof(p.print));
+	memcpy(p.key, c->key, sizeof(p.key));
+	if ((!last || last->frontend != piece->owner || strcmp(last->file, piece->name) != 0) &&
+	    pairs_add(all, &p, piece->name) == -1)
+		return "sent more certificates than there is memory for";
+	return pairs_add_names(all, text, len) == -1 ? "sent more names than there is room for" :
+						       NULL;
+}
+
+static void
+take_left_out(struct generation *g, const struct piece *piece, const char *text, size_t len)
+{
+	const struct conf_frontend *f = &g->conf->frontends[piece->owner];
+	int used = pairs_in_use(g->m->current, f->name, piece->name);
+	char why[CERT_TEXT + 1], where[512], *line;
+	struct pairs *all = &g->pairs;
+	char **more = reallocarray(all->left_out, all->left_out_count + 1, sizeof(*more));
+
+	log_clean(text, len, why, sizeof(why));
+	conf_where(g->conf, f->tls.line, where, sizeof(where));
+	if (!more || asprintf(&line, "%s: %s; %s", where, why, used ? STAYS : "left out") == -1)
+		fatal("out of memory");
+	all->left_out = more;
+	if (used) {
+		generation_complain(g, line);
+		free(line);
+		all->lost = 1;
+	} else {
+		more[all->left_out_count++] = line;
+	}
+}
+
+const char *
+pairs_take(struct generation *g, const struct msg_cert *c, const char *text, size_t len)
+{
+	struct bundle *b = bundle_open(g->bundles[HELPER_WORKER]);
+	const struct piece *piece = b ? bundle_piece(b, c->piece) : NULL;
+	const char *wrong = NULL;
+
+	if (!piece || piece->kind != PIECE_CERT || piece->owner >= g->conf->frontend_count)
+		wrong = "speaks of a certificate that there is none of";
+	else if (c->kind == CERT_SHOWN)
+		wrong = take_shown(&g->pairs, c, piece, text, len);
+	else if (c->kind == CERT_LEFT_OUT && g->pairs.left_out_count < bundle_count(b))
+		take_left_out(g, piece, text, len);
+	else
+		wrong = "says of a certificate what there is no word for";
+	bundle_close(&b);
+	return wrong;
+}
+
+/* ---- What would be lost ---- */
+
+static const struct conf_frontend *
+front_of(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->frontend_count; i++)
+		if (strcmp(conf->frontends[i].name, name) == 0)
+			return &conf->frontends[i];
+	return NULL;
+}
+
+int
+pairs_in_use(const struct generation *g, const char *frontend, const char *file)
+{
+	for (size_t i = 0; g && i < g->pairs.count; i++)
+		if (strcmp(g->pairs.items[i].file, file) == 0 &&
+		    strcmp(g->conf->frontends[g->pairs.items[i].frontend].name, frontend) == 0)
+			return 1;
+	return 0;
+}
+
+int
+pairs_are_under(const char *dir, const char *file)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return strncmp(dir, file, n) == 0 && file[n] == '/';
+}
+
+/* Whether a value of certificates is a directory above this file. */
+static int
+is_under(const struct conf_certificates *dirs, const char *file)
+{
+	for (size_t i = 0; i < dirs->count; i++) {
+		if (pairs_are_under(dirs->items[i].path, file))
+			return 1;
+	}
+	return 0;
+}
+
+static int
+has_piece(const struct bundle *b, uint32_t frontend, const char *file)
+{
+	for (size_t i = 0; i < bundle_count(b); i++) {
+		const struct piece *p = bundle_piece(b, i);
+
+		if (p->kind == PIECE_CERT && p->owner == frontend && strcmp(p->name, file) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+void
+pairs_missing(const struct generation *g, const struct conf *conf, int bundle, struct problems *p)
+{
+	struct bundle *b = g && g->pairs.count > 0 ? bundle_open(bundle) : NULL;
+
+	for (size_t i = 0; b && i < g->pairs.count; i++) {
+		const struct pair *pair = &g->pairs.items[i];
+		const struct conf_frontend *f =
+		    front_of(conf, g->conf->frontends[pair->frontend].name);
+
+		if (!f || !is_under(&f->tls.certificates, pair->file) ||
+		    has_piece(b, (uint32_t)(f - conf->frontends), pair->file))
+			continue;
+		conf_problem(conf, p, PROBLEM_ERROR, f->tls.line,
+		    "%s is no longer there; " STAYS "; " GO, pair->file);
+	}
+	if (b)
+		bundle_close(&b);
+}
+
+static int
+same_list(const struct conf_certificates *a, const struct conf_certificates *b)
+{
+	if (a->count != b->count)
+		return 0;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i].path, b->items[i].path) != 0)
+			return 0;
+	return 1;
+}
+
+/* One of the names of all its pairs of a frontend, between newlines: sorted once, searched often. */
+struct names {
+	const char **items; /* each up to its newline */
+	size_t count;
+};
+
+static int
+by_line(const void *a, const void *b)
+{
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	size_t i = 0;
+
+	while (x[i] == y[i] && x[i] != '\n')
+		i++;
+	return (unsigned char)x[i] - (unsigned char)y[i];
+}
+
+static void
+names_of(const struct generation *g, uint32_t frontend, struct names *n_r)
+{
+	size_t count = 0;
+
+	*n_r = (struct names){ 0 };
+	for (size_t i = 0; i < g->pairs.count; i++)
+		if (g->pairs.items[i].frontend == frontend)
+			for (const char *s = g->pairs.items[i].names; *s; s++)
+				count += *s == '\n';
+	n_r->items = calloc(count + 1, sizeof(*n_r->items));
+	if (!n_r->items)
+		fatal("out of memory");
+	for (size_t i = 0; i < g->pairs.count; i++)
+		if (g->pairs.items[i].frontend == frontend)
+			for (const char *s = g->pairs.items[i].names; *s; s = strchr(s, '\n') + 1)
+				n_r->items[n_r->count++] = s;
+	qsort(n_r->items, n_r->count, sizeof(*n_r->items), by_line);
+}
+
+static int
+has_name(const struct names *n, const char *name)
+{
+	return n->count > 0 &&
+	    bsearch(&name, n->items, n->count, sizeof(*n->items), by_line) != NULL;
+}
+
+/* Itself, or the wildcard in place of its first label. */
+static int
+is_covered(const struct names *n, const char *name)
+{
+	char wild[258];
+	size_t label = strcspn(name, ".\n"), len = strcspn(name, "\n");
+
+	if (has_name(n, name))
+		return 1;
+	if (name[label] != '.' || len - label > 255)
+		return 0;
+	snprintf(wild, sizeof(wild), "*%.*s\n", (int)(len - label), name + label);
+	return has_name(n, wild);
+}
+
+static void
+judge_pair(struct generation *g, const struct pair *old, const struct conf_frontend *f,
+    const struct names *names)
+{
+	char where[512], *line;
+
+	for (const char *s = old->names; *s; s = strchr(s, '\n') + 1) {
+		if (is_covered(names, s))
+			continue;
+		conf_where(g->conf, f->tls.line, where, sizeof(where));
+		if (asprintf(&line,
+			"%s: no certificate covers %.*s any more, which %s did; " STAYS "; " GO,
+			where, (int)strcspn(s, "\n"), s, old->file) == -1)
+			fatal("out of memory");
+		generation_complain(g, line);
+		free(line);
+		g->pairs.lost = 1;
+	}
+}
+
+int
+pairs_judge(struct generation *g)
+{
+	const struct generation *now = g->m->current;
+
+	for (size_t i = 0; now && i < now->conf->frontend_count; i++) {
+		const struct conf_frontend *old = &now->conf->frontends[i],
+					   *f = front_of(g->conf, old->name);
+		struct names names;
+
+		if (!f || !same_list(&old->tls.certificates, &f->tls.certificates) ||
+		    old->tls.certificates.count == 0)
+			continue;
+		names_of(g, (uint32_t)(f - g->conf->frontends), &names);
+		for (size_t k = 0; !g->pairs.lost && k < now->pairs.count; k++)
+			if (now->pairs.items[k].frontend == i)
+				judge_pair(g, &now->pairs.items[k], f, &names);
+		free(names.items);
+	}
+	for (size_t i = 0; i < g->pairs.left_out_count; i++)
+		reload_say(g->m, PROBLEM_LEFT_OUT, g->pairs.left_out[i]);
+	return g->pairs.lost ? -1 : 0;
+}
+
+/* Whether a certificate of any frontend covers this name, of which one newline is the end. */
+static int
+is_covered_anywhere(const struct generation *g, const char *name)
+{
+	int covered = 0;
+
+	for (uint32_t i = 0; !covered && i < g->conf->frontend_count; i++) {
+		struct names names;
+
+		names_of(g, i, &names);
+		covered = is_covered(&names, name);
+		free(names.items);
+	}
+	return covered;
+}
+
+size_t
+pairs_uncovered(struct generation *g, const char *names)
+{
+	size_t count = 0, len;
+
+	for (const char *s = names; *s; s += len + (s[len] == ',')) {
+		char name[257], *line;
+
+		len = strcspn(s, ",");
+		snprintf(name, sizeof(name), "%.*s\n", len < 255 ? (int)len : 255, s);
+		for (char *c = name; *c; c++)
+			*c = (char)tolower((unsigned char)*c);
+		if (len == 0 || (len <= 255 && is_covered_anywhere(g, name)))
+			continue;
+		if (asprintf(&line,
+			"no certificate covers %.*s; issue one and name it in certificates",
+			(int)len, s) == -1)
+			abort();
+		reload_say(g->m, PROBLEM_ERROR, line);
+		free(line);
+		count++;
+	}
+	return count;
+}
+
+/* ---- Words ---- */
+
+static int
+is_new(const struct generation *old, const struct generation *g, const struct pair *p)
+{
+	const char *frontend = g->conf->frontends[p->frontend].name;
+
+	for (size_t i = 0; i < old->pairs.count; i++)
+		if (memcmp(old->pairs.items[i].print, p->print, sizeof(p->print)) == 0 &&
+		    strcmp(old->conf->frontends[old->pairs.items[i].frontend].name, frontend) == 0)
+			return 0;
+	return 1;
+}
+
+/* "mail.example.org (EC) until 2027-02-20" */
+static void
+tell_pair(FILE *f, const struct pair *p)
+{
+	time_t until = (time_t)p->until;
+	char day[16] = "?";
+	struct tm tm;
+
+	if (gmtime_r(&until, &tm))
+		(void)strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+	fprintf(f, "%s%.*s (%.*s) until %s", ftell(f) > 0 ? ", " : "",
+	    (int)(*p->names ? strcspn(p->names, "\n") : strlen(p->file)),
+	    *p->names ? p->names : p->file, (int)strcspn(p->key, " "), p->key, day);
+}
+
+char *
+pairs_tell(const struct generation *old, const struct generation *g)
+{
+	char *text = NULL;
+	size_t size = 0, count = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		fatal("out of memory");
+	for (size_t i = 0; i < g->pairs.count; i++)
+		if (is_new(old, g, &g->pairs.items[i]) && count++ < TOLD_MOST)
+			tell_pair(f, &g->pairs.items[i]);
+	if (count > TOLD_MOST)
+		fprintf(f, " and %zu more", count - TOLD_MOST);
+	fclose(f);
+	if (count > 0) {
+		log_say(LOG_NOTICE, "certificates taken over: %s", text);
+		return text;
+	}
+	free(text);
+	return NULL;
+}
+
+void
+pairs_free(struct pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->count; i++) {
+		free(pairs->items[i].file);
+		free(pairs->items[i].names);
+	}
+	for (size_t i = 0; i < pairs->left_out_count; i++)
+		free(pairs->left_out[i]);
+	free(pairs->items);
+	free(pairs->left_out);
+	*pairs = (struct pairs){ 0 };
+}

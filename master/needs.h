@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: ISC */
-/* Copyright (c) 2026 The Mailreeve authors */
-/* What the master cannot do without.  Ends it with words where the kernel, or a filter, refuses. */
-#ifndef NEEDS_H
-#define NEEDS_H
-
-void needs_check(void);
-
-#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The Mailreeve authors */
+/*
+ * The certificates of one frontend: for which name which are shown.
+ */
+#ifndef WORKER_TLS_CERTS_H
+#define WORKER_TLS_CERTS_H
+
+#include "common/bundle.h"
+
+#include <openssl/ssl.h>
+#include <time.h>
+
+/* One certificate with its chain. */
+struct tls_cert {
+	const struct piece *piece;
+	STACK_OF(X509) * chain; /* the first is it */
+	int type;               /* enum tls_key_type */
+	char **names;           /* "a.example", "*.example"; lower case */
+	size_t name_count;
+	time_t from, until; /* valid */
+	int valid;          /* ... when they were grouped */
+	char *first;        /* the first of them, or the common name, for logs */
+	char key_alg[16];   /* "EC256", "RSA2048", "ED25519" */
+	char sig_alg[48];   /* "ecdsa-with-SHA256" */
+};
+
+/* A client's signature algorithms decide between certificates of several types. */
+enum tls_key_type { TLS_KEY_EC, TLS_KEY_RSA, TLS_KEY_ED25519, TLS_KEY_TYPES };
+
+/* The certificates that are shown together, one of a type, and the context that shows them. */
+struct tls_site {
+	SSL_CTX *ctx;
+	const struct tls_cert *certs[TLS_KEY_TYPES];
+};
+
+struct tls_name {
+	const char *name;
+	struct tls_site *site;
+};
+
+struct tls_certs {
+	struct tls_cert **items; /* in the order of the configuration */
+	size_t count;
+	struct tls_site **sites; /* sites[0] is the default */
+	size_t site_count;
+	struct tls_name *names; /* sorted, each once */
+	size_t name_count;
+	int by_hostname; /* the default is what covers the hostname, else merely the first */
+};
+
+/*
+ * Read one certificate and make sure that the keeper has its key.  Returns 0, or -1 with words in
+ * err_r that name the file.
+ */
+int tls_certs_add(struct tls_certs *c, const struct piece *p, char *err_r, size_t err_size);
+
+/*
+ * When all are added (at least one): group them by name and make a context for each group, by
+ * ctx_new(arg), which returns one with everything else set.  Of several for one name and type the
+ * one that is valid now counts, then the one that is valid longer, then the first.  A name that a
+ * wildcard covers too gets the types that it lacks from there, and valid ones for those that are
+ * not.  The default is what covers hostname, else the first.  Returns 0, or -1 with words in err_r.
+ */
+int tls_certs_group(struct tls_certs *c, const char *hostname, SSL_CTX *(*ctx_new)(const void *arg),
+    const void *arg, char *err_r, size_t err_size);
+
+/* The site for this clean, lower-case name: itself, else its wildcard; NULL: none. */
+struct tls_site *tls_certs_find(const struct tls_certs *c, const char *name);
+
+/* After that: what is shown in place of this one, for the first of its names; NULL: it is shown. */
+const struct tls_cert *
+tls_certs_instead(const struct tls_certs *c, const struct tls_cert *cert, const char **name_r);
+
+/* Whether it is shown for any name, or without one. */
+int tls_certs_shown(const struct tls_certs *c, const struct tls_cert *cert);
+
+/* Which of our certificates this is; NULL: none of ours. */
+const struct tls_cert *tls_certs_of(X509 *x);
+
+void tls_certs_free(struct tls_certs *c);
+
+#endif
