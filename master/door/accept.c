@@ -273,7 +273,8 @@ refuse(struct listener *l)
 			    "no keeper has served for %d s: "
 			    "connections to frontends that end TLS are refused until one does",
 			    KEEPER_WAIT / 1000);
-		conns_free(&m->conns, TAILQ_FIRST(&m->conns.parked));
+		/* The one just accepted: those before it may be another port's. */
+		conns_free(&m->conns, TAILQ_LAST(&m->conns.parked, conn_list));
 	}
 }
 

@@ -140,6 +140,24 @@ START_TEST(whoever_needs_a_signature_waits)
 }
 END_TEST
 
+/* Whoever waits for a worker's credit is not refused in place of whom no keeper can serve. */
+START_TEST(the_right_ones_are_refused)
+{
+	int plain = dial(PLAIN), tls = dial(TLS);
+
+	w.p.state = PROC_ENDING;
+	accept_rest(&ports[PLAIN]);
+	g.keeper.state = PROC_NONE;
+	accept_resume(&m);
+	m.keeper_missed -= 5000;
+	accept_event(&ports[TLS].watch, 0);
+	ck_assert(is_closed(tls));
+	ck_assert(!is_closed(plain));
+	ck_assert_uint_eq(m.keeper_refused, 1);
+	ck_assert_uint_eq(m.conns.count, 1);
+}
+END_TEST
+
 START_TEST(but_not_for_ever)
 {
 	int counts[PORTS], tls, more;
@@ -184,6 +202,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, whoever_needs_a_signature_waits);
 	tcase_add_test(t, but_not_for_ever);
+	tcase_add_test(t, the_right_ones_are_refused);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
