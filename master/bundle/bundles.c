@@ -116,8 +116,8 @@ add_frontend(struct bundler *b, uint32_t n)
 }
 
 /*
- * Whether clients accept a certificate that stands alone in its file hangs on whether a CA that
- * everybody knows has issued it: the worker compares.  A chain needs no such thing.
+ * Whether clients accept a certificate hangs on whether its chain leads to a CA that everybody
+ * knows: the worker compares.
  */
 static void
 add_known_cas(struct bundler *b)
@@ -126,7 +126,7 @@ add_known_cas(struct bundler *b)
 	char why[FILE_WHY];
 	ssize_t len;
 
-	if (!b->lone || !file_exists(file_system_ca()))
+	if (!b->shows || !file_exists(file_system_ca()))
 		return;
 	len = bundler_read(b, file_system_ca(), PEM_CERT, why);
 	if (len == -1 || not_yet(b, 1u << HELPER_WORKER, PIECE_CA, BUNDLE_SYSTEM_CA) == 0)

@@ -109,15 +109,6 @@ bundler_read(struct bundler *b, const char *path, enum pem_kind kind, char why_r
 	return len == 0 ? -1 : (ssize_t)len;
 }
 
-void
-bundler_count_chain(struct bundler *b, const void *pem, size_t len)
-{
-	struct pem_counts c;
-
-	pem_count(pem, len, &c);
-	b->lone |= c.certs == 1;
-}
-
 int
 bundler_add_cert(struct bundler *b, struct piece *piece, enum piece_use use, unsigned helpers,
     char why_r[FILE_WHY])
@@ -135,8 +126,7 @@ bundler_add_cert(struct bundler *b, struct piece *piece, enum piece_use use, uns
 	piece->key = key_number(b, key, use, 0);
 	piece->data = b->out;
 	piece->size = (size_t)len;
-	if (use == USE_SERVER)
-		bundler_count_chain(b, b->out, (size_t)len);
+	b->shows |= use == USE_SERVER;
 	for (int who = 0; who < HELPER_COUNT; who++)
 		if (helpers & 1u << who)
 			bundler_add(b, (enum helper)who, piece);
@@ -227,7 +217,7 @@ add_held(struct bundler *b, const struct conf_certificate *c)
 		p.owner = b->frontend;
 		p.key = key_number(b, p.key_name, USE_SERVER, p.key + 1);
 		bundler_add(b, HELPER_WORKER, &p);
-		bundler_count_chain(b, p.data, p.size);
+		b->shows = 1;
 		count++;
 	}
 	if (old)

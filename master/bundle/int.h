@@ -25,7 +25,7 @@ struct bundler {
 	const struct conf *conf;
 	const char *conf_path;
 	const struct generation *now; /* that serves; or NULL */
-	int lone;                     /* a frontend's certificate stands alone in its file */
+	int shows;                    /* a frontend has a certificate */
 	int anew;                     /* what is held is read anew as well */
 	struct problems *p;
 	struct bundle_writer *writers[HELPER_COUNT];
@@ -49,8 +49,6 @@ struct bundler {
 /* bundles.c: an error at the line of the group whose files are read. */
 void bundler_complain(struct bundler *b, const char *why);
 void bundler_add(struct bundler *b, enum helper who, const struct piece *piece);
-/* Note whether this chain of a frontend is but one certificate. */
-void bundler_count_chain(struct bundler *b, const void *pem, size_t len);
 /* A file of CAs or a CRL, for these helpers, once each. */
 void bundler_add_blocks(
     struct bundler *b, unsigned helpers, enum piece_kind kind, const char *path, const char *name);

@@ -23,6 +23,7 @@ make(void)
 		 *leaf = certs_key("EC P-256"), *other = certs_key("EC P-256");
 	X509 *r = certs_make(&(struct cert_spec){ .cn = "Root", .ca = 1 }, root, NULL, NULL);
 	X509 *i = certs_make(&(struct cert_spec){ .cn = "Inter", .ca = 1 }, inter, r, root);
+	X509 *j = certs_make(&(struct cert_spec){ .cn = "Sub", .ca = 1 }, other, i, inter);
 	struct cert_spec spec = { .cn = "a.example" };
 
 	letters['R'] = r;
@@ -32,6 +33,16 @@ make(void)
 		inter, r, root);
 	letters['F'] =
 	    certs_make(&(struct cert_spec){ .cn = "Foreign", .ca = 1 }, other, NULL, NULL);
+	letters['N'] =
+	    certs_make(&(struct cert_spec){ .cn = "Inter", .ca = 1, .from_day = 2, .to_day = 9 },
+		inter, r, root);
+	/* Of the same name, but another key: another CA's, or the same one's from before. */
+	letters['G'] = certs_make(&(struct cert_spec){ .cn = "Inter", .ca = 1 }, other, r, root);
+	/* The CA's own key, issued once more by another: what bridges the time until it is known. */
+	letters['X'] =
+	    certs_make(&(struct cert_spec){ .cn = "Root", .ca = 1 }, root, letters['F'], other);
+	letters['J'] = j;
+	letters['K'] = certs_make(&spec, leaf, j, other);
 	letters['L'] = certs_make(&spec, leaf, i, inter);
 	letters['D'] = certs_make(&spec, leaf, r, root);
 	letters['O'] = certs_make(&spec, leaf, NULL, NULL);
@@ -50,7 +61,16 @@ static const struct {
 } cases[] = {
 	{ "LI", "R", { NULL } },
 	{ "LI", NULL, { NULL } },
-	{ "LI", "F", { NULL } }, /* a site's own CA */
+	{ "LIR", "F", { NULL } }, /* a site's own CA */
+	{ "LIX", "R", { NULL } },
+	{ "LIX", "F", { NULL } },
+	{ "LIXR", "F", { NULL } },
+	{ "KJI", "R", { NULL } },
+	{ "LI", "F", { "<4>f:1: /c/x.pem: the issuer of certificate 2 in it, \"Root\", is neither in the file nor among the system's CAs, so clients may refuse the chain; write" } },
+	{ "KJ", "R", { "<4>f:1: /c/x.pem: the issuer of certificate 2 in it, \"Inter\", is neither in the file" } },
+	{ "LG", "R", { "certificate of its issuer, \"Inter\", is not in the file", "certificate 2 in it, \"Inter\", has issued none of the others" } },
+	{ "LGI", "R", { "certificate 2 in it, \"Inter\", has issued none of the others" } },
+	{ "LN", "R", { "<4>f:1: /c/x.pem: certificate 2 in it, \"Inter\", is valid only from 20" } },
 	{ "LIR", "R", { NULL } },
 	{ "D", "FR", { NULL } },
 	{ "O", "R", { NULL } },

@@ -29,10 +29,12 @@ struct look {
 	char *needed; /* by place in the chain: whether it leads on from the first */
 };
 
+/* By its name and its key: a CA of the same name may be another, or an old key of the same. */
 static int
 has_issued(X509 *issuer, X509 *x)
 {
-	return X509_check_issued(issuer, x) == X509_V_OK;
+	return X509_check_issued(issuer, x) == X509_V_OK &&
+	    X509_verify(x, X509_get0_pubkey(issuer)) == 1;
 }
 
 /* The common name, or all of the name, as far as a line has room for it. */
@@ -99,23 +101,59 @@ tls_roots_free(struct tls_roots *roots)
 
 /* ---- What clients refuse ---- */
 
+/* Whether its issuer, perhaps itself, is in the file. */
+static int
+is_issued_here(const struct look *l, int i)
+{
+	for (int k = 0; k < l->count; k++)
+		if (has_issued(sk_X509_value(l->chain, k), sk_X509_value(l->chain, i)))
+			return 1;
+	return 0;
+}
+
+/* The last one whose issuer is neither in the file nor known; -1 where the chain leads to a CA. */
+static int
+end_of_chain(const struct look *l, const struct tls_roots *roots)
+{
+	int end = -1;
+	for (int i = 0; i < l->count; i++) {
+		X509 *x = sk_X509_value(l->chain, i);
+		if (!l->needed[i])
+			continue;
+		if (has_issued(x, x) || is_root(roots, X509_get_issuer_name(x)))
+			return -1;
+		if (!is_issued_here(l, i))
+			end = i;
+	}
+	return end;
+}
+
 static void
 look_for_issuer(const struct look *l, const struct bundle *b, struct tls_roots *roots)
 {
-	X509 *leaf = sk_X509_value(l->chain, 0);
 	char name[160];
-	for (int i = 0; i < l->count; i++)
-		if (has_issued(sk_X509_value(l->chain, i), leaf))
-			return;
+	int end;
 	if (!roots->was_read)
 		read_roots(roots, b);
-	if (roots->count == 0 || is_root(roots, X509_get_issuer_name(leaf)))
+	end = roots->count > 0 ? end_of_chain(l, roots) : -1;
+	if (end == -1)
 		return;
-	log_say(LOG_WARNING,
-	    "%s: %s: the certificate of its issuer, \"%s\", is not in the file, so clients refuse "
-	    "it; write it behind the first one (with certbot: take fullchain.pem), or, if the CA "
-	    "is your own, add it to the system's (update-ca-certificates)",
-	    l->where, l->file, name_of(X509_get_issuer_name(leaf), name));
+	name_of(X509_get_issuer_name(sk_X509_value(l->chain, end)), name);
+	if (end == 0)
+		log_say(LOG_WARNING,
+		    "%s: %s: the certificate of its issuer, \"%s\", is not in the file, so clients "
+		    "refuse it; write it behind the first one (with certbot: take fullchain.pem), "
+		    "or, if the CA is your own, add it to the system's (update-ca-certificates)",
+		    l->where, l->file, name);
+	else
+		log_say(LOG_WARNING,
+		    "%s: %s: the issuer of certificate %d in it, \"%s\", is neither in the file "
+		    "nor "
+		    "among the system's CAs, so clients may refuse the chain; write its "
+		    "certificate "
+		    "behind the last one, or, if the CA is your own, add it to the system's "
+		    "(update-ca-certificates)",
+		    l->where, l->file, end + 1, name);
 }
 
 /* Mark what leads from the first certificate to an issuer. */
@@ -173,22 +211,38 @@ look_at_order(const struct look *l)
 	}
 }
 
+static const char *
+day_of(const ASN1_TIME *t, char buf[16])
+{
+	struct tm tm;
+	if (ASN1_TIME_to_tm(t, &tm) != 1 || strftime(buf, 16, "%Y-%m-%d", &tm) == 0)
+		snprintf(buf, 16, "?");
+	return buf;
+}
+
+/* Of the first one others speak daily. */
 static void
-look_for_expired(const struct look *l)
+look_at_dates(const struct look *l)
 {
 	char name[160], day[16];
 	for (int i = 1; i < l->count; i++) {
 		const X509 *x = sk_X509_value(l->chain, i);
-		const ASN1_TIME *end = X509_get0_notAfter(x);
-		struct tm tm;
-		if (!l->needed[i] || X509_cmp_current_time(end) >= 0)
+		const ASN1_TIME *end = X509_get0_notAfter(x), *from = X509_get0_notBefore(x);
+		if (!l->needed[i])
 			continue;
-		if (ASN1_TIME_to_tm(end, &tm) != 1 || strftime(day, 16, "%Y-%m-%d", &tm) == 0)
-			snprintf(day, 16, "?");
-		log_say(LOG_WARNING,
-		    "%s: %s: certificate %d in it, \"%s\", expired on %s, so clients refuse the "
-		    "chain; take the issuer's new one in its place",
-		    l->where, l->file, i + 1, name_of(X509_get_subject_name(x), name), day);
+		name_of(X509_get_subject_name(x), name);
+		if (X509_cmp_current_time(end) < 0)
+			log_say(LOG_WARNING,
+			    "%s: %s: certificate %d in it, \"%s\", expired on %s, so clients "
+			    "refuse "
+			    "the chain; take the issuer's new one in its place",
+			    l->where, l->file, i + 1, name, day_of(end, day));
+		else if (X509_cmp_current_time(from) > 0)
+			log_say(LOG_WARNING,
+			    "%s: %s: certificate %d in it, \"%s\", is valid only from %s, so "
+			    "clients "
+			    "refuse the chain until then; is the clock right?",
+			    l->where, l->file, i + 1, name, day_of(from, day));
 	}
 }
 
@@ -221,7 +275,7 @@ tls_chain_look(const char *where, const char *file, const STACK_OF(X509) * chain
 	look_for_issuer(&l, b, roots);
 	look_for_foreign(&l);
 	look_at_order(&l);
-	look_for_expired(&l);
+	look_at_dates(&l);
 	look_for_staple(&l);
 	free(l.needed);
 	ERR_clear_error();
