@@ -118,11 +118,12 @@ search_entry(struct search *s, int fd, const char *path, const char *name, int d
 	char cert[PATH_MAX], key[PATH_MAX], other[PATH_MAX];
 
 	if (is_at(fd, name, S_IFDIR)) {
-		if (depth == 0)
-			search_dir(s, join(cert, path, name), 1);
+		if (depth == 0 && search_dir(s, join(cert, path, name), 1) == -1)
+			s->add(s->context, cert, NULL, 1);
 		return;
 	}
-	if (!key_name(name, other) || !is_at(fd, name, S_IFREG))
+	/* Also what is no file at all, or a link to nothing: that is worth an error. */
+	if (!key_name(name, other))
 		return;
 	join(cert, path, name);
 	if (!is_there(fd, other))

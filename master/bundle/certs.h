@@ -8,7 +8,8 @@
 
 /*
  * One certificate.  key is its key's file; "" where no file beside it has one, so that it must be
- * in the certificate's own.  found: it was not named itself but lies in a directory.
+ * in the certificate's own.  found: it was not named itself but lies in a directory.  key NULL: cert
+ * is a sub-directory that cannot be searched, the reason is in certs_find's why_r.
  */
 typedef void certs_add(void *context, const char *cert, const char *key, int found);
 

@@ -153,6 +153,17 @@ is_by_the_way(const char *path)
 	    is_named(path, "ca.crt") || is_named(path, "ca.pem");
 }
 
+/* One found through a parent directory cannot be used. */
+static void
+leave_out(const struct bundler *b, const char *why, int used)
+{
+	if (used)
+		conf_problem(
+		    b->conf, b->p, PROBLEM_ERROR, b->line, "%s; what is in use stays", why);
+	else
+		conf_problem(b->conf, b->p, PROBLEM_LEFT_OUT, b->line, "%s; left out", why);
+}
+
 static void
 on_cert(void *context, const char *cert, const char *key, int found)
 {
@@ -162,16 +173,19 @@ on_cert(void *context, const char *cert, const char *key, int found)
 		.name = cert,
 		.key_name = key,
 		.flags = found ? PIECE_FOUND : 0 };
+	const char *frontend = b->conf->frontends[b->frontend].name;
 	char why[FILE_WHY];
-	int good;
+	int good, used;
 
+	if (!key) {
+		leave_out(b, b->why, pairs_any_under(b->now, frontend, cert));
+		return;
+	}
 	/* A file with its own key needs none beside it, whatever that one is for. */
 	if (*key && !b->key_is_named && !is_fullchain(cert) && has_key(b, cert, why) == 1)
 		piece.key_name = key = "";
 	good = bundler_add_cert(b, &piece, USE_SERVER, 1u << HELPER_WORKER, why);
-
-	int used = pairs_in_use(b->now, b->conf->frontends[b->frontend].name, cert);
-
+	used = pairs_in_use(b->now, frontend, cert);
 	b->usable += good == 1;
 	if (good == 1 || (good == 0 && found && !used && *key == '\0' && is_by_the_way(cert)))
 		return;
@@ -180,11 +194,8 @@ on_cert(void *context, const char *cert, const char *key, int found)
 	else if (good == 0)
 		snprintf(why, sizeof(why), "%s has no private key, and there is no %s beside it",
 		    cert, is_fullchain(cert) ? "privkey.pem" : "file with the same name and .key");
-	if (found && used)
-		conf_problem(
-		    b->conf, b->p, PROBLEM_ERROR, b->line, "%s; what is in use stays", why);
-	else if (found)
-		conf_problem(b->conf, b->p, PROBLEM_LEFT_OUT, b->line, "%s; left out", why);
+	if (found)
+		leave_out(b, why, used);
 	else
 		bundler_complain(b, why);
 }
@@ -228,7 +239,6 @@ add_held(struct bundler *b, const struct conf_certificate *c)
 static void
 add_group(struct bundler *b, const struct conf_certificate *c)
 {
-	char why[FILE_WHY];
 	size_t errors = b->p->errors;
 
 	if (c->hold && b->now && !b->anew && add_held(b, c) > 0)
@@ -237,8 +247,8 @@ add_group(struct bundler *b, const struct conf_certificate *c)
 	b->key_is_named = c->key != NULL;
 	if (c->key)
 		on_cert(b, c->path, c->key, 0);
-	else if (certs_find(c->path, on_cert, b, why) == -1)
-		bundler_complain(b, why);
+	else if (certs_find(c->path, on_cert, b, b->why) == -1)
+		bundler_complain(b, b->why);
 	else if (b->usable == 0 && b->p->errors == errors)
 		conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
 		    "%s: no certificate with a key in it", c->path);

@@ -43,7 +43,8 @@ struct bundler {
 	/* while one `certificates` is looked at */
 	uint32_t frontend;
 	size_t usable;
-	int key_is_named; /* a group names it: no other will do */
+	int key_is_named;   /* a group names it: no other will do */
+	char why[FILE_WHY]; /* a directory cannot be searched */
 };
 
 /* bundles.c: an error at the line of the group whose files are read. */

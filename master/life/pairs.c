@@ -175,6 +175,16 @@ pairs_are_under(const char *dir, const char *file)
 	return strncmp(dir, file, n) == 0 && file[n] == '/';
 }
 
+int
+pairs_any_under(const struct generation *g, const char *frontend, const char *dir)
+{
+	for (size_t i = 0; g && i < g->pairs.count; i++)
+		if (pairs_are_under(dir, g->pairs.items[i].file) &&
+		    strcmp(g->conf->frontends[g->pairs.items[i].frontend].name, frontend) == 0)
+			return 1;
+	return 0;
+}
+
 /* Whether a value of certificates is a directory above this file. */
 static int
 is_under(const struct conf_certificates *dirs, const char *file)

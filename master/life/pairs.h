@@ -58,6 +58,9 @@ int pairs_judge(struct generation *g);
 /* Whether the frontend of this name shows the certificate of this file; g may be NULL. */
 int pairs_in_use(const struct generation *g, const char *frontend, const char *file);
 
+/* ... or that of any file in this directory or below it. */
+int pairs_any_under(const struct generation *g, const char *frontend, const char *dir);
+
 /* Whether a file lies in a directory, or below it, by their names. */
 int pairs_are_under(const char *dir, const char *file);
 

@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 
@@ -129,6 +130,35 @@ def test_two_hundred_and_some_broken(site, pki, server):
         assert meet(pki, f"n{n}.example.org")[0] == [f"n{n}.example.org"]
     with pytest.raises(ssl.SSLCertVerificationError):  # it gets the default's
         meet(pki, "n100.example.org")
+
+
+def test_what_is_not_even_a_file(site, pki, server):
+    """Names in a directory that lead to nothing, or where nobody may look: an error line each; and
+    what is in use there stays, with the reason."""
+    live = site.path("live")
+    live.mkdir()
+    for one in ("a", "b"):
+        pki.ca.issue(one, one, [f"DNS:{one}.example.org"], directory=live)
+        (live / f"{one}.pem").unlink()
+    for name in ("c.pem", "d.crt"):
+        shutil.copy(live / "a/privkey.pem", (live / name).with_suffix(".key"))
+    (live / "c.pem").symlink_to("nothing")
+    os.mkfifo(live / "d.crt")
+    shutil.copytree(live / "b", live / "e")
+    (live / "e").chmod(0o700)
+    os.chown(live / "e", 12345, 12345)
+    closed = r'belongs to "12345", mode 0700; the master has no right to override that: chgrp root, chmod 0750'
+    text = conf('"$dir/live"')
+    done = check(site, pki, text)
+    assert done.returncode == 0 and "configuration ok" in done.stdout
+    for words in (r"c\.pem: No such file or directory", r"d\.crt: not a regular file", f"e {closed}"):
+        assert re.search(rf"checked\.conf:3: \S*/live/{words}; left out$", done.stdout, re.MULTILINE), done.stdout
+    proxy = Mailreeve(site, pki, text)
+    (live / "b").chmod(0o700)
+    os.chown(live / "b", 12345, 12345)
+    proxy.send(signal.SIGHUP)
+    assert re.search(rf"mailreeve\.conf:3: \S*/live/b {closed}; what is in use stays", proxy.said("not reloaded"))
+    assert meet(pki, "b.example.org")[0] == ["b.example.org"]
 
 
 @pytest.mark.parametrize("number", BROKEN)

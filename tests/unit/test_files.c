@@ -190,7 +190,10 @@ note(void *context, const char *cert, const char *key, int is_found)
 
 	(void)context;
 	snprintf(found + n, sizeof(found) - n, "%s%s+%s%s", n ? " " : "", cert + skip,
-	    *key ? key + skip : "", is_found ? "?" : "");
+	    !key     ? " cannot be searched" :
+		*key ? key + skip :
+		       "",
+	    is_found ? "?" : "");
 }
 
 static const struct {
@@ -224,6 +227,8 @@ static const struct {
 	{ "an empty directory", "d/", "d", "" },
 	{ "certbot's, with a link to nothing", "x/fullchain.pem x/privkey.pem@ x/cert.pem", "x",
 	    "x/fullchain.pem+x/privkey.pem" },
+	{ "a certificate that is a link to nothing", "d/a.crt@ d/a.key d/b.pem@", "d",
+	    "d/a.crt+d/a.key? d/b.pem+?" },
 	{ "a key that is a link to nothing", "d/a.crt d/a.key@", "d", "d/a.crt+d/a.key?" },
 };
 
@@ -281,6 +286,21 @@ START_TEST(says_that_it_cannot_list)
 }
 END_TEST
 
+/* ... and one that cannot be searched is named, and does not hide the others. */
+START_TEST(names_what_it_cannot_search)
+{
+	char why[FILE_WHY] = "";
+
+	make_all("other/a.pem other/a.key d/c.pem d/c.key");
+	ck_assert_int_eq(symlink("../other", at("d/b")), 0);
+	ck_assert_int_eq(chmod(at("d"), 0777), 0);
+	found[0] = '\0';
+	ck_assert_int_eq(certs_find(at("d"), note, NULL, why), 0);
+	ck_assert_str_eq(found, "d/b+ cannot be searched? d/c.pem+d/c.key?");
+	ck_assert_ptr_nonnull(strstr(why, "/d/b: a symbolic link in a directory that others may"));
+}
+END_TEST
+
 START_TEST(finds_certificates)
 {
 	char why[FILE_WHY];
@@ -304,6 +324,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, reads_a_file);
 	tcase_add_test(t, says_that_it_cannot_list);
+	tcase_add_test(t, names_what_it_cannot_search);
 	tcase_add_test(t, reads_no_more_than_there_is_room_for);
 	tcase_add_test(t, follows_links_of_trusted_directories);
 	tcase_add_test(t, follows_no_link_of_others);
