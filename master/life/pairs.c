@@ -84,9 +84,10 @@ pairs_add(struct pairs *all, const struct pair *pair, const char *file)
 }
 
 static const char *
-take_shown(struct pairs *all, const struct msg_cert *c, const struct piece *piece, const char *text,
+take_shown(struct pairs *all, const struct msg_cert *c, const struct bundle *b, const char *text,
     size_t len)
 {
+	const struct piece *piece = bundle_piece(b, c->piece);
 	const struct pair *last = all->count > 0 ? &all->items[all->count - 1] : NULL;
 	struct pair p = { .frontend = piece->owner, .until = c->until };
 
@@ -96,8 +97,8 @@ take_shown(struct pairs *all, const struct msg_cert *c, const struct piece *piec
 	memcpy(p.print, c->print, sizeof(p.print));
 	memcpy(p.key, c->key, sizeof(p.key));
 	if ((!last || last->frontend != piece->owner || strcmp(last->file, piece->name) != 0) &&
-	    pairs_add(all, &p, piece->name) == -1)
-		return "sent more certificates than there is memory for";
+	    (all->count >= bundle_count(b) || pairs_add(all, &p, piece->name) == -1))
+		return "sent more certificates than there are";
 	return pairs_add_names(all, text, len) == -1 ? "sent more names than there is room for" :
 						       NULL;
 }
@@ -135,7 +136,7 @@ pairs_take(struct generation *g, const struct msg_cert *c, const char *text, siz
 	if (!piece || piece->kind != PIECE_CERT || piece->owner >= g->conf->frontend_count)
 		wrong = "speaks of a certificate that there is none of";
 	else if (c->kind == CERT_SHOWN)
-		wrong = take_shown(&g->pairs, c, piece, text, len);
+		wrong = take_shown(&g->pairs, c, b, text, len);
 	else if (c->kind == CERT_LEFT_OUT && g->pairs.left_out_count < bundle_count(b))
 		take_left_out(g, piece, text, len);
 	else

@@ -237,7 +237,16 @@ START_TEST(lies)
 	ck_assert_ptr_nonnull(pairs_take(&after, &c, "a\0x\n", 4));
 	memset(c.key, 'x', sizeof(c.key));
 	ck_assert_ptr_nonnull(pairs_take(&after, &c, "a.x\n", 4));
-	/* As many reasons as there are pieces, not more. */
+	generation_end(&after);
+	/* As many certificates, in all, as there are pieces ... */
+	generation_of(&after, "\"/c\"", "/c/a.pem /c/b.pem");
+	ck_assert_ptr_null(shown(&after, 1, 1, ""));
+	ck_assert_ptr_null(shown(&after, 2, 1, ""));
+	ck_assert_ptr_null(shown(&after, 1, 1, ""));
+	ck_assert_ptr_nonnull(shown(&after, 2, 1, ""));
+	generation_end(&after);
+	/* ... and as many reasons, not more. */
+	generation_of(&after, "\"/c\"", "/c/a.pem");
 	ck_assert_ptr_null(left_out(&after, 1));
 	ck_assert_ptr_null(left_out(&after, 1));
 	ck_assert_ptr_nonnull(left_out(&after, 1));
