@@ -162,17 +162,9 @@ demo: can-root ## a whole mail site on loopback, to log in to ## 1 min, packages
 	@$(MAKE) --no-print-directory all
 	@MAILREEVE_BUILD=$(O) tests/demo
 
-# The folders are the walls: no process includes another process's headers, and the root process
-# links no TLS.
-layers: all ## no process includes or links what is not its business ## 1 min
-	@for p in $(FOLDERS); do \
-	  ! grep -nE "^#include \"($$(echo $(filter-out $$p,$(FOLDERS)) | sed "s/\<$$p\> *//; s/ /|/g"))/" -r $$p || exit 1; done
-	@! grep -nE '^#include "(master|worker|checker|keeper|ctl)/' -r common
-	@! grep -nE '^#include ("common/tls/|<openssl/)' -r master ctl
-	@! grep -nE '^#include <openssl/' -r common --exclude-dir=tls
-	@! grep -nE '^#include "common/tls/' -r keeper
-	@! ldd $(O)/mailreeve | grep -E 'libssl|libcrypto'
-	@echo layers: the walls stand
+# The folders are walls and floors: tests/layers.py has them, and what is forbidden.
+layers: all ## who may use whom, no circle between files ## 10 s
+	@tests/layers.py $(O)
 
 # Each header compiles alone, so it names what it needs.
 headers: ## each header compiles alone ## 10 s
