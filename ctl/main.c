@@ -199,16 +199,17 @@ socket_path(const char *given, char where_r[CONTROL_PATH])
 	return control_where(CONTROL_WHERE, where_r) ? where_r : CONTROL_SOCKET;
 }
 
+static const struct option longs[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
 int
 main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "socket", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *path = NULL;
 	char where[CONTROL_PATH], line[CONTROL_LINE - 1];
 	int json = 0, code, c, wait;

@@ -117,16 +117,17 @@ static void __attribute__((noreturn)) version(const struct master *m)
 	exit(1);
 }
 
+static const struct option longs[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "names", required_argument, NULL, 'n' },
+	{ NULL, 0, NULL, 0 },
+};
+
 void
 options_read(int argc, char **argv, struct master *m)
 {
 	static const char hint[] = "-t checks, -c names the file";
-	static const struct option longs[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "names", required_argument, NULL, 'n' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *conf = CONF_DEFAULT, *dir = NULL;
 	int option, wants_version = 0;
 
