@@ -2,19 +2,19 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * The life of one check, from the connect to our FIN.  Runs in the checker on a server's bytes,
- * and believes none of them: answers are bounded, the time is absolute, quotes are made printable.
+ * and trusts none of them: answers are bounded, the deadline is absolute, quotes are made printable.
  *
  * Read `phases` first.  A step does the work of one state and names the state to be in next;
  * naming its own state means "wait for the event loop".  Only check_run changes the state and
- * only check_run frees.  A server is never surprised: we speak after its whole greeting, wait for
+ * only check_run frees.  A server never sees an abrupt client: we speak after its whole greeting, wait for
  * its answer to our goodbye, and close with FIN.
  */
 #include "checker/check.h"
 
 #include "checker/probe.h"
+#include "checker/state.h"
 #include "checker/tls.h"
 #include "checker/wire.h"
-
 #include "common/tls/verify.h"
 
 #include <assert.h>
@@ -35,7 +35,7 @@ struct check {
 	int told;
 	int expired;       /* the time is up: this pass is the last */
 	int finished;      /* our FIN is out */
-	uint64_t deadline; /* the end of patience, absolute */
+	uint64_t deadline; /* absolute */
 	const struct plan *plan;
 	struct check_owner *owner;
 	struct loop *loop;
@@ -67,7 +67,7 @@ static enum check_state step_parting(struct check *c);
 static const struct {
 	enum check_state (*step)(struct check *);
 	unsigned next;
-} phases[CHECK_STATE_COUNT] = {
+} phases[AT_COUNT] = {
 	[AT_CONNECT]  = { step_connect,  TO(HEADER) | TO(TLS) | TO(SEND) | TO(LISTEN) | TO(PARTING) | TO(OVER) },
 	[AT_HEADER]   = { step_header,   TO(TLS) | TO(SEND) | TO(LISTEN) | TO(PARTING) | TO(OVER) },
 	[AT_TLS]      = { step_tls,      TO(SEND) | TO(LISTEN) | TO(PARTING) | TO(OVER) },
@@ -81,7 +81,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* How far it came: TLS that is up means that what stood before it was understood. */
+/* How far it got: if TLS is up, what was sent before it was understood. */
 static uint32_t
 with(const struct check *c)
 {
@@ -110,7 +110,7 @@ wire_broke(struct check *c, enum check_status status)
 	return AT_OVER;
 }
 
-/* The way is clear: what this type of check does with it. */
+/* The connection is ready: what this type of check does with it. */
 static enum check_state
 speak(struct check *c)
 {
@@ -147,18 +147,18 @@ step_connect(struct check *c)
 {
 	switch (
 	    wire_connect(&c->wire, &c->to, plan_source(c->plan, &c->to), plan_unseen(c->plan))) {
-	case IO_DONE:
+	case WIRE_DONE:
 		break;
-	case IO_WAIT:
+	case WIRE_WAIT:
 		if (!c->expired)
 			return AT_CONNECT;
 		say(c, CHECK_L4TOUT, 0, REASON_NO_CONNECT, "");
 		return AT_OVER;
-	case IO_END:
-	case IO_FAILED:
+	case WIRE_END:
+	case WIRE_FAILED:
 		if (c->wire.error == EMFILE || c->wire.error == ENFILE ||
 		    c->wire.error == ENOBUFS || c->wire.error == ENOMEM)
-			c->verdict.stands = VERDICT_UNASKED;
+			c->verdict.stands = STANDS_UNASKED;
 		else if (c->wire.ours)
 			return wire_broke(c, CHECK_SOCKERR);
 		say(c, CHECK_L4CON, 0, REASON_OTHER, verdict_error(c->wire.error));
@@ -191,7 +191,7 @@ step_header(struct check *c)
 		}
 		n = proxy_write(&self, &c->plan->style, header);
 	}
-	if (wire_whole(&c->wire, header, n) != IO_DONE)
+	if (wire_whole(&c->wire, header, n) != WIRE_DONE)
 		return wire_broke(c, CHECK_L4CON);
 	return c->plan->ctx != NULL ? AT_TLS : speak(c);
 }
@@ -203,22 +203,22 @@ step_tls(struct check *c)
 
 	if (c->wire.ssl == NULL) {
 		ssl = tls_begin(c->plan->ctx, &c->plan->check->tls, c->plan->server);
-		if (ssl == NULL || wire_tls(&c->wire, ssl) != IO_DONE) {
-			c->verdict.stands = VERDICT_UNASKED;
+		if (ssl == NULL || wire_tls(&c->wire, ssl) != WIRE_DONE) {
+			c->verdict.stands = STANDS_UNASKED;
 			return AT_OVER;
 		}
 	}
 	switch (wire_handshake(&c->wire)) {
-	case IO_DONE:
+	case WIRE_DONE:
 		c->verdict.days = tls_days_left(c->wire.ssl);
 		return speak(c);
-	case IO_WAIT:
+	case WIRE_WAIT:
 		if (!c->expired)
 			return AT_TLS;
 		say(c, CHECK_L6TOUT, 0, REASON_TLS_LATE, "");
 		return AT_OVER;
-	case IO_END:
-	case IO_FAILED:
+	case WIRE_END:
+	case WIRE_FAILED:
 		break;
 	}
 	return wire_broke(c, CHECK_L6RSP);
@@ -232,16 +232,16 @@ send_out(struct check *c, enum check_state next)
 
 	while (c->out_done < size) {
 		switch (wire_write(&c->wire, c->out + c->out_done, size - c->out_done, &n)) {
-		case IO_DONE:
+		case WIRE_DONE:
 			c->out_done += n;
 			break;
-		case IO_WAIT:
+		case WIRE_WAIT:
 			if (!c->expired)
 				return c->state;
 			say(c, CHECK_L7TOUT, 0, REASON_DEAF, "");
 			return AT_OVER;
-		case IO_END:
-		case IO_FAILED:
+		case WIRE_END:
+		case WIRE_FAILED:
 			return wire_broke(c, CHECK_L7RSP);
 		}
 	}
@@ -255,20 +255,20 @@ step_send(struct check *c)
 }
 
 /* Read until the answer is complete.  Anything but ANSWER_MORE has been judged. */
-static enum io
+static enum wire_io
 hear(struct check *c, enum expect_answer *answer_r)
 {
 	size_t used = 0;
-	enum io io;
+	enum wire_io io;
 
 	for (;;) {
 		*answer_r = expect_feed(&c->answer, c->in + c->in_at, c->in_len - c->in_at, &used);
 		c->in_at += used;
 		if (*answer_r != ANSWER_MORE)
-			return IO_DONE;
+			return WIRE_DONE;
 		c->in_at = c->in_len = 0;
 		io = wire_read(&c->wire, c->in, sizeof(c->in), &c->in_len);
-		if (io != IO_DONE) {
+		if (io != WIRE_DONE) {
 			c->in_len = 0;
 			return io;
 		}
@@ -280,7 +280,7 @@ static enum check_state
 bad(struct check *c, enum expect_answer answer)
 {
 	verdict_bad(&c->verdict, c->plan, &c->answer, answer, c->wire.ssl != NULL);
-	/* Who speaks our protocol gets a polite end. */
+	/* A server that speaks our protocol gets a polite end. */
 	return answer == ANSWER_NO ? AT_PARTING : AT_OVER;
 }
 
@@ -320,14 +320,14 @@ step_listen(struct check *c)
 	enum expect_answer answer = ANSWER_MORE;
 
 	switch (hear(c, &answer)) {
-	case IO_DONE:
+	case WIRE_DONE:
 		break;
-	case IO_WAIT:
+	case WIRE_WAIT:
 		return silent(c);
-	case IO_END:
+	case WIRE_END:
 		verdict_closed(&c->verdict, c->plan, &c->answer, c->wire.ssl != NULL);
 		return AT_OVER;
-	case IO_FAILED:
+	case WIRE_FAILED:
 		return wire_broke(c, CHECK_L7RSP);
 	}
 	if (answer != ANSWER_YES)
@@ -358,15 +358,15 @@ step_farewell(struct check *c)
 	enum expect_answer answer = ANSWER_MORE;
 
 	switch (hear(c, &answer)) {
-	case IO_DONE:
+	case WIRE_DONE:
 		break;
-	case IO_WAIT:
+	case WIRE_WAIT:
 		return silent(c);
-	case IO_END:
+	case WIRE_END:
 		/* It has greeted us and let us go; some leave out the words. */
 		answer = ANSWER_YES;
 		break;
-	case IO_FAILED:
+	case WIRE_FAILED:
 		return wire_broke(c, CHECK_L7RSP);
 	}
 	if (answer != ANSWER_YES)
@@ -375,15 +375,15 @@ step_farewell(struct check *c)
 	return AT_PARTING;
 }
 
-/* Not a word in all the time there was: verdict_late has the last one. */
+/* The server said nothing in time: is it a TLS port?  If not, verdict_late says so. */
 static enum check_state
 step_probe(struct check *c)
 {
-	enum io io = c->expired ? IO_FAILED : probe_tls(&c->wire);
+	enum wire_io io = c->expired ? WIRE_FAILED : probe_tls(&c->wire);
 
-	if (io == IO_WAIT)
+	if (io == WIRE_WAIT)
 		return AT_PROBE;
-	if (io == IO_DONE)
+	if (io == WIRE_DONE)
 		say(c, CHECK_L7RSP, 0, REASON_TLS_PORT, "");
 	verdict_late(&c->verdict, c->plan, &c->answer, 0);
 	return AT_OVER;
@@ -395,7 +395,7 @@ step_parting(struct check *c)
 	if (c->expired)
 		return AT_OVER;
 	finish(c);
-	return wire_discard(&c->wire, PARTING_MAX) == IO_WAIT ? AT_PARTING : AT_OVER;
+	return wire_discard(&c->wire, PARTING_MAX) == WIRE_WAIT ? AT_PARTING : AT_OVER;
 }
 
 static void
@@ -459,7 +459,7 @@ check_free(struct check **cp)
 static void
 tell(struct check *c)
 {
-	if (c->told || c->verdict.stands == VERDICT_OPEN)
+	if (c->told || c->verdict.stands == STANDS_OPEN)
 		return;
 	c->told = 1;
 	c->verdict.ms = (uint32_t)(loop_now(c->loop) - c->started);
@@ -489,8 +489,8 @@ check_run(struct check **cp)
 	}
 	c->watch.fd = c->wire.fd;
 	if (watch_set(c->loop, &c->watch, c->wire.want) == -1) {
-		if (c->verdict.stands == VERDICT_OPEN)
-			c->verdict.stands = VERDICT_UNASKED;
+		if (c->verdict.stands == STANDS_OPEN)
+			c->verdict.stands = STANDS_UNASKED;
 		tell(c);
 		check_free(cp);
 		owner->ended(owner);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * One check of one server, from the connect to our FIN.  Read the table in check.c first: it is
+ * One check of one server, from the connect to our FIN.  Read the table in check.c first: it shows
  * the whole life on one screen.
  */
 #ifndef CHECKER_CHECK_H
@@ -12,28 +12,6 @@
 
 #include "common/addr.h"
 #include "common/loop.h"
-
-/* In the order in which a check lives through them. */
-/* clang-format off */
-#define CHECK_STATES(X) \
-	X(CONNECT,  "connecting") \
-	X(HEADER,   "sending the PROXY header") \
-	X(TLS,      "shaking hands") \
-	X(SEND,     "sending") \
-	X(LISTEN,   "waiting for the greeting") \
-	X(GOODBYE,  "saying goodbye") \
-	X(FAREWELL, "waiting for the farewell") \
-	X(PROBE,    "waiting for an alert") \
-	X(PARTING,  "waiting for the end") \
-	X(OVER,     "over")
-/* clang-format on */
-
-enum check_state {
-#define X(name, text) AT_##name,
-	CHECK_STATES(X)
-#undef X
-	    CHECK_STATE_COUNT
-};
 
 /* Who wants to know.  Neither call may free anything of the check. */
 struct check_owner {
@@ -60,7 +38,5 @@ void check_run(struct check **cp);
 
 /* Frees a check in any state without a word to its owner. */
 void check_free(struct check **cp);
-
-const char *check_state_text(enum check_state state);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * DNS by c-ares.  Runs in the checker on answers that anybody may have sent.
+ * DNS by c-ares.  Runs in the checker on answers that anyone may have sent.
  *
- * The process has no files, so c-ares is told everything that it would read from some, and never
+ * The process has no files, so c-ares is given everything that it would read from files, and never
  * looks further than DNS.  Queries are made with ids of our own: without /dev/urandom c-ares 1.18
  * would number them in a way that can be guessed.
  */
@@ -171,7 +171,7 @@ conclude(struct dns_question *q, int status, const unsigned char *bytes, int len
 		q->answer = DNS_NO_NAME;
 		break;
 	case ARES_ECONNREFUSED:
-		/* Also where every server has answered, and none had anything to say. */
+		/* Also when every server has answered, but none usefully. */
 		q->answer = DNS_FAILED;
 		q->why = "no useful answer from any name server";
 		break;
@@ -252,7 +252,7 @@ channel_new(struct dns *d, const struct resolv *r)
 	size_t i, len = 0;
 
 #ifdef ARES_OPT_QUERY_CACHE
-	/* From 1.31 on it would keep answers; who asks here again has reason to. */
+	/* Since 1.31 it would cache answers; a name is asked for again only with reason. */
 	o.qcache_max_ttl = 0;
 	mask |= ARES_OPT_QUERY_CACHE;
 #endif

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Questions to DNS, by c-ares in our event loop.  Knows nothing of servers and boards; reads
- * answers that anybody may have sent.
+ * answers that anyone may have sent.
  */
 #ifndef CHECKER_DNS_H
 #define CHECKER_DNS_H
@@ -29,7 +29,7 @@ enum dns_answer {
 /* One question, embedded in whatever asks it. */
 struct dns_question {
 	int family;             /* ADDR_V4 or ADDR_V6 */
-	const struct addr *had; /* addresses that are preferred if they are in the answer */
+	const struct addr *had; /* preferred, if the answer has them */
 	size_t had_count;
 	void (*answered)(struct dns_question *q); /* perhaps within dns_ask */
 	enum dns_answer answer;
@@ -39,7 +39,7 @@ struct dns_question {
 	const char *why;
 };
 
-/* NULL, with a line in the log, where that does not work.  Opens no file then or later. */
+/* NULL, with a line in the log, if that fails.  Opens no file then or later. */
 struct dns *dns_new(struct loop *loop, const struct resolv *resolv);
 
 /* Ask for the addresses of a full name.  q must live until it is answered, and will be. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * mailreeve-checker: asks every server whether it serves, and DNS where servers are.
+ * mailreeve-checker: asks every server whether it serves, and DNS for their addresses.
  *
  * Sandboxed; the only process that speaks to servers without a client.  It has no file system and
- * no secret: its configuration comes in a sealed bundle, its findings leave as records of one
+ * no secret: its configuration comes in a sealed bundle, its results leave as reports of one
  * size through a pipe.  It ends with the master.
  */
 #include "checker/resolve.h"
@@ -41,7 +41,7 @@ struct checker {
 	struct schedule *schedule;
 };
 
-/* The same text that the master has found good. */
+/* The same text that the master has validated. */
 static void
 read_conf(struct checker *self)
 {
@@ -50,7 +50,7 @@ read_conf(struct checker *self)
 
 	self->bundle = bundle_open(FD_BUNDLE);
 	if (self->bundle == NULL)
-		child_failed(&self->child, "checker: bundle: %s", strerror(errno));
+		child_failed(&self->child, "checker: cannot open the bundle: %s", strerror(errno));
 	text = bundle_find(self->bundle, PIECE_CONF, NULL);
 	if (text == NULL)
 		child_failed(&self->child, "checker: no configuration in the bundle");
@@ -62,7 +62,7 @@ read_conf(struct checker *self)
 	child_log(&self->child, self->conf->log.level, self->conf->log.format == LOG_JSON);
 }
 
-/* As many descriptors as we may have, less those that are no checks. */
+/* As many descriptors as we may have, less those that are not for checks. */
 static uint32_t
 descriptors(void)
 {
@@ -77,7 +77,7 @@ descriptors(void)
 	return l.rlim_cur - SPARE_FDS < UINT32_MAX ? (uint32_t)l.rlim_cur - SPARE_FDS : UINT32_MAX;
 }
 
-/* Everything that needs more rights than checking does. */
+/* Everything that needs more privileges than checking does. */
 static void
 prepare(struct checker *self)
 {
@@ -87,9 +87,9 @@ prepare(struct checker *self)
 	read_conf(self);
 	self->board = board_map(FD_BOARD, self->conf->slot_count);
 	if (self->board == NULL)
-		child_failed(child, "checker: board: %s", strerror(errno));
+		child_failed(child, "checker: cannot map the board: %s", strerror(errno));
 	if (tls_key_init(&self->keeper) == -1)
-		child_failed(child, "checker: OpenSSL does not start");
+		child_failed(child, "checker: cannot initialise OpenSSL");
 	self->tls = tls_set_new(self->conf, self->bundle, err, sizeof(err));
 	if (self->tls == NULL)
 		child_refused(child, err);
@@ -99,7 +99,7 @@ prepare(struct checker *self)
 	self->resolver =
 	    resolver_new(self->loop, self->conf, self->bundle, self->board, &self->outbox);
 	if (self->resolver == NULL)
-		child_failed(child, "checker: no resolver");
+		child_failed(child, "checker: cannot set up the resolver");
 	self->schedule = schedule_new(&(struct schedule_parts){
 	    .loop = self->loop,
 	    .conf = self->conf,
@@ -113,7 +113,7 @@ prepare(struct checker *self)
 		child_failed(child, "checker: out of memory");
 }
 
-/* A keeper was replaced: signatures go to the new one. */
+/* The keeper was replaced: signatures go to the new one. */
 static void
 on_keeper(struct checker *self, const struct msg *m)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * What the answers about a name come to: which addresses the server gets, what the master and the
- * log are told.  Runs in the checker, on answers that are bounded (dns.c).
+ * What follows from the answers for a name: which addresses the server gets, what goes to the master
+ * and the log.  Runs in the checker, on answers that are bounded (dns.c).
  */
 #include "checker/name.h"
 
@@ -20,7 +20,7 @@
 #define TEXT(n) #n
 #define WORDS(n) \
 	"the name has more than " TEXT( \
-	    n) " addresses: this one and those after it serve nobody; " \
+	    n) " addresses: this one and those after it get no clients; " \
 	       "give the name fewer, or list these in servers under another name"
 #define BEYOND_WORDS WORDS(CONF_FAMILY)
 static_assert(CONF_FAMILY == REPORT_ADDRS, "an answer fills the places of a name");
@@ -58,7 +58,7 @@ begin_line(const struct name *n, int level, struct log_line *l)
 	log_text(l, "server", server);
 }
 
-/* One line when there begin to be more addresses than places, or another is the first without. */
+/* One line when there are more addresses than places for the first time, or another is left out. */
 static void
 log_beyond(struct name *n, const struct addr *a)
 {
@@ -108,7 +108,7 @@ name_settle(struct name *n, const struct addr *got, size_t got_count, uint32_t t
 	for (i = 0; i < count; i++)
 		chosen[i].port = s->addr.port;
 	n->ttl = ttl;
-	/* What has just been told may not be on the board yet. */
+	/* What was just reported may not be on the board yet. */
 	if (n->state == NAME_KNOWN && count == n->count &&
 	    (n->early || same(chosen, count, had, had_count)) &&
 	    memcmp(chosen, n->addrs, count * sizeof(chosen[0])) == 0)

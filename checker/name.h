@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * A server that is given by name, as resolve.c (when to ask) and name.c (what the answer comes to)
- * know it.  Nobody else includes this.
+ * A server that is configured by name, as resolve.c (when to ask) and name.c (what follows from
+ * the answer) know it.
  */
 #ifndef CHECKER_NAME_H
 #define CHECKER_NAME_H
@@ -10,7 +10,6 @@
 #include "checker/dns.h"
 #include "checker/names.h"
 #include "checker/outbox.h"
-#include "checker/resolve.h"
 
 #include "common/board.h"
 #include "common/conf.h"
@@ -18,6 +17,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+struct resolver;
+
+enum name_state {
+	NAME_ASKING,  /* no answer yet */
+	NAME_KNOWN,   /* an answer, perhaps an old one */
+	NAME_UNKNOWN, /* no address, and there never was one */
+};
 
 struct name {
 	struct note note;   /* REPORT_ADDRESSES */
@@ -31,14 +38,14 @@ struct name {
 	unsigned candidate; /* which full name we ask for */
 	int exists;         /* one of them does, though without an address */
 	int pending;        /* questions without an answer */
-	int early;          /* one answer has been told before the other came */
+	int early;          /* one answer was reported before the other came */
 	int counted;        /* in the resolver's asking */
 	struct dns_question questions[2];
 	struct addr had[REPORT_ADDRS]; /* on the board when we asked */
 	size_t had_count;
-	struct addr addrs[NAMES_MOST]; /* what we have told the master: REPORT_ADDRS of them */
+	struct addr addrs[NAMES_MOST]; /* reported to the master: REPORT_ADDRS of them */
 	size_t count;
-	struct addr beyond; /* the first for which there is no place: said once */
+	struct addr beyond; /* the first that has no place: logged once */
 	uint32_t ttl;
 	char why[REPORT_TEXT];
 	struct name *next; /* waiting for its turn */
@@ -68,12 +75,12 @@ const char *name_host(const struct name *n);
 /* Writes REPORT_ADDRESSES into a record: a note's fill. */
 void name_fill(struct note *note, struct report *r_r);
 
-/* New addresses for a server: chosen among, their port put in, and told where they are news. */
+/* New addresses for a server: chosen, with their port, and reported where they are news. */
 void name_settle(struct name *n, const struct addr *got, size_t got_count, uint32_t ttl);
 
 /*
  * The answers so far, and where a question has failed or is still open, the addresses of its
- * family as they were, settled.  Returns for how many seconds they hold.
+ * family as they were, settled.  Returns for how many seconds they are valid.
  */
 uint32_t name_settle_answers(struct name *n);
 

@@ -14,7 +14,7 @@
 
 #define NAME_SIZE    254                /* a DNS name with its NUL */
 #define NAMES_MOST   (REPORT_ADDRS + 1) /* one more than is used, for the log to name */
-#define RESOLV_LISTS 6 /* name servers, domains: as many as glibc reads of domains */
+#define RESOLV_LISTS 6                  /* name servers, domains: as many domains as glibc reads */
 
 /* What resolv.conf(5) says. */
 struct resolv {
@@ -25,26 +25,26 @@ struct resolv {
 	unsigned ndots, timeout /* seconds */, attempts;
 };
 
-/* Read the text of a resolv.conf; what is wrong in it is passed over.  Never fails. */
+/* Read the text of a resolv.conf; what is wrong in it is ignored.  Never fails. */
 void names_resolv(const char *text, struct resolv *r_r);
 
 /*
  * Read the text of a hosts file: pair is called for each name (lower case) with its address (port
- * 0).  What is wrong in it is passed over.
+ * 0).  What is wrong in it is ignored.
  */
 void names_hosts(
     const char *text, void (*pair)(void *arg, const char *name, const struct addr *a), void *arg);
 
 /*
- * The n-th full name to ask for (from 0), in resolv.conf's order: as it stands, or with a domain
- * of the search list.  Returns 1, or 0 where there are no more.
+ * The n-th full name to ask for (from 0), in the order of resolv.conf: as it stands, or with a
+ * domain of the search list.  Returns 1, or 0 when there are no more.
  */
 int names_candidate(const struct resolv *r, const char *host, unsigned n, char out_r[NAME_SIZE]);
 
 /*
  * Which addresses a server gets out of an answer: those that it had and that are in got stay, in
  * their order; then new ones, IPv4 first, the smallest first.  Addresses that no server can have
- * (0.0.0.0, multicast) and doubles are left out.  Ports are not looked at.  Returns how many of
+ * (0.0.0.0, multicast) and duplicates are left out.  Ports are not looked at.  Returns how many of
  * out_r are filled; those after the first REPORT_ADDRS have no place.
  */
 size_t names_choose(const struct addr *had, size_t had_count, const struct addr *got,

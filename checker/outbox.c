@@ -28,7 +28,7 @@ flush(struct outbox *o)
 			if (errno == EINTR)
 				continue;
 			if (errno == EPIPE)
-				_exit(0); /* nobody is left to be told */
+				_exit(0); /* the master is gone */
 			if (errno != EAGAIN || watch_set(o->loop, &o->watch, EPOLLOUT) == -1)
 				fatal("checker: the master does not read: %s", strerror(errno));
 			return;

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * What the checker has to tell the master: a queue of notes in front of the pipe.  Nothing waits
- * and nothing is lost: a note that the pipe does not take stays in the queue, and whoever owns it
- * does not do the next thing worth telling before it has left.
+ * and nothing is lost: a note that the pipe does not take stays in the queue, and its owner does
+ * nothing more that is worth reporting until it has left.
  */
 #ifndef CHECKER_OUTBOX_H
 #define CHECKER_OUTBOX_H

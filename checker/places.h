@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* What the board says of a server's addresses.  Only read here; the master alone writes it. */
+/* What the board says of a server's addresses.  Only read here; only the master writes it. */
 #ifndef CHECKER_PLACES_H
 #define CHECKER_PLACES_H
 
@@ -16,8 +16,7 @@ size_t
 places_read(const struct board *b, const struct conf_server *s, struct addr had_r[REPORT_ADDRS]);
 
 /*
- * Whether checks say that the server is not well at one of these addresses: it may be elsewhere
- * by now.
+ * Whether checks fail at one of these addresses of the server: it may have moved.
  */
 int places_unwell(
     const struct board *b, const struct conf_server *s, const struct addr *addrs, size_t count);

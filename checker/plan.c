@@ -34,7 +34,7 @@ plan_make(const struct conf *conf, const struct conf_server *s, SSL_CTX *ctx, st
 		.source_count = b->bind_address_count,
 		.ctx = ctx,
 		.style = {
-			/* There is no client whose TLS or certificate could be told of. */
+			/* There is no client whose TLS or certificate could be described. */
 			.send = s->send_proxy == PROXY_V1 ? PROXY_V1 : PROXY_V2,
 			.receiver = b->receiver,
 			.protocol = b->protocol,

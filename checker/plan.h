@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* What every check of one server does: made once, from the validated configuration alone. */
+/* What every check of one server does: made once, from nothing but the validated configuration. */
 #ifndef CHECKER_PLAN_H
 #define CHECKER_PLAN_H
 
@@ -29,8 +29,8 @@ void
 plan_make(const struct conf *conf, const struct conf_server *s, SSL_CTX *ctx, struct plan *plan_r);
 
 /*
- * Whether nobody will read or write on a connection of this plan: then the server need not even
- * know of it.
+ * Whether neither side will read or write on a connection of this plan: then the server need not
+ * even see it.
  */
 int plan_unseen(const struct plan *p);
 

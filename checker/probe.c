@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* Runs in the checker on a server's bytes; nothing of what it proves is believed but that it is TLS. */
+/* Runs in the checker on a server's bytes; all that is learned from them is that they are TLS. */
 #include "checker/probe.h"
 
 #include "checker/tls.h"
 
-enum io
+enum wire_io
 probe_tls(struct wire *w)
 {
 	SSL *ssl;
-	enum io io;
+	enum wire_io io;
 
 	if (w->ssl == NULL) {
 		ssl = tls_probe();
-		if (ssl == NULL || wire_tls(w, ssl) != IO_DONE)
-			return IO_FAILED;
+		if (ssl == NULL || wire_tls(w, ssl) != WIRE_DONE)
+			return WIRE_FAILED;
 	}
 	io = wire_handshake(w);
-	if (io == IO_DONE)
+	if (io == WIRE_DONE)
 		wire_finish(w);
-	return io == IO_END ? IO_FAILED : io;
+	return io == WIRE_END ? WIRE_FAILED : io;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Is a server that says nothing a TLS port?  It then waits for the client to begin, as it would
- * for ever; a ClientHello tells it from one that hangs.
+ * Is a server that says nothing a TLS port?  Such a server waits for the client to begin; a
+ * ClientHello tells it from one that hangs.
  */
 #ifndef CHECKER_PROBE_H
 #define CHECKER_PROBE_H
@@ -10,9 +10,9 @@
 #include "checker/wire.h"
 
 /*
- * Begin TLS on a plain wire, or go on with it.  IO_WAIT; IO_DONE: the server speaks TLS; IO_FAILED:
- * it does not, or that cannot be tried.
+ * Begin TLS on a plain wire, or go on with it.  WIRE_WAIT; WIRE_DONE: the server speaks TLS; WIRE_FAILED:
+ * it does not, or we could not try.
  */
-enum io probe_tls(struct wire *w);
+enum wire_io probe_tls(struct wire *w);
 
 #endif

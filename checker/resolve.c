@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Addresses of servers that are given by name, and when to ask for them again.  Runs in the
- * checker; what DNS says comes here already bounded (dns.c), the board is only read.
+ * Addresses of servers that are configured by name, and when to ask for them again.  Runs in the
+ * checker; DNS answers arrive here already bounded (dns.c), the board is only read.
  */
 #include "checker/resolve.h"
 
@@ -32,7 +32,7 @@ ask_in(struct name *n, uint64_t ms)
 
 static void ask(struct name *n);
 
-/* Let the next ones ask, as far as there is room. */
+/* Let the next names ask, as long as there is room. */
 static void
 proceed(struct resolver *r)
 {
@@ -113,7 +113,7 @@ conclude(struct name *n)
 	if ((a->answer == DNS_FAILED || aaaa->answer == DNS_FAILED) && ask_early(n))
 		return;
 	if (n->state == NAME_ASKING) {
-		/* Nobody need wait for checks of a server that has no address. */
+		/* No need to wait for checks of a server that has no address. */
 		n->state = NAME_UNKNOWN;
 		outbox_put(n->r->outbox, &n->note);
 	}
@@ -121,7 +121,7 @@ conclude(struct name *n)
 	done_asking(n, RETRY_MS);
 }
 
-/* An IPv4 address serves; the question for IPv6 may take its time, or never be answered. */
+/* An IPv4 address is enough; the AAAA query may take longer, or never be answered. */
 static void
 settle_early(struct name *n)
 {
@@ -160,7 +160,8 @@ ask(struct name *n)
 	n->asked = loop_now(n->r->loop);
 	n->early = 0;
 	n->had_count = places_read(n->r->board, &n->r->conf->servers[n->server], n->had);
-	n->pending = 3; /* one more than the answers: none is concluded from before both are out */
+	n->pending =
+	    3; /* one more than the answers: nothing is concluded before both queries are out */
 	for (k = 0; k < 2; k++) {
 		n->questions[k].answer = DNS_ASKED;
 		n->questions[k].had = n->had;
@@ -202,7 +203,7 @@ by_host(const void *a, const void *b)
 	return strcasecmp(name_host(*(struct name *const *)a), name_host(*(struct name *const *)b));
 }
 
-/* A line of hosts: for those who have that name. */
+/* A line of hosts: for all servers of that name. */
 static void
 on_host(void *arg, const char *host, const struct addr *a)
 {
@@ -306,7 +307,7 @@ resolver_begin(struct resolver *r)
 	}
 }
 
-/* Ask for this name in so many milliseconds, if it would be later otherwise. */
+/* Ask for this name in ms milliseconds, if it would be later otherwise. */
 static void
 ask_sooner(struct name *n, uint64_t ms)
 {
@@ -336,9 +337,9 @@ resolver_again(struct resolver *r)
 		ask_sooner(r->by_host[i], 1);
 }
 
-enum name_state
-resolver_state(const struct resolver *r, size_t server, const char **why_r)
+int
+resolver_nowhere(const struct resolver *r, size_t server, const char **why_r)
 {
 	*why_r = r->by_server[server]->why;
-	return r->by_server[server]->state;
+	return r->by_server[server]->state == NAME_UNKNOWN;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Addresses of servers that are given by name: /etc/hosts first, then DNS, A and AAAA, again when
- * their time to live is over.  Answers go to the master, which alone writes the board.
+ * Addresses of servers that are configured by name: /etc/hosts first, then DNS, A and AAAA, again
+ * when the TTL is over.  Answers go to the master; only the master writes the board.
  */
 #ifndef CHECKER_RESOLVE_H
 #define CHECKER_RESOLVE_H
@@ -16,14 +16,8 @@
 
 struct resolver;
 
-enum name_state {
-	NAME_ASKING,  /* no answer yet */
-	NAME_KNOWN,   /* there is one, perhaps an old one */
-	NAME_UNKNOWN, /* there never was one */
-};
-
 /*
- * Prepare for every server of conf that is given by name; hosts and resolv.conf come out of the
+ * Prepare for every server of conf that is configured by name; hosts and resolv.conf come out of the
  * bundle.  Opens no file then or later.  NULL when memory is out.
  */
 struct resolver *resolver_new(struct loop *loop, const struct conf *conf, const struct bundle *b,
@@ -39,9 +33,9 @@ void resolver_suspect(struct resolver *r, size_t server);
 void resolver_again(struct resolver *r);
 
 /*
- * How it stands with a server (index in conf->servers) that has a host name; why_r becomes words
- * for NAME_UNKNOWN, which live until the next answer.
+ * Whether DNS has answered, and there is no address for this server (index in conf->servers), which
+ * has a host name.  *why_r becomes words for it, which live until the next answer.
  */
-enum name_state resolver_state(const struct resolver *r, size_t server, const char **why_r);
+int resolver_nowhere(const struct resolver *r, size_t server, const char **why_r);
 
 #endif

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * What the checker may ask of the kernel once it checks: what a worker may towards servers, and
- * DNS.  Whoever gets into it through a server's or a name server's answer has this and no more.
+ * DNS.  An attacker who gets into it through the answer of a server or name server has this and no more.
  */
 #include "checker/sandbox.h"
 

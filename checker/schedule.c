@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * When each server is checked.  Runs in the checker; believes the board, which the master writes.
+ * When each server is checked.  Runs in the checker; trusts the board, which the master writes.
  *
- * A target looks at itself now and then: is there an address, may it be checked, what interval
- * does its present state ask for, is that over?  So a change of its state or address needs no
- * message.  What is due waits in one queue, out of which each pass of the loop starts a few.
+ * Each target is looked at now and then: does it have an address, may it be checked, which interval
+ * applies in its present state, is that over?  So a change of state or address needs no message.
+ * What is due waits in one queue, from which each pass of the loop starts a few.
  */
 #include "checker/schedule.h"
 
@@ -146,8 +146,7 @@ nowhere(struct target *t, uint32_t health)
 	struct verdict v = { .days = INT32_MIN };
 	uint64_t now = loop_now(t->s->p.loop);
 
-	if (t->slot == server->slot &&
-	    resolver_state(t->s->p.resolver, server_index(t), &why) == NAME_UNKNOWN &&
+	if (t->slot == server->slot && resolver_nowhere(t->s->p.resolver, server_index(t), &why) &&
 	    now >= due(t, health)) {
 		t->started = now;
 		t->rounds++;
@@ -209,7 +208,7 @@ told(struct check_owner *o, const struct verdict *v)
 	struct target *t = (struct target *)(void *)((char *)o - offsetof(struct target, owner));
 
 	t->running = 0;
-	if (v->stands == VERDICT_UNASKED) {
+	if (v->stands == STANDS_UNASKED) {
 		t->suspected = 1; /* it is still to be asked */
 		timer_set(t->s->p.loop, &t->timer, RETRY_MS);
 		return;

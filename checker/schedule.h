@@ -25,7 +25,7 @@ struct schedule_parts {
 	struct outbox *outbox;
 	const struct tls_set *tls;
 	struct resolver *resolver;
-	uint32_t descriptors; /* checks under way at the most */
+	uint32_t descriptors; /* the most checks under way */
 };
 
 /*

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static SSL_CTX *probe_ctx; /* verifies nobody, and is shown nothing */
+static SSL_CTX *probe_ctx; /* verifies nothing, sends no certificate */
 
 struct tls_set {
 	SSL_CTX **ctx; /* one per backend; equal settings share one */

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * TLS on checks: one context for each different group of settings, shared by all the backends
- * that have the same.  What a certificate must be is common/tls/verify.h's matter, so that a
- * check and a real connection never disagree.
+ * that have the same.  common/tls/verify.h decides which certificate is good, so that a check and
+ * a real connection never disagree.
  */
 #ifndef CHECKER_TLS_H
 #define CHECKER_TLS_H
@@ -34,7 +34,7 @@ SSL_CTX *tls_set_ctx(const struct tls_set *set, size_t backend);
  */
 SSL *tls_begin(SSL_CTX *ctx, const struct conf_back_tls *t, const struct conf_server *s);
 
-/* An object that only tries whether somebody speaks TLS; the caller's.  NULL when memory is out. */
+/* An object that only finds out whether the server speaks TLS; the caller's.  NULL when memory is out. */
 SSL *tls_probe(void);
 
 /* Why the handshake failed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * From what came to a reason.  Runs in the checker on the bytes of servers, which may be anybody's:
+ * Turns what came into a reason.  Runs in the checker on the bytes of servers, which may be anything:
  * what is quoted goes to logs and terminals.
  */
 #include "checker/verdict.h"
@@ -28,9 +28,9 @@ void
 verdict_say(struct verdict *v, enum check_status status, int ok, enum reason reason, uint32_t with,
     const char *text)
 {
-	if (v->stands != VERDICT_OPEN)
+	if (v->stands != STANDS_OPEN)
 		return;
-	v->stands = VERDICT_FOUND;
+	v->stands = STANDS_FOUND;
 	v->status = status;
 	v->ok = ok;
 	reason_set(&v->found, reason, with, text);

@@ -18,9 +18,9 @@
 
 struct verdict {
 	enum {
-		VERDICT_OPEN,    /* not yet known */
-		VERDICT_FOUND,   /* all below is valid */
-		VERDICT_UNASKED, /* this host could not even ask */
+		STANDS_OPEN,    /* not yet known */
+		STANDS_FOUND,   /* all below is valid */
+		STANDS_UNASKED, /* this host could not even ask */
 	} stands;
 	enum check_status status;
 	int ok;
@@ -30,7 +30,7 @@ struct verdict {
 };
 
 /*
- * Say it, unless something was said before: the first judgement stands.  with: enum reason_with;
+ * Note a result, unless one was noted before: the first one stands.  with: enum reason_with;
  * text is quoted.
  */
 void verdict_say(struct verdict *v, enum check_status status, int ok, enum reason reason,
@@ -47,7 +47,7 @@ uint32_t verdict_with(const struct plan *p, int tls);
 const char *verdict_error(int error);
 
 /*
- * Why an answer is not a good one: the server closed before its end, or the time was over, or
+ * Why an answer is not a good one: the server closed before the end of it, or time ran out, or
  * answer says what was wrong with it.  tls: it came in TLS.
  */
 void verdict_closed(struct verdict *v, const struct plan *p, const struct expect *e, int tls);

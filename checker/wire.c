@@ -21,19 +21,19 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-static enum io
+static enum wire_io
 wait_for(struct wire *w, uint32_t events)
 {
 	w->want = events;
-	return IO_WAIT;
+	return WIRE_WAIT;
 }
 
-static enum io
+static enum wire_io
 failed(struct wire *w, int error, int ours)
 {
 	w->error = error;
 	w->ours = ours;
-	return IO_FAILED;
+	return WIRE_FAILED;
 }
 
 /* A socket for this address, bound if need be. */
@@ -56,13 +56,13 @@ open_socket(struct wire *w, const struct addr *to, const struct addr *from, int 
 		return -1;
 	if (from == NULL)
 		return 0;
-	/* Without this, 28,000 checks would be all that one source address can make at a time. */
+	/* Without this, one source address could make no more than 28,000 checks at a time. */
 	(void)setsockopt(w->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	len = addr_to_sockaddr(from, &ss);
 	return bind(w->fd, (const struct sockaddr *)&ss, len);
 }
 
-enum io
+enum wire_io
 wire_connect(struct wire *w, const struct addr *to, const struct addr *from, int quiet)
 {
 	struct sockaddr_storage ss;
@@ -72,7 +72,7 @@ wire_connect(struct wire *w, const struct addr *to, const struct addr *from, int
 		return failed(w, errno, 1);
 	/* Asked again, connect() says how the first call ended. */
 	if (connect(w->fd, (const struct sockaddr *)&ss, len) == 0 || errno == EISCONN)
-		return IO_DONE;
+		return WIRE_DONE;
 	if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
 		return wait_for(w, EPOLLOUT);
 	return failed(w, errno, errno == EADDRNOTAVAIL || errno == EACCES || errno == EPERM);
@@ -94,7 +94,7 @@ wire_ends(const struct wire *w, struct addr *local_r, struct addr *peer_r)
 	return 0;
 }
 
-enum io
+enum wire_io
 wire_whole(struct wire *w, const void *bytes, size_t n)
 {
 	ssize_t sent = send(w->fd, bytes, n, MSG_NOSIGNAL);
@@ -102,24 +102,24 @@ wire_whole(struct wire *w, const void *bytes, size_t n)
 	if (sent == -1)
 		return failed(w, errno, 0);
 	/* A fresh socket takes any header at once. */
-	return (size_t)sent == n ? IO_DONE : failed(w, EMSGSIZE, 1);
+	return (size_t)sent == n ? WIRE_DONE : failed(w, EMSGSIZE, 1);
 }
 
-enum io
+enum wire_io
 wire_tls(struct wire *w, SSL *ssl)
 {
 	w->ssl = ssl;
-	/* After a message that is no data OpenSSL comes back: a server must not keep us busy. */
+	/* OpenSSL returns after each message that is not data: a server must not keep us busy. */
 	SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	ERR_clear_error();
 	if (SSL_set_fd(ssl, w->fd) != 1)
 		return failed(w, 0, 1);
 	SSL_set_connect_state(ssl);
-	return IO_DONE;
+	return WIRE_DONE;
 }
 
 /* What OpenSSL's return value asks for. */
-static enum io
+static enum wire_io
 tls_wants(struct wire *w, int ret)
 {
 	int saved = errno;
@@ -131,7 +131,7 @@ tls_wants(struct wire *w, int ret)
 	case SSL_ERROR_WANT_WRITE:
 		return wait_for(w, EPOLLOUT);
 	case SSL_ERROR_ZERO_RETURN:
-		return IO_END;
+		return WIRE_END;
 	case SSL_ERROR_SYSCALL:
 		return failed(w, saved, 0);
 	default:
@@ -140,21 +140,21 @@ tls_wants(struct wire *w, int ret)
 	why = ERR_peek_error();
 	if (SSL_is_init_finished(w->ssl) &&
 	    ERR_GET_REASON(why) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-		return IO_END;
+		return WIRE_END;
 	return failed(w, 0, 0);
 }
 
-enum io
+enum wire_io
 wire_handshake(struct wire *w)
 {
 	int ret;
 
 	ERR_clear_error();
 	ret = SSL_do_handshake(w->ssl);
-	return ret == 1 ? IO_DONE : tls_wants(w, ret);
+	return ret == 1 ? WIRE_DONE : tls_wants(w, ret);
 }
 
-enum io
+enum wire_io
 wire_write(struct wire *w, const void *bytes, size_t n, size_t *n_r)
 {
 	ssize_t sent;
@@ -163,30 +163,30 @@ wire_write(struct wire *w, const void *bytes, size_t n, size_t *n_r)
 	if (w->ssl != NULL) {
 		ERR_clear_error();
 		ret = SSL_write_ex(w->ssl, bytes, n, n_r);
-		return ret == 1 ? IO_DONE : tls_wants(w, ret);
+		return ret == 1 ? WIRE_DONE : tls_wants(w, ret);
 	}
 	sent = send(w->fd, bytes, n, MSG_NOSIGNAL);
 	if (sent == -1)
 		return errno == EAGAIN ? wait_for(w, EPOLLOUT) : failed(w, errno, 0);
 	*n_r = (size_t)sent;
-	return IO_DONE;
+	return WIRE_DONE;
 }
 
 /* The same without TLS, whatever the wire speaks. */
-static enum io
+static enum wire_io
 read_plain(struct wire *w, void *buf, size_t size, size_t *n_r)
 {
 	ssize_t got = recv(w->fd, buf, size, 0);
 
 	if (got == 0)
-		return IO_END;
+		return WIRE_END;
 	if (got == -1)
 		return errno == EAGAIN ? wait_for(w, EPOLLIN) : failed(w, errno, 0);
 	*n_r = (size_t)got;
-	return IO_DONE;
+	return WIRE_DONE;
 }
 
-enum io
+enum wire_io
 wire_read(struct wire *w, void *buf, size_t size, size_t *n_r)
 {
 	int ret;
@@ -195,7 +195,7 @@ wire_read(struct wire *w, void *buf, size_t size, size_t *n_r)
 		return read_plain(w, buf, size, n_r);
 	ERR_clear_error();
 	ret = SSL_read_ex(w->ssl, buf, size, n_r);
-	return ret == 1 ? IO_DONE : tls_wants(w, ret);
+	return ret == 1 ? WIRE_DONE : tls_wants(w, ret);
 }
 
 void
@@ -208,18 +208,18 @@ wire_finish(struct wire *w)
 	(void)shutdown(w->fd, SHUT_WR);
 }
 
-enum io
+enum wire_io
 wire_discard(struct wire *w, size_t max)
 {
 	char waste[2048];
-	enum io io;
+	enum wire_io io;
 	size_t n = 0, all = 0;
 
 	/* Closing with bytes unread would send a reset after our FIN. */
-	while ((io = read_plain(w, waste, sizeof(waste), &n)) == IO_DONE) {
+	while ((io = read_plain(w, waste, sizeof(waste), &n)) == WIRE_DONE) {
 		all += n;
 		if (all >= max)
-			return IO_DONE;
+			return WIRE_DONE;
 	}
 	return io;
 }

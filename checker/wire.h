@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * The connection of one check: a non-blocking socket, plain or TLS.  Nothing here waits; IO_WAIT
+ * The connection of one check: a non-blocking socket, plain or TLS.  Nothing here waits; WIRE_WAIT
  * leaves in want what the event loop should wait for.
  */
 #ifndef CHECKER_WIRE_H
@@ -14,11 +14,11 @@
 #include <stdint.h>
 
 /* What an operation came to. */
-enum io {
-	IO_DONE,
-	IO_WAIT,   /* call again when want has happened */
-	IO_END,    /* the server has closed its direction */
-	IO_FAILED, /* error says why (errno; 0 where TLS failed) */
+enum wire_io {
+	WIRE_DONE,
+	WIRE_WAIT,   /* call again when want has happened */
+	WIRE_END,    /* the server has closed its direction */
+	WIRE_FAILED, /* error says why (errno; 0 where TLS failed) */
 };
 
 struct wire {
@@ -26,36 +26,37 @@ struct wire {
 	SSL *ssl;      /* NULL: plain */
 	uint32_t want; /* EPOLLIN or EPOLLOUT */
 	int error;
-	int ours; /* the error is of this host, not of the server: no descriptor, no port */
+	int ours; /* the error is this host's, not the server's: no descriptor, no port */
 };
 
 /*
- * Connect; from (port 0) may be NULL.  quiet keeps our side's last word of the TCP handshake back
- * for the moment, so that a reset right after it leaves the server without a connection.
- * IO_DONE, IO_WAIT or IO_FAILED.
+ * Connect; from (port 0) may be NULL.  quiet delays the last ACK of the
+ * TCP handshake, so that a reset right after it leaves the server without a connection.
+ * WIRE_DONE, WIRE_WAIT or WIRE_FAILED.
  */
-enum io wire_connect(struct wire *w, const struct addr *to, const struct addr *from, int quiet);
+enum wire_io
+wire_connect(struct wire *w, const struct addr *to, const struct addr *from, int quiet);
 
-/* Both ends of the connection, as the PROXY header says them.  0 or -1 with errno. */
+/* Both ends of the connection, for the PROXY header.  0 or -1 with errno. */
 int wire_ends(const struct wire *w, struct addr *local_r, struct addr *peer_r);
 
-/* Send all of it in one piece, as a PROXY header must be.  IO_DONE or IO_FAILED. */
-enum io wire_whole(struct wire *w, const void *bytes, size_t n);
+/* Send all of it in one piece, as a PROXY header must be.  WIRE_DONE or WIRE_FAILED. */
+enum wire_io wire_whole(struct wire *w, const void *bytes, size_t n);
 
-/* Speak TLS from now on; ssl becomes the wire's.  IO_DONE or IO_FAILED. */
-enum io wire_tls(struct wire *w, SSL *ssl);
-/* IO_DONE, IO_WAIT or IO_FAILED. */
-enum io wire_handshake(struct wire *w);
+/* Speak TLS from now on; ssl becomes the wire's.  WIRE_DONE or WIRE_FAILED. */
+enum wire_io wire_tls(struct wire *w, SSL *ssl);
+/* WIRE_DONE, WIRE_WAIT or WIRE_FAILED. */
+enum wire_io wire_handshake(struct wire *w);
 
-/* Write, read: *n_r bytes were (IO_DONE, at least one). */
-enum io wire_write(struct wire *w, const void *bytes, size_t n, size_t *n_r);
-enum io wire_read(struct wire *w, void *buf, size_t size, size_t *n_r);
+/* Write, read: *n_r bytes were (WIRE_DONE, at least one). */
+enum wire_io wire_write(struct wire *w, const void *bytes, size_t n, size_t *n_r);
+enum wire_io wire_read(struct wire *w, void *buf, size_t size, size_t *n_r);
 
 /* Say goodbye to TCP, and to TLS before it: what was sent arrives, then the end. */
 void wire_finish(struct wire *w);
 
-/* Read and forget what still comes, at most max bytes in all.  IO_WAIT, else it is over. */
-enum io wire_discard(struct wire *w, size_t max);
+/* Read and forget what still comes, at most max bytes in all.  WIRE_WAIT, else it is over. */
+enum wire_io wire_discard(struct wire *w, size_t max);
 
 /* Reset the connection; without SO_LINGER, which no child may use.  The socket stays open. */
 void wire_reset(struct wire *w);

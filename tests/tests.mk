@@ -76,7 +76,7 @@ $(O)/unit/test_files: UNIT_LIBS := -Wl,--wrap=fdopendir,--wrap=reallocarray
 
 $(O)/unit/test_names: $(O)/obj/checker/names.o
 $(O)/unit/test_wire: $(O)/obj/checker/wire.o
-$(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o check_text.o plan.o probe.o verdict.o)
+$(O)/unit/test_check: $(addprefix $(O)/obj/checker/,check.o state.o plan.o probe.o verdict.o)
 
 # A keeper to talk to, certificates made when the test runs, handshakes in memory.
 KEEPER_OBJS := $(addprefix $(O)/obj/keeper/,keys.o policy.o sign.o serve.o tickets.o)

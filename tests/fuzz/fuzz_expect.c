@@ -44,9 +44,9 @@ words(enum check_type type, const struct expect *e, enum expect_answer answer)
 		for (const char *p = v[i].found.text; *p != '\0'; p++)
 			require(*p >= ' ' && *p <= '~' && *p != '"' && *p != '\\');
 		require(
-		    v[i].stands == VERDICT_OPEN || (!v[i].ok && reason_known(v[i].found.reason)));
+		    v[i].stands == STANDS_OPEN || (!v[i].ok && reason_known(v[i].found.reason)));
 	}
-	require((v[2].stands == VERDICT_OPEN) == (answer == ANSWER_MORE || answer == ANSWER_YES));
+	require((v[2].stands == STANDS_OPEN) == (answer == ANSWER_MORE || answer == ANSWER_YES));
 }
 
 /* Feed it in pieces of so many bytes. */

@@ -39,7 +39,7 @@ next(const char *of)
 	return ch;
 }
 
-enum io
+enum wire_io
 wire_connect(struct wire *w, const struct addr *to, const struct addr *from, int q)
 {
 	ck_assert_int_eq(to->port, 1143);
@@ -48,17 +48,17 @@ wire_connect(struct wire *w, const struct addr *to, const struct addr *from, int
 	w->fd = 99;
 	switch (next("cC!0")) {
 	case 'c':
-		return IO_DONE;
+		return WIRE_DONE;
 	case 'C':
 		w->want = EPOLLOUT;
-		return IO_WAIT;
+		return WIRE_WAIT;
 	case '0':
 		w->error = EMFILE;
 		w->ours = 1;
-		return IO_FAILED;
+		return WIRE_FAILED;
 	default:
 		w->error = ECONNREFUSED;
-		return IO_FAILED;
+		return WIRE_FAILED;
 	}
 }
 
@@ -79,15 +79,15 @@ send_bytes(const void *bytes, size_t n)
 	sent_len += n;
 }
 
-enum io
+enum wire_io
 wire_whole(struct wire *w, const void *bytes, size_t n)
 {
 	if (next("hH") == 'h') {
 		send_bytes(bytes, n);
-		return IO_DONE;
+		return WIRE_DONE;
 	}
 	w->error = ECONNRESET;
-	return IO_FAILED;
+	return WIRE_FAILED;
 }
 
 static int an_ssl;
@@ -101,25 +101,25 @@ tls_begin(SSL_CTX *ctx, const struct conf_back_tls *t, const struct conf_server 
 	return (SSL *)(void *)&an_ssl;
 }
 
-enum io
+enum wire_io
 wire_tls(struct wire *w, SSL *ssl)
 {
 	w->ssl = ssl;
-	return IO_DONE;
+	return WIRE_DONE;
 }
 
-enum io
+enum wire_io
 wire_handshake(struct wire *w)
 {
 	switch (next("sSX")) {
 	case 's':
-		return IO_DONE;
+		return WIRE_DONE;
 	case 'S':
 		w->want = EPOLLIN;
-		return IO_WAIT;
+		return WIRE_WAIT;
 	default:
 		w->error = 0;
-		return IO_FAILED;
+		return WIRE_FAILED;
 	}
 }
 
@@ -139,7 +139,7 @@ tls_days_left(SSL *ssl)
 	return 30;
 }
 
-enum io
+enum wire_io
 wire_write(struct wire *w, const void *bytes, size_t n, size_t *n_r)
 {
 	switch (next("wWbx")) {
@@ -151,16 +151,16 @@ wire_write(struct wire *w, const void *bytes, size_t n, size_t *n_r)
 		break;
 	case 'W':
 		w->want = EPOLLOUT;
-		return IO_WAIT;
+		return WIRE_WAIT;
 	default:
 		w->error = EPIPE;
-		return IO_FAILED;
+		return WIRE_FAILED;
 	}
 	send_bytes(bytes, *n_r);
-	return IO_DONE;
+	return WIRE_DONE;
 }
 
-enum io
+enum wire_io
 wire_read(struct wire *w, void *buf, size_t size, size_t *n_r)
 {
 	switch (next("rRef")) {
@@ -171,15 +171,15 @@ wire_read(struct wire *w, void *buf, size_t size, size_t *n_r)
 		memcpy(buf, chunks, *n_r);
 		chunks += *n_r;
 		chunks += *chunks == '|';
-		return IO_DONE;
+		return WIRE_DONE;
 	case 'R':
 		w->want = EPOLLIN;
-		return IO_WAIT;
+		return WIRE_WAIT;
 	case 'e':
-		return IO_END;
+		return WIRE_END;
 	default:
 		w->error = ECONNRESET;
-		return IO_FAILED;
+		return WIRE_FAILED;
 	}
 }
 
@@ -190,14 +190,14 @@ wire_finish(struct wire *w)
 	finished++;
 }
 
-enum io
+enum wire_io
 wire_discard(struct wire *w, size_t max)
 {
 	ck_assert_uint_gt(max, 0);
 	if (next("dD") == 'D')
-		return IO_END;
+		return WIRE_END;
 	w->want = EPOLLIN;
-	return IO_WAIT;
+	return WIRE_WAIT;
 }
 
 void
@@ -456,7 +456,7 @@ START_TEST(no_descriptor)
 	struct plan plan = plan_for(CHECK_IMAP, "");
 
 	play(begin(&plan, "0", ""));
-	ck_assert_int_eq(verdict.stands, VERDICT_UNASKED);
+	ck_assert_int_eq(verdict.stands, STANDS_UNASKED);
 }
 END_TEST
 

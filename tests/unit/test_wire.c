@@ -44,9 +44,9 @@ setup(void)
 	ck_assert_int_eq(SSL_set_fd(server, fds[1]), 1);
 	SSL_set_accept_state(server);
 	wire = (struct wire){ .fd = fds[0] };
-	ck_assert_int_eq(wire_tls(&wire, SSL_new(here)), IO_DONE);
+	ck_assert_int_eq(wire_tls(&wire, SSL_new(here)), WIRE_DONE);
 	for (int i = 0; i < 8 && done != 3; i++)
-		done = (wire_handshake(&wire) == IO_DONE) | (SSL_do_handshake(server) == 1) << 1;
+		done = (wire_handshake(&wire) == WIRE_DONE) | (SSL_do_handshake(server) == 1) << 1;
 	ck_assert_int_eq(done, 3);
 	SSL_CTX_free(here);
 	SSL_CTX_free(there);
@@ -57,7 +57,7 @@ START_TEST(a_flood_without_data_is_read_in_turns)
 {
 	size_t n = 0;
 	int turns = 0;
-	enum io io;
+	enum wire_io io;
 	char byte;
 
 	for (int i = 0; i < FLOOD; i++) {
@@ -65,9 +65,9 @@ START_TEST(a_flood_without_data_is_read_in_turns)
 		ck_assert_int_eq(SSL_do_handshake(server), 1);
 	}
 	ck_assert_int_eq(SSL_write(server, "x", 1), 1);
-	for (; (io = wire_read(&wire, &byte, 1, &n)) == IO_WAIT && turns <= 2 * FLOOD; turns++)
+	for (; (io = wire_read(&wire, &byte, 1, &n)) == WIRE_WAIT && turns <= 2 * FLOOD; turns++)
 		;
-	ck_assert_int_eq(io, IO_DONE);
+	ck_assert_int_eq(io, WIRE_DONE);
 	ck_assert_int_eq(byte, 'x');
 	ck_assert_int_ge(turns, FLOOD / 10);
 }
