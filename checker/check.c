@@ -15,6 +15,7 @@
 #include "checker/state.h"
 #include "checker/tls.h"
 #include "checker/wire.h"
+#include "common/container.h"
 #include "common/tls/verify.h"
 
 #include <assert.h>
@@ -85,7 +86,7 @@ static const struct {
 static uint32_t
 with(const struct check *c)
 {
-	uint32_t bits = verdict_with(c->plan, c->wire.ssl != NULL && c->state != AT_TLS);
+	uint32_t bits = verdict_with(c->plan, c->wire.ssl && c->state != AT_TLS);
 
 	return c->state == AT_GOODBYE || c->state == AT_FAREWELL ? bits | WITH_FAREWELL : bits;
 }
@@ -101,7 +102,7 @@ wire_broke(struct check *c, enum check_status status)
 {
 	struct finding f;
 
-	if (c->wire.ssl != NULL && c->wire.error == 0) {
+	if (c->wire.ssl && c->wire.error == 0) {
 		tls_why(c->wire.ssl, &c->plan->check->tls, c->plan->server, &f);
 		say(c, CHECK_L6RSP, 0, (enum reason)f.reason, f.text);
 	} else {
@@ -120,14 +121,14 @@ speak(struct check *c)
 	case CHECK_NONE:
 	case CHECK_TCP:
 	case CHECK_TLS:
-		say(c, c->wire.ssl != NULL ? CHECK_L6OK : CHECK_L4OK, 1,
-		    c->wire.ssl != NULL ? REASON_SHAKEN : REASON_CONNECTED, "");
+		say(c, c->wire.ssl ? CHECK_L6OK : CHECK_L4OK, 1,
+		    c->wire.ssl ? REASON_SHAKEN : REASON_CONNECTED, "");
 		return AT_PARTING;
 	case CHECK_EXPECT:
 		expect_start(&c->answer, check->type, PHASE_GREETING,
-		    check->expect != NULL ? check->expect : "", c->kept);
+		    check->expect ? check->expect : "", c->kept);
 		c->out = check->send;
-		return check->send != NULL ? AT_SEND : AT_LISTEN;
+		return check->send ? AT_SEND : AT_LISTEN;
 	case CHECK_IMAP:
 	case CHECK_POP3:
 	case CHECK_SMTP:
@@ -171,7 +172,7 @@ step_connect(struct check *c)
 	}
 	if (c->plan->header != HEADER_NONE)
 		return AT_HEADER;
-	return c->plan->ctx != NULL ? AT_TLS : speak(c);
+	return c->plan->ctx ? AT_TLS : speak(c);
 }
 
 static enum check_state
@@ -193,7 +194,7 @@ step_header(struct check *c)
 	}
 	if (wire_whole(&c->wire, header, n) != WIRE_DONE)
 		return wire_broke(c, CHECK_L4CON);
-	return c->plan->ctx != NULL ? AT_TLS : speak(c);
+	return c->plan->ctx ? AT_TLS : speak(c);
 }
 
 static enum check_state
@@ -201,9 +202,9 @@ step_tls(struct check *c)
 {
 	SSL *ssl;
 
-	if (c->wire.ssl == NULL) {
+	if (!c->wire.ssl) {
 		ssl = tls_begin(c->plan->ctx, &c->plan->check->tls, c->plan->server);
-		if (ssl == NULL || wire_tls(&c->wire, ssl) != WIRE_DONE) {
+		if (!ssl || wire_tls(&c->wire, ssl) != WIRE_DONE) {
 			c->verdict.stands = STANDS_UNASKED;
 			return AT_OVER;
 		}
@@ -308,7 +309,7 @@ silent(struct check *c)
 		timer_set(c->loop, &c->timer, c->deadline - loop_now(c->loop));
 		return c->state;
 	}
-	if (c->state == AT_LISTEN && c->wire.ssl == NULL && c->answer.total == 0)
+	if (c->state == AT_LISTEN && !c->wire.ssl && c->answer.total == 0)
 		return AT_PROBE;
 	verdict_late(&c->verdict, c->plan, &c->answer, c->wire.ssl != NULL);
 	return AT_OVER;
@@ -401,7 +402,7 @@ step_parting(struct check *c)
 static void
 on_event(struct watch *w, uint32_t events)
 {
-	struct check *c = (struct check *)(void *)((char *)w - offsetof(struct check, watch));
+	struct check *c = CONTAINER(w, struct check, watch);
 
 	(void)events;
 	check_run(&c);
@@ -410,7 +411,7 @@ on_event(struct watch *w, uint32_t events)
 static void
 on_time(struct timer *t)
 {
-	struct check *c = (struct check *)(void *)((char *)t - offsetof(struct check, timer));
+	struct check *c = CONTAINER(t, struct check, timer);
 
 	/* What has arrived meanwhile counts: this process may be late, not the server. */
 	c->expired = 1;
@@ -423,7 +424,7 @@ check_new(
 {
 	struct check *c = calloc(1, sizeof(*c) + expect_room(plan->check->type));
 
-	if (c == NULL)
+	if (!c)
 		return NULL;
 	c->plan = plan;
 	c->owner = owner;
@@ -446,7 +447,7 @@ check_free(struct check **cp)
 {
 	struct check *c = *cp;
 
-	if (c == NULL)
+	if (!c)
 		return;
 	timer_stop(&c->timer);
 	(void)watch_set(c->loop, &c->watch, 0);

@@ -10,6 +10,7 @@
 #define CARES_NO_DEPRECATED
 #include "checker/dns.h"
 
+#include "common/container.h"
 #include "common/log.h"
 
 #include <ares.h>
@@ -45,7 +46,7 @@ struct dns {
 static void
 on_socket(struct watch *w, uint32_t events)
 {
-	struct sock *s = (struct sock *)(void *)((char *)w - offsetof(struct sock, watch));
+	struct sock *s = CONTAINER(w, struct sock, watch);
 	ares_socket_t fd = w->fd;
 
 	ares_process_fd(s->dns->channel, events & ~(uint32_t)EPOLLOUT ? fd : ARES_SOCKET_BAD,
@@ -60,17 +61,17 @@ on_state(void *arg, ares_socket_t fd, int readable, int writable)
 	uint32_t events = (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0);
 	struct sock **p = &d->socks, *s;
 
-	while (*p != NULL && (*p)->watch.fd != fd)
+	while (*p && (*p)->watch.fd != fd)
 		p = &(*p)->next;
 	s = *p;
-	if (s == NULL && events != 0 && (s = calloc(1, sizeof(*s))) != NULL) {
+	if (!s && events != 0 && (s = calloc(1, sizeof(*s))) != NULL) {
 		s->watch.fd = fd;
 		s->watch.fn = on_socket;
 		s->dns = d;
 		*p = s;
 	}
 	/* A socket that cannot be watched answers nothing: its queries time out. */
-	if (s == NULL || watch_set(d->loop, &s->watch, events) == -1 || events != 0)
+	if (!s || watch_set(d->loop, &s->watch, events) == -1 || events != 0)
 		return;
 	*p = s->next;
 	free(s);
@@ -79,7 +80,7 @@ on_state(void *arg, ares_socket_t fd, int readable, int writable)
 static void
 on_tick(struct timer *t)
 {
-	struct dns *d = (struct dns *)(void *)((char *)t - offsetof(struct dns, tick));
+	struct dns *d = CONTAINER(t, struct dns, tick);
 
 	ares_process_fd(d->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	if (d->asking > 0)
@@ -209,7 +210,7 @@ dns_ask(struct dns *d, struct dns_question *q, const char *full)
 	unsigned short id = 0;
 	int len = 0, status = ARES_ENOMEM;
 
-	if (e != NULL && getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id))
+	if (e && getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id))
 		status = ares_create_query(full, ns_c_in, q->family == ADDR_V4 ? ns_t_a : ns_t_aaaa,
 		    id, 1, &bytes, &len, EDNS_SIZE);
 	if (status != ARES_SUCCESS) {
@@ -278,7 +279,7 @@ dns_new(struct loop *loop, const struct resolv *resolv)
 {
 	struct dns *d = calloc(1, sizeof(*d));
 
-	if (d == NULL)
+	if (!d)
 		return NULL;
 	d->loop = loop;
 	d->tick.fn = on_tick;

@@ -13,6 +13,7 @@
 #include "checker/tls.h"
 
 #include "common/child.h"
+#include "common/container.h"
 #include "common/log.h"
 #include "common/stack.h"
 #include "common/tls/key.h"
@@ -49,13 +50,13 @@ read_conf(struct checker *self)
 	const struct piece *text;
 
 	self->bundle = bundle_open(FD_BUNDLE);
-	if (self->bundle == NULL)
+	if (!self->bundle)
 		child_failed(&self->child, "checker: cannot open the bundle: %s", strerror(errno));
 	text = bundle_find(self->bundle, PIECE_CONF, NULL);
-	if (text == NULL)
+	if (!text)
 		child_failed(&self->child, "checker: no configuration in the bundle");
 	self->conf = conf_parse(text->data, text->name, NULL, &problems);
-	if (self->conf == NULL)
+	if (!self->conf)
 		child_failed(&self->child, "checker: %s",
 		    problems.count > 0 ? problems.items[0].text : "bad configuration");
 	problems_clear(&problems);
@@ -86,19 +87,19 @@ prepare(struct checker *self)
 
 	read_conf(self);
 	self->board = board_map(FD_BOARD, self->conf->slot_count);
-	if (self->board == NULL)
+	if (!self->board)
 		child_failed(child, "checker: cannot map the board: %s", strerror(errno));
 	if (tls_key_init(&self->keeper) == -1)
 		child_failed(child, "checker: cannot initialise OpenSSL");
 	self->tls = tls_set_new(self->conf, self->bundle, err, sizeof(err));
-	if (self->tls == NULL)
+	if (!self->tls)
 		child_refused(child, err);
 	self->loop = loop_new();
-	if (self->loop == NULL || outbox_init(&self->outbox, self->loop, FD_REPORT) == -1)
+	if (!self->loop || outbox_init(&self->outbox, self->loop, FD_REPORT) == -1)
 		child_failed(child, "checker: %s", strerror(errno));
 	self->resolver =
 	    resolver_new(self->loop, self->conf, self->bundle, self->board, &self->outbox);
-	if (self->resolver == NULL)
+	if (!self->resolver)
 		child_failed(child, "checker: cannot set up the resolver");
 	self->schedule = schedule_new(&(struct schedule_parts){
 	    .loop = self->loop,
@@ -109,7 +110,7 @@ prepare(struct checker *self)
 	    .resolver = self->resolver,
 	    .descriptors = descriptors(),
 	});
-	if (self->schedule == NULL)
+	if (!self->schedule)
 		child_failed(child, "checker: out of memory");
 }
 
@@ -161,8 +162,7 @@ on_message(struct checker *self, struct msg *m)
 static void
 on_master(struct watch *w, uint32_t events)
 {
-	struct checker *self =
-	    (struct checker *)(void *)((char *)w - offsetof(struct checker, chan_watch));
+	struct checker *self = CONTAINER(w, struct checker, chan_watch);
 	_Alignas(8) char buf[CHAN_BUF];
 	struct msg m;
 

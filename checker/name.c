@@ -8,6 +8,7 @@
 
 #include "checker/places.h"
 
+#include "common/container.h"
 #include "common/log.h"
 #include "common/reason.h"
 
@@ -34,8 +35,7 @@ name_host(const struct name *n)
 void
 name_fill(struct note *note, struct report *r_r)
 {
-	const struct name *n =
-	    (const struct name *)(const void *)((char *)note - offsetof(struct name, note));
+	const struct name *n = CONTAINER(note, struct name, note);
 
 	r_r->type = REPORT_ADDRESSES;
 	r_r->server = n->r->conf->servers[n->server].slot;
@@ -65,7 +65,7 @@ log_beyond(struct name *n, const struct addr *a)
 	char text[ADDR_TEXT];
 	struct log_line l;
 
-	if (a == NULL) {
+	if (!a) {
 		n->beyond.family = ADDR_NONE;
 		return;
 	}

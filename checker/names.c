@@ -121,7 +121,7 @@ names_hosts(
 
 	for (; *text != '\0'; text = next_line(text)) {
 		p = word(text, name, sizeof(name));
-		if (p == NULL || bare_address(name, &addr) == -1)
+		if (!p || bare_address(name, &addr) == -1)
 			continue;
 		while ((p = word(p, name, sizeof(name))) != NULL) {
 			for (c = name; *c != '\0'; c++)
@@ -219,10 +219,10 @@ names_choose(const struct addr *had, size_t had_count, const struct addr *got, s
 	while (n < NAMES_MOST) {
 		next = NULL;
 		for (i = 0; i < got_count; i++)
-			if (sensible(&got[i]) && (next == NULL || before(&got[i], next)) &&
+			if (sensible(&got[i]) && (!next || before(&got[i], next)) &&
 			    !among(&got[i], out_r, n))
 				next = &got[i];
-		if (next == NULL)
+		if (!next)
 			break;
 		out_r[n++] = *next;
 	}

@@ -5,6 +5,7 @@
  */
 #include "checker/outbox.h"
 
+#include "common/container.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ flush(struct outbox *o)
 			return;
 		}
 		o->head = n->next;
-		if (o->head == NULL)
+		if (!o->head)
 			o->tail = &o->head;
 		n->queued = 0;
 	}
@@ -45,7 +46,7 @@ static void
 on_room(struct watch *w, uint32_t events)
 {
 	(void)events;
-	flush((struct outbox *)(void *)((char *)w - offsetof(struct outbox, watch)));
+	flush(CONTAINER(w, struct outbox, watch));
 }
 
 int

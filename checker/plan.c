@@ -64,7 +64,7 @@ plan_make(const struct conf *conf, const struct conf_server *s, SSL_CTX *ctx, st
 int
 plan_unseen(const struct plan *p)
 {
-	return p->check->type == CHECK_TCP && p->header == HEADER_NONE && p->ctx == NULL;
+	return p->check->type == CHECK_TCP && p->header == HEADER_NONE && !p->ctx;
 }
 
 const struct addr *

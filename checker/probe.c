@@ -11,9 +11,9 @@ probe_tls(struct wire *w)
 	SSL *ssl;
 	enum wire_io io;
 
-	if (w->ssl == NULL) {
+	if (!w->ssl) {
 		ssl = tls_probe();
-		if (ssl == NULL || wire_tls(w, ssl) != WIRE_DONE)
+		if (!ssl || wire_tls(w, ssl) != WIRE_DONE)
 			return WIRE_FAILED;
 	}
 	io = wire_handshake(w);

@@ -8,6 +8,7 @@
 
 #include "checker/name.h"
 #include "checker/places.h"
+#include "common/container.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -44,7 +45,7 @@ proceed(struct resolver *r)
 	r->proceeding = 1;
 	while (r->asking < AT_ONCE && (n = r->head) != NULL) {
 		r->head = n->next;
-		if (r->head == NULL)
+		if (!r->head)
 			r->tail = &r->head;
 		r->asking++;
 		n->counted = 1;
@@ -141,13 +142,13 @@ answered(struct name *n)
 static void
 answered_a(struct dns_question *q)
 {
-	answered((struct name *)(void *)((char *)q - offsetof(struct name, questions[0])));
+	answered(CONTAINER(q, struct name, questions[0]));
 }
 
 static void
 answered_aaaa(struct dns_question *q)
 {
-	answered((struct name *)(void *)((char *)q - offsetof(struct name, questions[1])));
+	answered(CONTAINER(q, struct name, questions[1]));
 }
 
 static void
@@ -181,7 +182,7 @@ ask(struct name *n)
 static void
 on_due(struct timer *t)
 {
-	struct name *n = (struct name *)(void *)((char *)t - offsetof(struct name, timer));
+	struct name *n = CONTAINER(t, struct name, timer);
 	struct resolver *r = n->r;
 
 	if (n->pending > 0) {
@@ -232,7 +233,7 @@ name_new(struct resolver *r, size_t server)
 {
 	struct name *n = calloc(1, sizeof(*n));
 
-	if (n == NULL)
+	if (!n)
 		return NULL;
 	n->note.fill = name_fill;
 	n->timer.fn = on_due;
@@ -248,7 +249,7 @@ text_of(const struct bundle *b, enum piece_kind kind)
 {
 	const struct piece *p = bundle_find(b, kind, NULL);
 
-	return p != NULL ? p->data : "";
+	return p ? p->data : "";
 }
 
 struct resolver *
@@ -259,14 +260,14 @@ resolver_new(struct loop *loop, const struct conf *conf, const struct bundle *b,
 	struct resolv quick;
 	size_t i;
 
-	if (r == NULL)
+	if (!r)
 		return NULL;
 	*r = (struct resolver){ .loop = loop, .conf = conf, .board = board, .outbox = outbox };
 	r->tail = &r->head;
 	r->by_server = calloc(conf->server_count + 1, sizeof(struct name *));
 	r->by_host = calloc(conf->server_count + 1, sizeof(struct name *));
-	for (i = 0; r->by_server != NULL && r->by_host != NULL && i < conf->server_count; i++) {
-		if (conf->servers[i].host == NULL)
+	for (i = 0; r->by_server && r->by_host && i < conf->server_count; i++) {
+		if (!conf->servers[i].host)
 			continue;
 		if ((r->by_server[i] = name_new(r, i)) == NULL)
 			return NULL; /* the caller ends the process */
@@ -282,7 +283,7 @@ resolver_new(struct loop *loop, const struct conf *conf, const struct bundle *b,
 	quick.attempts = 1;
 	r->dns = dns_new(loop, &r->resolv);
 	r->early = dns_new(loop, &quick);
-	return r->dns != NULL && r->early != NULL ? r : NULL;
+	return r->dns && r->early ? r : NULL;
 }
 
 void
@@ -324,7 +325,7 @@ resolver_suspect(struct resolver *r, size_t server)
 	struct name *n = r->by_server[server];
 	uint64_t now = loop_now(r->loop);
 
-	if (n != NULL)
+	if (n)
 		ask_sooner(n, now - n->asked < RETRY_MS ? n->asked + RETRY_MS - now : 1);
 }
 

@@ -10,6 +10,7 @@
 #include "checker/schedule.h"
 
 #include "checker/check.h"
+#include "common/container.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ queue(struct target *t, int first)
 	timer_stop(&t->timer);
 	t->next = first ? s->head : NULL;
 	if (first) {
-		if (s->head == NULL)
+		if (!s->head)
 			s->tail = &t->next;
 		s->head = t;
 	} else {
@@ -109,7 +110,7 @@ due(struct target *t, uint32_t health)
 static int
 address(const struct target *t, const struct board_server *b, struct addr *a_r)
 {
-	if (t->plan.server->host == NULL) {
+	if (!t->plan.server->host) {
 		*a_r = t->plan.server->addr;
 		return 1;
 	}
@@ -199,13 +200,13 @@ look(struct target *t)
 static void
 on_time(struct timer *timer)
 {
-	look((struct target *)(void *)((char *)timer - offsetof(struct target, timer)));
+	look(CONTAINER(timer, struct target, timer));
 }
 
 static void
 told(struct check_owner *o, const struct verdict *v)
 {
-	struct target *t = (struct target *)(void *)((char *)o - offsetof(struct target, owner));
+	struct target *t = CONTAINER(o, struct target, owner);
 
 	t->running = 0;
 	if (v->stands == STANDS_UNASKED) {
@@ -222,7 +223,7 @@ told(struct check_owner *o, const struct verdict *v)
 static void
 ended(struct check_owner *o)
 {
-	((struct target *)(void *)((char *)o - offsetof(struct target, owner)))->s->flying--;
+	CONTAINER(o, struct target, owner)->s->flying--;
 }
 
 static void
@@ -239,7 +240,7 @@ start(struct target *t)
 		return;
 	}
 	check = check_new(t->s->p.loop, &t->plan, &a, &t->owner);
-	if (check == NULL) {
+	if (!check) {
 		timer_set(t->s->p.loop, &t->timer, RETRY_MS);
 		return;
 	}
@@ -258,15 +259,15 @@ schedule_start(struct schedule *s)
 
 	for (n = 0; n < START_MOST && s->flying < s->p.descriptors; n++) {
 		t = s->head;
-		if (t == NULL)
+		if (!t)
 			return 0;
 		s->head = t->next;
-		if (s->head == NULL)
+		if (!s->head)
 			s->tail = &s->head;
 		t->queued = 0;
 		start(t);
 	}
-	return s->head != NULL && s->flying < s->p.descriptors;
+	return s->head && s->flying < s->p.descriptors;
 }
 
 void
@@ -277,7 +278,7 @@ schedule_now(struct schedule *s, uint32_t slot)
 	if (slot >= s->p.conf->slot_count)
 		return;
 	t = &s->targets[slot];
-	if (t->plan.check == NULL)
+	if (!t->plan.check)
 		return;
 	t->suspected = 1;
 	look(t);
@@ -286,8 +287,7 @@ schedule_now(struct schedule *s, uint32_t slot)
 static void
 fill_result(struct note *n, struct report *r_r)
 {
-	const struct target *t =
-	    (const struct target *)(const void *)((char *)n - offsetof(struct target, result));
+	const struct target *t = CONTAINER(n, struct target, result);
 
 	r_r->type = REPORT_RESULT;
 	r_r->server = t->slot;
@@ -300,8 +300,7 @@ fill_result(struct note *n, struct report *r_r)
 static void
 fill_days(struct note *n, struct report *r_r)
 {
-	const struct target *t =
-	    (const struct target *)(const void *)((char *)n - offsetof(struct target, days));
+	const struct target *t = CONTAINER(n, struct target, days);
 
 	r_r->type = REPORT_CERT_DAYS;
 	r_r->server = t->slot;
@@ -331,7 +330,7 @@ schedule_new(const struct schedule_parts *parts)
 	const struct conf *conf = parts->conf;
 	uint32_t i, k, count = conf->slot_count, window;
 
-	if (s == NULL || (s->targets = calloc(count + 1, sizeof(*s->targets))) == NULL) {
+	if (!s || (s->targets = calloc(count + 1, sizeof(*s->targets))) == NULL) {
 		free(s);
 		return NULL;
 	}

@@ -23,7 +23,7 @@ struct tls_set {
 static int
 same_text(const char *a, const char *b)
 {
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 /* Whether one context serves both: the name is checked per connection. */
@@ -44,7 +44,7 @@ ctx_for(const struct tls_set *set, const struct conf *conf, size_t n, const stru
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (set->ctx[i] != NULL && same_settings(&conf->backends[i].check.tls, t)) {
+		if (set->ctx[i] && same_settings(&conf->backends[i].check.tls, t)) {
 			SSL_CTX_up_ref(set->ctx[i]);
 			return set->ctx[i];
 		}
@@ -61,14 +61,13 @@ tls_set_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 	size_t i, len = 0;
 
 	err_r[0] = '\0';
-	if (set == NULL ||
-	    (set->ctx = calloc(conf->backend_count + 1, sizeof(SSL_CTX *))) == NULL) {
+	if (!set || (set->ctx = calloc(conf->backend_count + 1, sizeof(SSL_CTX *))) == NULL) {
 		free(set);
 		(void)snprintf(err_r, err_size, "out of memory");
 		return NULL;
 	}
 	set->count = conf->backend_count;
-	if (probe_ctx == NULL)
+	if (!probe_ctx)
 		probe_ctx = SSL_CTX_new(TLS_client_method());
 	for (i = 0; i < conf->backend_count; i++) {
 		const struct conf_check *check = &conf->backends[i].check;
@@ -76,7 +75,7 @@ tls_set_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 		if (check->type == CHECK_NONE || !check->tls.on)
 			continue;
 		set->ctx[i] = ctx_for(set, conf, i, b, why, sizeof(why));
-		if (set->ctx[i] == NULL && len < err_size)
+		if (!set->ctx[i] && len < err_size)
 			len += (size_t)snprintf(
 			    err_r + len, err_size - len, "%s%s", len > 0 ? "\n" : "", why);
 	}
@@ -90,7 +89,7 @@ tls_set_free(struct tls_set **set)
 {
 	size_t i;
 
-	if (*set == NULL)
+	if (!*set)
 		return;
 	for (i = 0; i < (*set)->count; i++)
 		SSL_CTX_free((*set)->ctx[i]);
@@ -113,7 +112,7 @@ tls_begin(SSL_CTX *ctx, const struct conf_back_tls *t, const struct conf_server 
 
 	ERR_clear_error();
 	ssl = SSL_new(ctx);
-	if (ssl != NULL && tls_back_expect(ssl, t, tls_back_name(t, s, buf)) == -1) {
+	if (ssl && tls_back_expect(ssl, t, tls_back_name(t, s, buf)) == -1) {
 		SSL_free(ssl);
 		return NULL;
 	}
@@ -123,7 +122,7 @@ tls_begin(SSL_CTX *ctx, const struct conf_back_tls *t, const struct conf_server 
 SSL *
 tls_probe(void)
 {
-	return probe_ctx != NULL ? SSL_new(probe_ctx) : NULL;
+	return probe_ctx ? SSL_new(probe_ctx) : NULL;
 }
 
 void

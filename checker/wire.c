@@ -54,7 +54,7 @@ open_socket(struct wire *w, const struct addr *to, const struct addr *from, int 
 	 */
 	if (quiet && setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)) == -1)
 		return -1;
-	if (from == NULL)
+	if (!from)
 		return 0;
 	/* Without this, one source address could make no more than 28,000 checks at a time. */
 	(void)setsockopt(w->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
@@ -160,7 +160,7 @@ wire_write(struct wire *w, const void *bytes, size_t n, size_t *n_r)
 	ssize_t sent;
 	int ret;
 
-	if (w->ssl != NULL) {
+	if (w->ssl) {
 		ERR_clear_error();
 		ret = SSL_write_ex(w->ssl, bytes, n, n_r);
 		return ret == 1 ? WIRE_DONE : tls_wants(w, ret);
@@ -191,7 +191,7 @@ wire_read(struct wire *w, void *buf, size_t size, size_t *n_r)
 {
 	int ret;
 
-	if (w->ssl == NULL)
+	if (!w->ssl)
 		return read_plain(w, buf, size, n_r);
 	ERR_clear_error();
 	ret = SSL_read_ex(w->ssl, buf, size, n_r);
@@ -203,7 +203,7 @@ wire_finish(struct wire *w)
 {
 	ERR_clear_error();
 	/* One call sends our close_notify; the server's is not waited for. */
-	if (w->ssl != NULL && SSL_is_init_finished(w->ssl))
+	if (w->ssl && SSL_is_init_finished(w->ssl))
 		(void)SSL_shutdown(w->ssl);
 	(void)shutdown(w->fd, SHUT_WR);
 }

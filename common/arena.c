@@ -29,7 +29,7 @@ arena_new(void)
 {
 	struct arena *a = calloc(1, sizeof(*a));
 
-	if (a == NULL)
+	if (!a)
 		fatal("out of memory");
 	return a;
 }
@@ -39,9 +39,9 @@ arena_free(struct arena **a)
 {
 	struct piece *p, *next;
 
-	if (*a == NULL)
+	if (!*a)
 		return;
-	for (p = (*a)->pieces; p != NULL; p = next) {
+	for (p = (*a)->pieces; p; p = next) {
 		next = p->next;
 		free(p);
 	}

@@ -24,15 +24,15 @@ int
 reason_baffled(int header_sent, const char *line)
 {
 	if (header_sent)
-		return strncmp(line, "50", 2) == 0 || strstr(line, "BAD") != NULL ||
+		return strncmp(line, "50", 2) == 0 || strstr(line, "BAD") ||
 		    strncmp(line, "554 5.5.0", 9) == 0; /* Postfix 3.10 */
-	return strncmp(line, "421 4.3.0", 9) == 0 || strstr(line, "No system resources") != NULL;
+	return strncmp(line, "421 4.3.0", 9) == 0 || strstr(line, "No system resources");
 }
 
 int
 reason_known(uint32_t reason)
 {
-	return reason < COUNT && table[reason].words != NULL;
+	return reason < COUNT && table[reason].words;
 }
 
 void
@@ -87,7 +87,7 @@ protocol(const struct conf_backend *b)
 	};
 	const char *name = b->check.type < CHECK_TYPE_COUNT ? names[b->check.type] : NULL;
 
-	return name != NULL ? name : protocol_name(b->protocol);
+	return name ? name : protocol_name(b->protocol);
 }
 
 /* What was waited for. */

@@ -73,8 +73,8 @@ key_kind(const EVP_PKEY *pkey, char buf_r[24])
 	}
 	char group[64] = "?";
 	if (EVP_PKEY_is_a(pkey, "EC") &&
-	    EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1) {
-		for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++)
+	    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1) {
+		for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
 			if (strcmp(group, curves[i].group) == 0) {
 				snprintf(buf_r, 24, "EC %s", curves[i].name);
 				return 1;
@@ -83,7 +83,7 @@ key_kind(const EVP_PKEY *pkey, char buf_r[24])
 		return 0;
 	}
 	const char *name = EVP_PKEY_get0_type_name(pkey);
-	snprintf(buf_r, 24, "%.20s", name != NULL ? name : "unknown");
+	snprintf(buf_r, 24, "%.20s", name ? name : "unknown");
 	return 0;
 }
 
@@ -102,11 +102,10 @@ read_pem(const struct piece *p, enum msg_known *known_r)
 {
 	int asked = 0;
 	BIO *bio = p->size <= INT_MAX ? BIO_new_mem_buf(p->data, (int)p->size) : NULL;
-	EVP_PKEY *pkey =
-	    bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked) : NULL;
+	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked) : NULL;
 	BIO_free(bio);
 	ERR_clear_error();
-	*known_r = pkey != NULL ? KEY_GOOD : asked ? KEY_ENCRYPTED : KEY_UNREADABLE;
+	*known_r = pkey ? KEY_GOOD : asked ? KEY_ENCRYPTED : KEY_UNREADABLE;
 	return pkey;
 }
 
@@ -115,21 +114,21 @@ keys_add(struct keys *k, const struct piece *p)
 {
 	struct key key = { .use = p->owner };
 	key.pkey = read_pem(p, &key.known);
-	if (key.pkey != NULL && !key_kind(key.pkey, key.kind)) {
+	if (key.pkey && !key_kind(key.pkey, key.kind)) {
 		key.known = KEY_UNUSABLE;
 		EVP_PKEY_free(key.pkey);
 		key.pkey = NULL;
 	}
 	struct key *items = NULL;
-	if (key.pkey == NULL || key_id(key.pkey, key.id) == 0)
-		items = reallocarray(k->items, k->count + 1, sizeof *items);
-	if (items == NULL) {
+	if (!key.pkey || key_id(key.pkey, key.id) == 0)
+		items = reallocarray(k->items, k->count + 1, sizeof(*items));
+	if (!items) {
 		EVP_PKEY_free(key.pkey);
 		return KEY_NONE;
 	}
 	k->items = items;
-	for (uint32_t i = 0; key.pkey != NULL && i < k->count; i++)
-		if (memcmp(items[i].id, key.id, sizeof key.id) == 0)
+	for (uint32_t i = 0; key.pkey && i < k->count; i++)
+		if (memcmp(items[i].id, key.id, sizeof(key.id)) == 0)
 			items[i].use = key.use |= items[i].use;
 	items[k->count++] = key;
 	return key.known;
@@ -145,7 +144,7 @@ struct key *
 keys_find(const struct keys *k, const uint8_t id[MSG_KEY_ID])
 {
 	for (uint32_t i = 0; i < k->count; i++)
-		if (k->items[i].pkey != NULL && memcmp(k->items[i].id, id, MSG_KEY_ID) == 0)
+		if (k->items[i].pkey && memcmp(k->items[i].id, id, MSG_KEY_ID) == 0)
 			return &k->items[i];
 	return NULL;
 }

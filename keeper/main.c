@@ -27,11 +27,11 @@ read_piece(
     const struct piece *p, struct keys *keys, struct tickets *tickets, struct msg_failed *why)
 {
 	if (p->kind == PIECE_KEY && keys_add(keys, p) == KEY_NONE) {
-		snprintf(why->text, sizeof why->text, "%s: out of memory for the key", p->name);
+		snprintf(why->text, sizeof(why->text), "%s: out of memory for the key", p->name);
 		return -1;
 	}
-	if (p->kind == PIECE_SEED && tickets->seed == NULL)
-		return tickets_open(tickets, p, why->text, sizeof why->text);
+	if (p->kind == PIECE_SEED && !tickets->seed)
+		return tickets_open(tickets, p, why->text, sizeof(why->text));
 	return 0;
 }
 
@@ -43,7 +43,7 @@ static void
 read_bundle(const struct child *c, struct keys *keys, struct tickets *tickets)
 {
 	struct bundle *b = bundle_open(FD_BUNDLE);
-	if (b == NULL)
+	if (!b)
 		child_failed(c, "keeper: cannot read the bundle: %s", strerror(errno));
 	size_t count = 0, wrong = 0;
 	for (size_t i = 0; i < bundle_count(b); i++)
@@ -80,7 +80,7 @@ main(int argc, char **argv)
 		child_failed(&c, "keeper: libcrypto does not start");
 	read_bundle(&c, &keys, &tickets);
 	struct loop *loop = loop_new();
-	if (loop == NULL || serve_start(&serve, loop, &c.chan, &keys, &tickets) == -1)
+	if (!loop || serve_start(&serve, loop, &c.chan, &keys, &tickets) == -1)
 		child_failed(&c, "keeper: no event loop: %s", strerror(errno));
 	keeper_sandbox(&c);
 	child_ready(&c);

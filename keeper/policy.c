@@ -56,7 +56,7 @@ is_key_exchange(const uint8_t *tbs, size_t size)
 	const size_t params = 64; /* behind client_random and server_random */
 	if (size < params + 4 || tbs[params] != 3 /* named_curve */ || tbs[params + 1] != 0)
 		return 0;
-	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (tbs[params + 2] == groups[i].group)
 			return tbs[params + 3] == groups[i].len &&
 			    size == params + 4 + groups[i].len &&
@@ -84,7 +84,7 @@ static int
 is_client_transcript(const uint8_t *tbs, size_t size)
 {
 	size_t at = 0, step = 0;
-	const size_t steps = sizeof flight / sizeof flight[0];
+	const size_t steps = sizeof(flight) / sizeof(flight[0]);
 	while (at < size) {
 		if (size - at < 4)
 			return 0;

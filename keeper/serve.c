@@ -9,6 +9,7 @@
  */
 #include "keeper/serve.h"
 
+#include "common/container.h"
 #include "common/log.h"
 #include "common/stack.h"
 #include "keeper/policy.h"
@@ -49,7 +50,7 @@ drop(struct signer *g)
 {
 	if (g->serve->asking == g)
 		g->serve->asking = NULL;
-	for (struct signer **p = &g->serve->signers; *p != NULL; p = &(*p)->next)
+	for (struct signer **p = &g->serve->signers; *p; p = &(*p)->next)
 		if (*p == g) {
 			*p = g->next;
 			break;
@@ -106,9 +107,9 @@ answer_key(struct signer *g, const struct msg *m)
 	const struct msg_ask_key *q = m->fixed;
 	const struct key *key = keys_number(g->serve->keys, q->number);
 	struct msg_key answer = { .serial = q->serial };
-	if (key != NULL) {
-		memcpy(answer.id, key->id, sizeof answer.id);
-		memcpy(answer.kind, key->kind, sizeof answer.kind);
+	if (key) {
+		memcpy(answer.id, key->id, sizeof(answer.id));
+		memcpy(answer.kind, key->kind, sizeof(answer.kind));
 		answer.known = (uint32_t)key->known;
 	}
 	return chan_tell(&g->chan, MSG_KEY, &answer);
@@ -126,7 +127,7 @@ answer_tickets(struct signer *g, const struct msg *m)
 	    tickets_keys(g->serve->tickets, (uint64_t)now.tv_sec, keys, &answer.left) == 0)
 		count = TICKET_KEYS;
 	int r = chan_send(&g->chan, MSG_TICKETS, &answer, keys, (uint32_t)count, NULL, 0);
-	OPENSSL_cleanse(keys, sizeof keys);
+	OPENSSL_cleanse(keys, sizeof(keys));
 	return r;
 }
 
@@ -151,7 +152,7 @@ answer(struct signer *g, const struct msg *m)
 static int
 take(struct signer *g, struct msg *m_r)
 {
-	switch (chan_recv(&g->chan, buf, sizeof buf, m_r)) {
+	switch (chan_recv(&g->chan, buf, sizeof(buf), m_r)) {
 	case CHAN_AGAIN:
 		return 0;
 	case CHAN_GONE:
@@ -175,7 +176,7 @@ take(struct signer *g, struct msg *m_r)
 static void
 on_signer(struct watch *w, uint32_t events)
 {
-	struct signer *g = (struct signer *)((char *)w - offsetof(struct signer, watch));
+	struct signer *g = CONTAINER(w, struct signer, watch);
 	struct serve *s = g->serve;
 	struct msg m;
 	(void)events;
@@ -183,7 +184,7 @@ on_signer(struct watch *w, uint32_t events)
 		return;
 	s->asking = g;
 	hear_master(s);
-	if (s->asking == NULL)
+	if (!s->asking)
 		return;
 	s->asking = NULL;
 	if (answer(g, &m) == -1) {
@@ -198,7 +199,7 @@ static struct signer *
 find(const struct serve *s, enum role role, uint32_t slot)
 {
 	struct signer *g = s->signers;
-	while (g != NULL && (g->chan.peer != role || g->slot != slot))
+	while (g && (g->chan.peer != role || g->slot != slot))
 		g = g->next;
 	return g;
 }
@@ -206,10 +207,10 @@ find(const struct serve *s, enum role role, uint32_t slot)
 int
 serve_add(struct serve *s, const struct msg_signer *q, int fd)
 {
-	struct signer *old = find(s, q->role, q->slot), *g = calloc(1, sizeof *g);
-	if (old != NULL)
+	struct signer *old = find(s, q->role, q->slot), *g = calloc(1, sizeof(*g));
+	if (old)
 		drop(old);
-	if (g == NULL) {
+	if (!g) {
 		close(fd);
 		return -1;
 	}
@@ -251,7 +252,7 @@ static void
 on_budget(struct serve *s, const struct msg_budget *q)
 {
 	struct signer *g = find(s, ROLE_WORKER, q->slot);
-	if (g == NULL)
+	if (!g)
 		return; /* it has just died */
 	allow(&g->as_server, &q->as_server);
 	allow(&g->as_client, &q->as_client);
@@ -264,7 +265,7 @@ read_master(struct serve *s)
 	struct msg m;
 	if (s->master.fd == -1)
 		return 0;
-	switch (chan_recv(&s->master, master_buf, sizeof master_buf, &m)) {
+	switch (chan_recv(&s->master, master_buf, sizeof(master_buf), &m)) {
 	case CHAN_AGAIN:
 		return 0;
 	case CHAN_GONE:
@@ -297,7 +298,7 @@ static void
 on_master(struct watch *w, uint32_t events)
 {
 	(void)events;
-	hear_master((struct serve *)((char *)w - offsetof(struct serve, watch)));
+	hear_master(CONTAINER(w, struct serve, watch));
 }
 
 int
@@ -312,13 +313,13 @@ serve_start(struct serve *s, struct loop *loop, const struct chan *master, const
 int
 serve_wanted(const struct serve *s)
 {
-	return s->master.fd != -1 || s->signers != NULL;
+	return s->master.fd != -1 || s->signers;
 }
 
 void
 serve_stop(struct serve *s)
 {
-	for (struct signer *g = s->signers, *next; g != NULL; g = next) {
+	for (struct signer *g = s->signers, *next; g; g = next) {
 		next = g->next;
 		end(g);
 	}

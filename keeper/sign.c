@@ -38,7 +38,7 @@ static const struct scheme {
 	{ 0x0601, "RSA",     NULL,       "SHA512", RSA_PKCS1_PADDING,     0 },
 };
 /* clang-format on */
-static_assert(sizeof schemes / sizeof schemes[0] == KEY_WAYS, "a key has room for each");
+static_assert(sizeof(schemes) / sizeof(schemes[0]) == KEY_WAYS, "a key has room for each");
 
 uint32_t
 sign_uses(enum role role)
@@ -58,7 +58,7 @@ sign_uses(enum role role)
 static const struct scheme *
 find_scheme(uint32_t code)
 {
-	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
 		if (schemes[i].code == code)
 			return &schemes[i];
 	return NULL;
@@ -72,7 +72,7 @@ scheme_fits(const struct scheme *s, const struct key *key, uint32_t purpose)
 		return 0;
 	if (purpose != SIGN_TLS13_SERVER && purpose != SIGN_TLS13_CLIENT)
 		return 1;
-	return s->tls13 && (s->group == NULL || strcmp(key->kind, s->group) == 0);
+	return s->tls13 && (!s->group || strcmp(key->kind, s->group) == 0);
 }
 
 /*
@@ -83,8 +83,7 @@ static EVP_PKEY_CTX *
 prepare(const struct scheme *s, const EVP_MD *md, EVP_PKEY *pkey)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-	int ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1;
+	int ok = ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1;
 	if (ok && s->padding != 0)
 		ok = EVP_PKEY_CTX_set_rsa_padding(ctx, s->padding) == 1;
 	/* RFC 8446 section 4.2.3: the salt is as long as the digest. */
@@ -105,12 +104,12 @@ sign_digest(const struct scheme *s, struct key *key, const uint8_t *tbs, size_t 
 	EVP_PKEY_CTX **ctx = &key->ready[s - schemes];
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned int n;
-	if (*md == NULL)
+	if (!*md)
 		*md = EVP_MD_fetch(NULL, s->digest, NULL);
-	if (*md != NULL && *ctx == NULL)
+	if (*md && !*ctx)
 		*ctx = prepare(s, *md, key->pkey);
 	*len_r = SIG_MAX;
-	return *md != NULL && *ctx != NULL && EVP_Digest(tbs, size, digest, &n, *md, NULL) == 1 &&
+	return *md && *ctx && EVP_Digest(tbs, size, digest, &n, *md, NULL) == 1 &&
 	    EVP_PKEY_sign(*ctx, sig_r, len_r, digest, n) == 1;
 }
 
@@ -120,8 +119,7 @@ sign_text(EVP_PKEY *pkey, const uint8_t *tbs, size_t size, uint8_t sig_r[SIG_MAX
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	*len_r = SIG_MAX;
-	int ok = ctx != NULL &&
-	    EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1 &&
+	int ok = ctx && EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1 &&
 	    EVP_DigestSign(ctx, sig_r, len_r, tbs, size) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;
@@ -132,8 +130,8 @@ make(const struct scheme *s, struct key *key, const uint8_t *tbs, size_t size,
     uint8_t sig_r[SIG_MAX], size_t *len_r)
 {
 	int ok = EVP_PKEY_get_size(key->pkey) <= SIG_MAX &&
-	    (s->digest != NULL ? sign_digest(s, key, tbs, size, sig_r, len_r) :
-				 sign_text(key->pkey, tbs, size, sig_r, len_r));
+	    (s->digest ? sign_digest(s, key, tbs, size, sig_r, len_r) :
+			 sign_text(key->pkey, tbs, size, sig_r, len_r));
 	ERR_clear_error();
 	if (ok)
 		return 0;
@@ -146,13 +144,13 @@ sign(const struct keys *k, uint32_t uses, const struct msg_sign *q, const uint8_
     uint8_t sig_r[SIG_MAX], size_t *len_r)
 {
 	struct key *key = keys_find(k, q->id);
-	if (key == NULL)
+	if (!key)
 		return REFUSED_KEY;
 	uint32_t use = policy_use(q->purpose);
 	if (use == 0 || (use & uses & key->use) == 0)
 		return REFUSED_PURPOSE;
 	const struct scheme *s = find_scheme(q->scheme);
-	if (s == NULL || !scheme_fits(s, key, q->purpose))
+	if (!s || !scheme_fits(s, key, q->purpose))
 		return REFUSED_SCHEME;
 	if (!policy_shape(q->purpose, tbs, size))
 		return REFUSED_SHAPE;

@@ -27,7 +27,7 @@ tickets_open(struct tickets *t, const struct piece *p, char *err_r, size_t err_s
 		return -1;
 	}
 	t->seed = OPENSSL_secure_malloc(p->size);
-	if (t->seed == NULL) {
+	if (!t->seed) {
 		snprintf(err_r, err_size, "%s: out of memory for the ticket seed", p->name);
 		return -1;
 	}
@@ -40,20 +40,20 @@ static int
 derive(const struct tickets *t, uint64_t period, struct msg_ticket_key *key_r)
 {
 	uint8_t info[8];
-	char digest[] = "SHA256", key_salt[sizeof salt];
-	memcpy(key_salt, salt, sizeof salt);
+	char digest[] = "SHA256", key_salt[sizeof(salt)];
+	memcpy(key_salt, salt, sizeof(salt));
 	for (int i = 0; i < 8; i++)
 		info[i] = (uint8_t)(period >> (56 - 8 * i));
 	const OSSL_PARAM params[] = {
 		OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_KEY, t->seed, t->size),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_SALT, key_salt, sizeof salt - 1),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof info),
+		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_SALT, key_salt, sizeof(salt) - 1),
+		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof(info)),
 		OSSL_PARAM_END,
 	};
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
-	EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-	int ok = ctx != NULL && EVP_KDF_derive(ctx, (uint8_t *)key_r, sizeof *key_r, params) == 1;
+	EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	int ok = ctx && EVP_KDF_derive(ctx, (uint8_t *)key_r, sizeof(*key_r), params) == 1;
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
 	ERR_clear_error();
@@ -65,7 +65,7 @@ tickets_keys(const struct tickets *t, uint64_t now, struct msg_ticket_key keys_r
     uint32_t *left_r)
 {
 	uint64_t period = now / TICKET_PERIOD;
-	if (t->seed == NULL || derive(t, period - 1, &keys_r[TICKET_BEFORE]) == -1 ||
+	if (!t->seed || derive(t, period - 1, &keys_r[TICKET_BEFORE]) == -1 ||
 	    derive(t, period, &keys_r[TICKET_NOW]) == -1 ||
 	    derive(t, period + 1, &keys_r[TICKET_NEXT]) == -1)
 		return -1;

@@ -4,6 +4,7 @@
  * mailreeve, the master: reads the configuration, opens ports, accepts, and starts and ends the
  * processes that do the work.  Runs as root, reads no byte of a client or server, links no TLS.
  */
+#include "common/container.h"
 #include "common/log.h"
 #include "master/child/logs.h"
 #include "master/child/proc.h"

@@ -182,10 +182,12 @@ SOURCES = $(shell find $(FOLDERS) common tests/unit tests/fuzz tests/hostile tes
 HEADERS = $(shell find $(FOLDERS) common tests/unit tests/fuzz tests/hostile tests/lib -name '*.h')
 
 # Every version of clang-format has its own idea of some lines; the tree has that of 14.
-lint-format: ## clang-format alone ## 5 s
+lint-format: lint-dialect ## clang-format and the dialect ## 5 s
 	@case "$$(clang-format --version)" in *' 14.'*) \
 	  clang-format --dry-run -Werror $(SOURCES) $(HEADERS) && echo lint: formatted;; \
 	*) echo "lint: the format is that of clang-format 14, which is not here";; esac
+lint-dialect: ## one dialect of C where a compiler takes several ## 1 s
+	@tests/dialect.py
 lint-gcc: all ## gcc alone ## 1 min
 lint-clang: ## clang alone ## 1 min
 	@$(MAKE) --no-print-directory O=$(O)/clang CC=clang CFLAGS='-O1' all >/dev/null
@@ -200,7 +202,7 @@ $(O)/tidy/%.ok: %.c .clang-tidy $(HEADERS)
 lint-tidy: $(TIDY) ## clang-tidy alone ## 8 min
 	@echo lint: clang-tidy is content
 
-.PHONY: can-root check demo unit integration layers headers sizes lint lint-format lint-gcc lint-clang lint-tidy
+.PHONY: can-root check demo unit integration layers headers sizes lint lint-format lint-dialect lint-gcc lint-clang lint-tidy
 
 # Small programs that tests drive, tests/lib/X.c.
 $(O)/lib/%: $(O)/obj/tests/lib/%.o $(O)/libtls.a $(O)/libcommon.a

@@ -4,6 +4,7 @@
  * What the master tells a worker.  A message that is not in the list, or comes with the wrong
  * descriptors, ends this process: a master that does not keep its own rules is no master of ours.
  */
+#include "common/container.h"
 #include "common/log.h"
 #include "worker/conn/base.h"
 
@@ -62,7 +63,7 @@ count_going(const struct worker *w)
 static void
 end_next(struct timer *t)
 {
-	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, ending));
+	struct worker *w = CONTAINER(t, struct worker, ending);
 	struct conn *c, *next;
 	uint64_t now = loop_now(w->loop), left = w->end_at > now ? w->end_at - now : 0;
 	uint64_t least = w->resting ? REST_PAUSE : END_PAUSE, pause, batch;

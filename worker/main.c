@@ -4,6 +4,7 @@
  * mailreeve-worker: does TLS with clients and servers and relays their bytes.  Started by the
  * master, locked in before it reads its first byte; faces the internet, holds no private key.
  */
+#include "common/container.h"
 #include "common/log.h"
 #include "common/stack.h"
 #include "common/tls/key.h"
@@ -24,7 +25,7 @@ static void
 on_master(struct watch *watch, uint32_t events)
 {
 	(void)events;
-	from_master((struct worker *)((char *)watch - offsetof(struct worker, from_master)));
+	from_master(CONTAINER(watch, struct worker, from_master));
 }
 
 /* Everything that can be wrong with what we were given shows here. */
@@ -93,7 +94,7 @@ set_up_balance(struct worker *w)
 static void
 on_look(struct timer *t)
 {
-	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, look));
+	struct worker *w = CONTAINER(t, struct worker, look);
 
 	if (!w->retired)
 		tls_ctx_look(w->tls, 0);
@@ -128,7 +129,7 @@ report(struct worker *w)
 static void
 on_reporting(struct timer *t)
 {
-	report((struct worker *)((char *)t - offsetof(struct worker, reporting)));
+	report(CONTAINER(t, struct worker, reporting));
 }
 
 /* At the end of a pass: now if it is much or was kept waiting, else within REPORT_MS. */

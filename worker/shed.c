@@ -6,6 +6,7 @@
  */
 #include "worker/shed.h"
 
+#include "common/container.h"
 #include "worker/conn/base.h"
 
 #include <stddef.h>
@@ -39,8 +40,7 @@ has_changed(const struct worker *w, uint32_t slot, uint32_t *now_r)
 static void
 look(struct timer *t)
 {
-	struct worker *w =
-	    (struct worker *)(void *)((char *)t - offsetof(struct worker, shed.timer));
+	struct worker *w = CONTAINER(t, struct worker, shed.timer);
 	uint32_t now;
 
 	for (uint32_t slot = 0; slot < w->conf->slot_count; slot++) {

@@ -19,7 +19,7 @@ key_back_tls(struct reader *r, const struct key *k, config_setting_t *s, void *f
 	key_group(r, k, s, t);
 	if (!config_setting_is_group(s))
 		return;
-	if (t->key != NULL && t->certificate == NULL)
+	if (t->key && !t->certificate)
 		reader_error(
 		    r, s, "key = \"%s\" needs certificate, the file of its certificate", t->key);
 }
@@ -48,7 +48,7 @@ key_ips(struct reader *r, const struct key *k, config_setting_t *s, void *field)
 		char with_port[ADDR_TEXT + 8];
 		struct addr a;
 
-		if (text == NULL)
+		if (!text)
 			continue;
 		snprintf(with_port, sizeof(with_port), strchr(text, ':') ? "[%s]:1" : "%s:1", text);
 		if (strlen(text) > ADDR_TEXT || addr_parse(with_port, 0, &a) == -1) {
@@ -71,11 +71,11 @@ key_address(struct reader *r, const struct key *k, config_setting_t *s, void *fi
 	char host[254];
 
 	(void)k;
-	if (text == NULL) {
+	if (!text) {
 		value_wrong_address(r, s, 0);
 		return;
 	}
-	if (server->name == NULL && strlen(text) <= CONF_NAME)
+	if (!server->name && strlen(text) <= CONF_NAME)
 		server->name = arena_strdup(r->arena, text);
 	if (addr_parse(text, 0, &server->addr) == 0)
 		return;
@@ -92,12 +92,12 @@ name_server(struct reader *r, config_setting_t *s, struct conf_server *server)
 	config_setting_t *address =
 	    config_setting_is_group(s) ? config_setting_get_member(s, "address") : s;
 
-	if (address == NULL) {
+	if (!address) {
 		reader_error(r, s, "this server has no address");
-		server->name = server->name == NULL ? "?" : server->name;
-	} else if (server->name == NULL && config_setting_get_string(address) == NULL) {
+		server->name = !server->name ? "?" : server->name;
+	} else if (!server->name && !config_setting_get_string(address)) {
 		server->name = "?"; /* no text, which was said */
-	} else if (server->name == NULL) {
+	} else if (!server->name) {
 		reader_error(r, s, "address is longer than a name may be; give this server a name");
 		server->name = "?";
 	}
@@ -127,10 +127,10 @@ read_server(struct reader *r, const struct back *b, config_setting_t *s, uint32_
 static void
 read_servers(struct reader *r, struct back *b, uint32_t backend)
 {
-	size_t count = b->servers == NULL ? 0 : value_count(b->servers);
+	size_t count = !b->servers ? 0 : value_count(b->servers);
 
 	b->b.server = (uint32_t)r->conf->server_count;
-	if (b->servers == NULL)
+	if (!b->servers)
 		reader_error_at(r, b->b.line,
 		    "backend \"%s\" has no servers; write servers = \"10.0.0.1:143\"", b->b.name);
 	else if (count == 0)
@@ -143,7 +143,7 @@ read_servers(struct reader *r, struct back *b, uint32_t backend)
 int
 check_is_plain(const struct back *b)
 {
-	return b->check_tls != NULL && config_setting_type(b->check_tls) == CONFIG_TYPE_BOOL &&
+	return b->check_tls && config_setting_type(b->check_tls) == CONFIG_TYPE_BOOL &&
 	    !config_setting_get_bool(b->check_tls);
 }
 
@@ -161,7 +161,7 @@ read_check_tls(struct reader *r, struct back *b)
 		return;
 	}
 	*t = b->b.tls;
-	if (s != NULL) {
+	if (s) {
 		key_back_tls(r, &key, s, t);
 	} else if (!t->on && (b->b.passthrough || check->type == CHECK_TLS)) {
 		t->on = 1;
@@ -192,7 +192,7 @@ read_backend(struct reader *r, config_setting_t *s, uint32_t index)
 	}
 	read_group(r, s, SCOPE_BACK, b);
 	b->b.connect = b->timeouts.connect;
-	if (config_setting_get_member(s, "name") == NULL)
+	if (!config_setting_get_member(s, "name"))
 		reader_error(r, s, "this backend has no name");
 	read_servers(r, b, index);
 }
@@ -204,7 +204,7 @@ conf_lay_out(struct conf *c, uint32_t family)
 	for (size_t i = 0; i < c->server_count; i++) {
 		struct conf_server *s = &c->servers[i];
 
-		s->slots = s->resolve == RESOLVE_ALL && s->host != NULL ? family : 1;
+		s->slots = s->resolve == RESOLVE_ALL && s->host ? family : 1;
 		s->slot = c->slot_count;
 		c->slot_count += s->slots;
 	}
@@ -214,8 +214,8 @@ void
 read_backends(struct reader *r)
 {
 	config_setting_t *list = r->top->backends;
-	int line = list == NULL ? 0 : (int)config_setting_source_line(list);
-	size_t count = list == NULL ? 0 : value_count(list);
+	int line = !list ? 0 : (int)config_setting_source_line(list);
+	size_t count = !list ? 0 : value_count(list);
 
 	if (count > CONF_BACKENDS) {
 		reader_error_at(r, line, "more than %d backends", CONF_BACKENDS);

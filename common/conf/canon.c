@@ -42,7 +42,7 @@ write_lines(FILE *f, const struct conf_origin *map, size_t count)
 
 	fputs(MARK, f);
 	for (size_t i = 0; i < count; i++) {
-		if (map[i].file != NULL && (file == NULL || strcmp(file, map[i].file) != 0)) {
+		if (map[i].file && (!file || strcmp(file, map[i].file) != 0)) {
 			file = map[i].file;
 			fprintf(f, " \"%s\"", file);
 		}
@@ -59,7 +59,7 @@ static int
 can_be_named(const struct conf_lines *lines)
 {
 	for (size_t i = 0; i < lines->count; i++)
-		if (strpbrk(lines->items[i].file, "\"\n") != NULL)
+		if (strpbrk(lines->items[i].file, "\"\n"))
 			return 0;
 	return 1;
 }
@@ -73,7 +73,7 @@ canon_write(struct reader *r, config_t *tree)
 	struct conf_origin *map;
 	config_t again;
 
-	if (f == NULL)
+	if (!f)
 		fatal("out of memory");
 	config_set_options(tree, CONFIG_OPTION_SEMICOLON_SEPARATORS);
 	config_write(tree, f);
@@ -114,7 +114,7 @@ canon_lines(struct reader *r, const char *text)
 	const char *p = find_mark(text), *file = NULL;
 	size_t line = 0, next = 0;
 
-	while (p != NULL && *p == ' ' && next < lines->count) {
+	while (p && *p == ' ' && next < lines->count) {
 		p++;
 		if (*p == '"') {
 			size_t n = strcspn(p + 1, "\"\n");
@@ -130,7 +130,7 @@ canon_lines(struct reader *r, const char *text)
 		while (next < lines->count && (size_t)lines->items[next].line == line) {
 			long was = strtol(p, NULL, 10);
 
-			if (file != NULL && was > 0 && was <= INT32_MAX)
+			if (file && was > 0 && was <= INT32_MAX)
 				lines->items[next] = (struct conf_origin){ file, (int)was };
 			next++;
 		}

@@ -31,11 +31,11 @@ need_backend(struct reader *r, const struct front *f, const char *name, int line
 	struct nearest near = { .wanted = name };
 	uint32_t index = NO_BACKEND;
 
-	if (name == NULL || find_backend(r, name, &index))
+	if (!name || find_backend(r, name, &index))
 		return index;
 	for (size_t i = 0; i < r->conf->backend_count; i++)
 		nearest_try(&near, r->backs[i].b.name);
-	if (near.best != NULL && find_backend(r, near.best, &index))
+	if (near.best && find_backend(r, near.best, &index))
 		reader_error_at(r, line,
 		    "frontend \"%s\": no backend \"%s\"; did you mean \"%s\" (%s)?", f->f.name,
 		    name, near.best, reader_line(r, r->backs[index].b.line, line));
@@ -137,7 +137,7 @@ default_alpn(struct reader *r, struct conf_frontend *f)
 	};
 
 	f->tls.alpn.items = arena_zalloc(r->arena, 2, sizeof(*f->tls.alpn.items));
-	for (size_t i = 0; i < 2 && ids[f->protocol][i] != NULL; i++)
+	for (size_t i = 0; i < 2 && ids[f->protocol][i]; i++)
 		f->tls.alpn.items[f->tls.alpn.count++] =
 		    arena_strdup(r->arena, ids[f->protocol][i]);
 }
@@ -167,7 +167,7 @@ finish_frontend(struct reader *r, struct front *f)
 
 		/* Nothing of TLS is ours then. */
 		c->tls = (struct conf_front_tls){ .mode = c->tls.mode, .line = line };
-	} else if (c->tls.alpn.items == NULL) {
+	} else if (!c->tls.alpn.items) {
 		default_alpn(r, c);
 	}
 	each_use(r, f, mark_passthrough);
@@ -183,9 +183,9 @@ find_seed(struct reader *r)
 	for (size_t i = 0; i < c->frontend_count; i++) {
 		const struct conf_front_tls *t = &r->fronts[i].f.tls;
 
-		if (t->ticket_seed == NULL)
+		if (!t->ticket_seed)
 			continue;
-		if (c->ticket_seed == NULL) {
+		if (!c->ticket_seed) {
 			c->ticket_seed = t->ticket_seed;
 			c->ticket_seed_line = t->line;
 		} else if (strcmp(c->ticket_seed, t->ticket_seed) != 0)
@@ -232,9 +232,9 @@ finish_backend(struct reader *r, struct back *b)
 		    c->type == CHECK_SMTP || c->type == CHECK_SUBMISSION || c->type == CHECK_LMTP ?
 		    10000 :
 		    5000;
-	if (c->type == CHECK_EXPECT && c->expect == NULL)
+	if (c->type == CHECK_EXPECT && !c->expect)
 		reader_error_at(r, c->line, "type = \"expect\" needs expect, a text to wait for");
-	if (c->type != CHECK_EXPECT && (c->expect != NULL || c->send != NULL))
+	if (c->type != CHECK_EXPECT && (c->expect || c->send))
 		reader_error_at(r, c->line, "send and expect stand with type = \"expect\" only");
 	read_check_tls(r, b);
 }
@@ -319,13 +319,13 @@ static int
 leads_to(const struct conf_server *s, const struct conf_listener *l)
 {
 	const struct addr *a = &s->addr, *b = &l->addr;
-	int here = s->host != NULL ? strcasecmp(s->host, "localhost") == 0 : addr_is_loopback(a);
+	int here = s->host ? strcasecmp(s->host, "localhost") == 0 : addr_is_loopback(a);
 
 	if (a->port != b->port)
 		return 0;
 	if (is_any(b))
-		return here && (b->wildcard || s->host != NULL || a->family == b->family);
-	if (s->host != NULL)
+		return here && (b->wildcard || s->host || a->family == b->family);
+	if (s->host)
 		return here && addr_is_loopback(b);
 	return a->family == b->family && addr_same_ip(a, b);
 }
@@ -373,7 +373,7 @@ check_sockets(struct reader *r)
 {
 	const struct conf_control *c = &r->conf->control;
 
-	if (c->monitor_socket != NULL && strcmp(c->socket, c->monitor_socket) == 0)
+	if (c->monitor_socket && strcmp(c->socket, c->monitor_socket) == 0)
 		reader_error_at(
 		    r, c->line, "monitor_socket is the same as socket: \"%s\"", c->socket);
 }

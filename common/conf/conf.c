@@ -67,7 +67,7 @@ conf_free(struct conf **conf)
 {
 	struct arena *arena;
 
-	if (*conf == NULL)
+	if (!*conf)
 		return;
 	arena = (*conf)->arena;
 	*conf = NULL;
@@ -81,7 +81,7 @@ syntax_error(struct reader *r, const config_t *tree, const char *merged)
 	int line = config_error_line(tree);
 	size_t len;
 
-	for (int i = 1; i < line && strchr(merged, '\n') != NULL; i++)
+	for (int i = 1; i < line && strchr(merged, '\n'); i++)
 		merged = strchr(merged, '\n') + 1;
 	len = strcspn(merged, "\n");
 	reader_error_at(r, line, "%s at or before \"%.*s%s\"", config_error_text(tree),
@@ -94,7 +94,7 @@ line_of(const config_t *tree, const char *path)
 {
 	const config_setting_t *s = config_lookup(tree, path);
 
-	return s == NULL ? 0 : (int)config_setting_source_line(s);
+	return !s ? 0 : (int)config_setting_source_line(s);
 }
 
 /* Of settings that are no groups, but whose values may turn out wrong later. */
@@ -127,7 +127,7 @@ read_tree(struct reader *r, const char *merged, char **text_r)
 		check_all(r);
 		if (r->errors == 0)
 			warn_all(r);
-		if (r->errors == 0 && text_r != NULL)
+		if (r->errors == 0 && text_r)
 			*text_r = canon_write(r, &tree);
 	}
 	config_destroy(&tree);
@@ -139,7 +139,7 @@ finish(struct reader *r, char *merged, struct problems *p, char **text_r)
 {
 	struct conf *c = r->conf;
 
-	if (merged != NULL)
+	if (merged)
 		read_tree(r, merged, text_r);
 	free(merged);
 	reader_tell(r, p);
@@ -161,17 +161,17 @@ conf_load_from(const char *path, const char *from, struct problems *p, char **te
 	const char *slash = strrchr(path, '/');
 	char *dir;
 
-	if (text_r != NULL)
+	if (text_r)
 		*text_r = NULL;
 	r.conf = &r.top->c;
 	r.arena = r.conf->arena;
-	dir = realpath(from != NULL ? from :
-		slash == NULL       ? "." :
-		slash == path       ? "/" :
-				      arena_printf(r.arena, "%.*s", (int)(slash - path), path),
+	dir = realpath(from   ? from :
+		!slash        ? "." :
+		slash == path ? "/" :
+				arena_printf(r.arena, "%.*s", (int)(slash - path), path),
 	    NULL);
 	/* A directory that is not there: reading the file will say so. */
-	r.dir = dir == NULL ? "/" : arena_strdup(r.arena, dir);
+	r.dir = !dir ? "/" : arena_strdup(r.arena, dir);
 	free(dir);
 	return finish(&r, conf_text_read(&r, path), p, text_r);
 }
@@ -188,7 +188,7 @@ conf_canonical(
 {
 	struct reader r = { .top = conf_new(name), .dir = dir };
 
-	if (text_r != NULL)
+	if (text_r)
 		*text_r = NULL;
 	r.conf = &r.top->c;
 	r.arena = r.conf->arena;
@@ -222,7 +222,7 @@ conf_route(const struct conf *c, uint32_t frontend, const char *sni)
 	const struct conf_frontend *f = &c->frontends[frontend];
 	size_t len;
 
-	if (sni == NULL)
+	if (!sni)
 		return f->backend;
 	/* A final dot says the same name. */
 	len = strlen(sni);

@@ -24,7 +24,7 @@ read_all(int fd, const char **why_r)
 	char *text = malloc(room + 1);
 	ssize_t n = 0;
 
-	while (text != NULL && len < CONF_TEXT) {
+	while (text && len < CONF_TEXT) {
 		n = read(fd, text + len, room - len);
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -34,7 +34,7 @@ read_all(int fd, const char **why_r)
 		if (len == room)
 			text = realloc(text, (room *= 2) + 1);
 	}
-	if (text == NULL)
+	if (!text)
 		fatal("out of memory");
 	text[len] = '\0';
 	if (len >= CONF_TEXT)

@@ -14,7 +14,7 @@ read_bind(struct reader *r, struct front *f, uint32_t index)
 {
 	struct conf *c = r->conf;
 
-	if (f->bind == NULL) {
+	if (!f->bind) {
 		reader_error_at(
 		    r, f->f.line, "frontend \"%s\" has no bind; write bind = \"*:993\"", f->f.name);
 		return;
@@ -29,7 +29,7 @@ read_bind(struct reader *r, struct front *f, uint32_t index)
 			.line = (int)config_setting_source_line(s),
 		};
 
-		if (text == NULL || addr_parse(text, 1, &l.addr) == -1) {
+		if (!text || addr_parse(text, 1, &l.addr) == -1) {
 			value_wrong_address(r, s, 1);
 			continue;
 		}
@@ -65,16 +65,16 @@ read_certificate(
 
 	if (config_setting_is_group(s)) {
 		read_group(r, s, k->group, c);
-		if (config_setting_get_member(s, "certificate") == NULL)
+		if (!config_setting_get_member(s, "certificate"))
 			reader_error(r, s,
 			    "a group in certificates has no certificate; write { certificate = "
 			    "\"X.pem\"; key = \"Y.key\"; }");
 	} else {
 		c->path = value_path(r, s);
-		if (c->path != NULL && *c->path == '\0')
+		if (c->path && *c->path == '\0')
 			reader_error(r, s, "%s: an empty text is no path", value_key(s));
 	}
-	all->count += c->path != NULL && *c->path != '\0';
+	all->count += c->path && *c->path != '\0';
 }
 
 /* A file, a directory or a group of certificate and key; or several of them. */
@@ -95,7 +95,7 @@ read_tls(struct reader *r, struct front *f)
 	struct conf_front_tls *t = &f->f.tls;
 	config_setting_t *group = f->tls, *tickets;
 
-	if (group == NULL)
+	if (!group)
 		return;
 	t->line = (int)config_setting_source_line(group);
 	if (!config_setting_is_group(group)) {
@@ -113,25 +113,25 @@ read_tls(struct reader *r, struct front *f)
 		return;
 	}
 	t->mode = TLS_IMPLICIT;
-	if (config_setting_get_member(group, "certificates") == NULL)
+	if (!config_setting_get_member(group, "certificates"))
 		reader_error(r, group,
 		    "tls of frontend \"%s\" has no certificates; name a file or directory",
 		    f->f.name);
 	else if (t->certificates.count == 0 && r->errors == 0)
 		reader_error(r, group, "certificates of frontend \"%s\" is empty", f->f.name);
 	if (t->verify == VERIFY_NONE) {
-		if (config_setting_get_member(group, "client_ca") != NULL)
+		if (config_setting_get_member(group, "client_ca"))
 			reader_warn_at(r, t->line,
 			    "client_ca does nothing while verify is \"none\"; no client "
 			    "certificate "
 			    "is asked for");
 		return;
 	}
-	if (t->client_ca == NULL)
+	if (!t->client_ca)
 		reader_error(r, group, "verify = \"%s\" needs client_ca, a file of CA certificates",
 		    word_name(words_verify, (int)t->verify));
 	tickets = config_setting_get_member(group, "tickets");
-	if (tickets != NULL && t->tickets)
+	if (tickets && t->tickets)
 		reader_error(r, tickets,
 		    "tickets = true cannot stand with client certificates: whoever has a ticket "
 		    "key could take any name");
@@ -144,7 +144,7 @@ backend_line(const config_setting_t *group)
 {
 	const config_setting_t *s = config_setting_get_member(group, "backend");
 
-	return (int)config_setting_source_line(s != NULL ? s : group);
+	return (int)config_setting_source_line(s ? s : group);
 }
 
 static int
@@ -164,12 +164,12 @@ read_route(struct reader *r, const struct front *f, config_setting_t *s, struct 
 		return;
 	}
 	read_group(r, s, SCOPE_ROUTE, route);
-	if (config_setting_get_member(s, "sni") == NULL)
+	if (!config_setting_get_member(s, "sni"))
 		reader_error(r, s, "a route of frontend \"%s\" has no sni", f->f.name);
 	else if (value_count(config_setting_get_member(s, "sni")) == 0)
 		reader_error(r, s, "sni of a route of frontend \"%s\" is empty", f->f.name);
 	route->backend_line = backend_line(s);
-	if (config_setting_get_member(s, "backend") == NULL)
+	if (!config_setting_get_member(s, "backend"))
 		reader_error(r, s, "a route of frontend \"%s\" has no backend", f->f.name);
 	for (size_t i = 0; i < route->r.sni.count; i++) {
 		char *name = route->r.sni.items[i];
@@ -187,10 +187,10 @@ read_routes(struct reader *r, struct front *f)
 {
 	size_t count;
 
-	if (f->routes == NULL)
+	if (!f->routes)
 		return;
 	count = value_count(f->routes);
-	if (count > 0 && f->tls == NULL)
+	if (count > 0 && !f->tls)
 		reader_error(r, f->routes,
 		    "routes of frontend \"%s\" need tls: the name stands in the client's hello",
 		    f->f.name);
@@ -222,10 +222,10 @@ read_frontend(struct reader *r, config_setting_t *s, uint32_t index)
 		return;
 	}
 	read_group(r, s, SCOPE_FRONT, f);
-	if (config_setting_get_member(s, "name") == NULL)
+	if (!config_setting_get_member(s, "name"))
 		reader_error(r, s, "this frontend has no name");
 	f->backend_line = backend_line(s);
-	if (config_setting_get_member(s, "backend") == NULL)
+	if (!config_setting_get_member(s, "backend"))
 		reader_error(r, s, "frontend \"%s\" has no backend", f->f.name);
 	read_bind(r, f, index);
 	read_tls(r, f);
@@ -236,8 +236,8 @@ void
 read_frontends(struct reader *r)
 {
 	config_setting_t *list = r->top->frontends;
-	int line = list == NULL ? 0 : (int)config_setting_source_line(list);
-	size_t count = list == NULL ? 0 : value_count(list);
+	int line = !list ? 0 : (int)config_setting_source_line(list);
+	size_t count = !list ? 0 : value_count(list);
 
 	if (count > CONF_FRONTENDS) {
 		reader_error_at(r, line, "more than %d frontends", CONF_FRONTENDS);

@@ -315,7 +315,7 @@ remedy(struct reader *r, const char *name, enum scope scope)
 	for (size_t i = 0; i < COUNT(keys); i++)
 		if (keys[i].where & 1U << scope)
 			nearest_try(&near, keys[i].name);
-	if (near.best != NULL)
+	if (near.best)
 		return arena_printf(r->arena, "; did you mean \"%s\"?", near.best);
 	other = elsewhere(name);
 	if (other == SCOPE_TOP)

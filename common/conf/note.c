@@ -19,7 +19,7 @@ problems_text(struct problems *p, enum problem_kind kind, char *text)
 {
 	struct problem *items = reallocarray(p->items, p->count + 1, sizeof(*items));
 
-	if (items == NULL || text == NULL)
+	if (!items || !text)
 		fatal("out of memory");
 	p->items = items;
 	p->items[p->count++] = (struct problem){ .kind = kind, .text = text };

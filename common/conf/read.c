@@ -71,7 +71,7 @@ no_number(struct reader *r, const struct key *k, const config_setting_t *s)
 {
 	const char *text = config_setting_get_string(s);
 
-	if (text != NULL && *text != '\0' && text[strspn(text, "0123456789")] == '\0')
+	if (text && *text != '\0' && text[strspn(text, "0123456789")] == '\0')
 		value_wrong(r, s, "is no whole number; %s", "write it without quotes");
 	else
 		value_wrong(r, s, "is no whole number; it may be %lld to %lld", (long long)k->min,
@@ -118,7 +118,7 @@ no_bool(struct reader *r, const config_setting_t *s)
 				 *const off[] = { "0", "false", "no", "off" };
 	const char *text = config_setting_get_string(s);
 
-	if (text == NULL)
+	if (!text)
 		text = value_shown(r, s);
 	for (size_t i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
 		if (strcasecmp(text, on[i]) != 0 && strcasecmp(text, off[i]) != 0)
@@ -194,7 +194,7 @@ key_duration(struct reader *r, const struct key *k, config_setting_t *s, void *f
 		no_unit(r, s, value_shown(r, s));
 		return;
 	}
-	if (text == NULL) {
+	if (!text) {
 		value_wrong(r, s, "is no duration; write it as in %s", "\"5s\"");
 		return;
 	}
@@ -223,9 +223,9 @@ all_words(struct reader *r, const struct word *w)
 {
 	const char *text = arena_printf(r->arena, "\"%s\"", w->word);
 
-	for (w++; w->word != NULL; w++)
-		text = arena_printf(
-		    r->arena, "%s%s\"%s\"", text, w[1].word == NULL ? " or " : ", ", w->word);
+	for (w++; w->word; w++)
+		text =
+		    arena_printf(r->arena, "%s%s\"%s\"", text, !w[1].word ? " or " : ", ", w->word);
 	return text;
 }
 
@@ -240,7 +240,7 @@ word_text(struct reader *r, const struct key *k, const config_setting_t *s)
 	ours = word_foreign(k->words, value_shown(r, s));
 	if (config_setting_type(s) == CONFIG_TYPE_BOOL && !config_setting_get_bool(s))
 		ours = word_foreign(k->words, "off");
-	if (ours != NULL)
+	if (ours)
 		value_wrong(r, s, "is no text; did you mean \"%s\"?", ours);
 	else
 		value_wrong(r, s, "is no text; it may be %s", all_words(r, k->words));
@@ -253,17 +253,16 @@ find_word(struct reader *r, const struct key *k, const config_setting_t *s)
 	const char *text = word_text(r, k, s), *ours;
 	struct nearest near = { .wanted = text };
 
-	if (text == NULL)
+	if (!text)
 		return NULL;
 	ours = word_foreign(k->words, text);
-	for (const struct word *w = k->words; w->word != NULL; w++) {
+	for (const struct word *w = k->words; w->word; w++) {
 		if (strcmp(w->word, text) == 0)
 			return w;
 		nearest_try(&near, w->word);
 	}
-	if (ours != NULL || near.best != NULL)
-		value_wrong(
-		    r, s, "is unknown; did you mean \"%s\"?", ours != NULL ? ours : near.best);
+	if (ours || near.best)
+		value_wrong(r, s, "is unknown; did you mean \"%s\"?", ours ? ours : near.best);
 	else
 		value_wrong(r, s, "is unknown; it may be %s", all_words(r, k->words));
 	return NULL;
@@ -275,7 +274,7 @@ key_word(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	const struct word *w = find_word(r, k, s);
 
 	/* An enum or an int: both are of this size. */
-	if (w != NULL)
+	if (w)
 		memcpy(field, &w->value, sizeof(w->value));
 }
 
@@ -287,7 +286,7 @@ key_bits(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	for (size_t i = 0; i < value_count(s); i++) {
 		const struct word *w = find_word(r, k, value_at(s, i));
 
-		if (w != NULL)
+		if (w)
 			bits |= (uint32_t)w->value;
 	}
 	*(uint32_t *)field = bits;
@@ -298,7 +297,7 @@ key_version(struct reader *r, const struct key *k, config_setting_t *s, void *fi
 {
 	const struct word *w = find_word(r, k, s);
 
-	if (w != NULL)
+	if (w)
 		*(const char **)field = w->word;
 }
 

@@ -26,7 +26,7 @@ line_text(struct reader *r, const config_setting_t *s)
 {
 	const char *text = value_text(r, s);
 
-	if (text == NULL || !has_control(text))
+	if (!text || !has_control(text))
 		return text;
 	reader_error(r, s, "%s has a control character in it", value_key(s));
 	return NULL;
@@ -38,7 +38,7 @@ key_text(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	const char *text = line_text(r, s);
 
 	(void)k;
-	if (text != NULL)
+	if (text)
 		*(const char **)field = *text == '\0' ? NULL : arena_strdup(r->arena, text);
 }
 
@@ -49,9 +49,9 @@ key_payload(struct reader *r, const struct key *k, config_setting_t *s, void *fi
 	const char *text = value_text(r, s);
 
 	(void)k;
-	if (text != NULL && strlen(text) > 512)
+	if (text && strlen(text) > 512)
 		reader_error(r, s, "%s is longer than 512 bytes", value_key(s));
-	else if (text != NULL)
+	else if (text)
 		*(const char **)field = *text == '\0' ? NULL : arena_strdup(r->arena, text);
 }
 
@@ -61,13 +61,13 @@ key_name(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	const char *text = value_text(r, s);
 
 	(void)k;
-	if (text == NULL)
+	if (!text)
 		return;
 	if (*text == '\0')
 		reader_error(r, s, "%s is empty", value_key(s));
 	else if (strlen(text) > CONF_NAME)
 		value_wrong(r, s, "is longer than %d bytes", CONF_NAME);
-	else if (has_control(text) || strpbrk(text, " /\"") != NULL)
+	else if (has_control(text) || strpbrk(text, " /\""))
 		reader_error(r, s, "%s has a blank, / or \" in it", value_key(s));
 	else
 		*(const char **)field = arena_strdup(r->arena, text);
@@ -82,10 +82,10 @@ path_text(struct reader *r, config_setting_t *s, size_t skip)
 {
 	const char *text = line_text(r, s), *path;
 
-	if (text == NULL || *text == '\0')
+	if (!text || *text == '\0')
 		return text;
 	path = text + skip;
-	if (*path != '/' && r->dir == NULL) {
+	if (*path != '/' && !r->dir) {
 		value_wrong(r, s, "%s", "is not an absolute path");
 		return NULL;
 	}
@@ -103,7 +103,7 @@ one_path(struct reader *r, const struct key *k, config_setting_t *s, void *field
 {
 	const char *path = path_text(r, s, skip);
 
-	if (path == NULL)
+	if (!path)
 		return;
 	if (*path == '\0' && k->min > 0)
 		reader_error(r, s, "%s is empty", value_key(s));
@@ -122,9 +122,9 @@ key_socket(struct reader *r, const struct key *k, config_setting_t *s, void *fie
 {
 	const char *text = config_setting_get_string(s), *path;
 
-	one_path(r, k, s, field, text != NULL && strncmp(text, "unix:", 5) == 0 ? 5 : 0);
+	one_path(r, k, s, field, text && strncmp(text, "unix:", 5) == 0 ? 5 : 0);
 	path = *(const char **)field;
-	if (path != NULL && strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+	if (path && strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		value_wrong(r, s, "is longer than the %zu bytes of a socket's path",
 		    sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 }
@@ -147,11 +147,11 @@ key_user(struct reader *r, const struct key *k, config_setting_t *s, void *field
 		return;
 	}
 	text = line_text(r, s);
-	if (text == NULL)
+	if (!text)
 		return;
 	if (*text == '\0' && k->min > 0)
 		reader_error(r, s, "%s is empty", value_key(s));
-	else if (strpbrk(text, " :/") != NULL || strlen(text) > CONF_NAME)
+	else if (strpbrk(text, " :/") || strlen(text) > CONF_NAME)
 		value_wrong(r, s, "is no %s", "name of a user or group");
 	else
 		*(const char **)field = *text == '\0' ? NULL : arena_strdup(r->arena, text);
@@ -181,7 +181,7 @@ key_host(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	const char *text = value_text(r, s);
 
 	(void)k;
-	if (text == NULL)
+	if (!text)
 		return;
 	if (is_host_name(text))
 		*(const char **)field = arena_strdup(r->arena, text);
@@ -201,7 +201,7 @@ key_texts(struct reader *r, const struct key *k, config_setting_t *s, void *fiel
 		config_setting_t *e = value_at(s, i);
 		const char *text = line_text(r, e);
 
-		if (text == NULL)
+		if (!text)
 			continue;
 		if (strlen(text) < (size_t)k->min || strlen(text) > (size_t)k->max)
 			value_wrong(r, e, "has %zu bytes; it may have %lld to %lld", strlen(text),

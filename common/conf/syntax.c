@@ -33,7 +33,7 @@ find_quoted(const char *at, struct unquoted *u_r)
 
 	if (n == 0)
 		return 0;
-	while (quote_len(end) == 0 && *end != '\0' && strchr("\n\"\\", *end) == NULL)
+	while (quote_len(end) == 0 && *end != '\0' && !strchr("\n\"\\", *end))
 		end++;
 	if (quote_len(end) == 0)
 		return 0;
@@ -48,7 +48,7 @@ is_number(const char *at, size_t len)
 	int hex = len > 2 && at[0] == '0' && tolower((unsigned char)at[1]) == 'x';
 	char *end;
 
-	if (!isdigit((unsigned char)*at) && strchr("+-.", *at) == NULL)
+	if (!isdigit((unsigned char)*at) && !strchr("+-.", *at))
 		return 0;
 	if (hex)
 		(void)strtoll(at, &end, 16);
@@ -77,8 +77,8 @@ syntax_unquoted(const char *at, struct unquoted *u_r)
 
 	if (find_quoted(at, u_r))
 		return 1;
-	if (len == 0 || strchr("@:", *at) != NULL || is_number(at, len) ||
-	    is_word(at, len, "true") || is_word(at, len, "false"))
+	if (len == 0 || strchr("@:", *at) || is_number(at, len) || is_word(at, len, "true") ||
+	    is_word(at, len, "false"))
 		return 0;
 	*u_r = (struct unquoted){ at, len, at + len, NULL };
 	for (size_t i = 0; i < COUNT(switches); i++)

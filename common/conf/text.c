@@ -64,7 +64,7 @@ put(struct merge *m, const char *bytes, size_t n)
 	if (m->room - m->len <= n) {
 		m->room = (m->room + n + 64) * 2;
 		m->out = realloc(m->out, m->room);
-		if (m->out == NULL)
+		if (!m->out)
 			fatal("out of memory");
 	}
 	memcpy(m->out + m->len, bytes, n);
@@ -94,7 +94,7 @@ place(struct merge *m, struct input *in, int closes)
 	const struct conf_origin *now =
 	    m->lines->count > 0 ? &m->lines->items[m->lines->count - 1] : NULL;
 
-	if (now == NULL || (!closes && (now->line != in->line || now->file != in->file)))
+	if (!now || (!closes && (now->line != in->line || now->file != in->file)))
 		new_line(m, in);
 	else if (in->blank)
 		put(m, " ", 1);
@@ -138,7 +138,7 @@ skip_blank(struct merge *m, struct input *in)
 		} else if (strncmp(in->at, "/*", 2) == 0) {
 			const char *end = strstr(in->at + 2, "*/");
 
-			if (end == NULL) {
+			if (!end) {
 				fail(m, in, "the comment that begins here has no end");
 				return;
 			}
@@ -209,8 +209,7 @@ take_name(struct merge *m, struct input *in)
 {
 	size_t n = 1;
 
-	while (isalnum((unsigned char)in->at[n]) ||
-	    (in->at[n] != '\0' && strchr("-_*", in->at[n]) != NULL))
+	while (isalnum((unsigned char)in->at[n]) || (in->at[n] != '\0' && strchr("-_*", in->at[n])))
 		n++;
 	place(m, in, 0);
 	m->name = (struct span){ m->len, n };
@@ -223,7 +222,7 @@ take_open(struct merge *m, struct input *in)
 {
 	struct bracket *b = m->depth > 0 ? &m->stack[m->depth - 1] : NULL;
 
-	if (*in->at == '{' && b != NULL && b->open == '[') {
+	if (*in->at == '{' && b && b->open == '[') {
 		if (!b->is_list)
 			wrong(m, in, "%.*s = [ { … } ]: groups stand in ( ), not in [ ]",
 			    (int)b->key.len, m->out + b->key.at);
@@ -253,7 +252,7 @@ is_closing(struct merge *m, const struct input *in)
 {
 	const struct bracket *b = m->depth > 0 ? &m->stack[m->depth - 1] : NULL;
 
-	if (b == NULL)
+	if (!b)
 		wrong(m, in, "this %c closes nothing; remove it", *in->at);
 	else if (closing(b->open) != *in->at)
 		wrong(m, in, "%c must be closed (%s) before this %c: write %c", b->open,
@@ -298,7 +297,7 @@ take_include(struct merge *m, struct input *in)
 		p++;
 	if (*p != '"' || (end = strpbrk(p + 1, "\"\n")) == NULL || *end != '"')
 		return 0;
-	if (m->r->dir == NULL) {
+	if (!m->r->dir) {
 		fail(m, in, "@include cannot stand here");
 		return 1;
 	}
@@ -315,7 +314,7 @@ take_include(struct merge *m, struct input *in)
 		return 1;
 	}
 	text = conf_file_read(path, &why);
-	if (text == NULL) {
+	if (!text) {
 		wrong(m, in, "cannot include %s: %s", path, why);
 		m->failed = 1;
 		return 1;
@@ -362,13 +361,13 @@ take_unquoted(struct merge *m, struct input *in)
 
 	if ((m->last != '=' && !in_list(m)) || !syntax_unquoted(in->at, &u))
 		return 0;
-	if (u.word != NULL)
+	if (u.word)
 		wrong(m, in, "%.*s is written %s here", (int)u.len, u.text, u.word);
 	else
 		wrong(m, in, "texts stand in double quotes: write \"%.*s\"", (int)u.len, u.text);
 	place(m, in, 0);
-	put(m, u.word != NULL ? u.word : "\"", u.word != NULL ? strlen(u.word) : 1);
-	if (u.word == NULL) {
+	put(m, u.word ? u.word : "\"", u.word ? strlen(u.word) : 1);
+	if (!u.word) {
 		put(m, u.text, u.len);
 		put(m, "\"", 1);
 	}
@@ -438,9 +437,9 @@ static int
 is_foreign(struct merge *m, const char *text, const char *name)
 {
 	struct input in = { .file = arena_strdup(m->r->arena, name) };
-	const char *what = m->r->dir == NULL ? NULL : syntax_foreign(text, &in.line);
+	const char *what = !m->r->dir ? NULL : syntax_foreign(text, &in.line);
 
-	if (what != NULL)
+	if (what)
 		fail(m, &in, what);
 	return what != NULL;
 }
@@ -458,7 +457,7 @@ conf_text_merge(struct reader *r, const char *text, const char *name)
 		    "the %c that opens here is never closed; write %c", m.stack[m.depth - 1].open,
 		    closing(m.stack[m.depth - 1].open));
 	m.failed |= m.depth > 0;
-	if (r->dir == NULL)
+	if (!r->dir)
 		canon_lines(r, text);
 	if (m.failed) {
 		free(m.out);
@@ -474,7 +473,7 @@ conf_text_read(struct reader *r, const char *path)
 	char *text, *merged;
 
 	text = conf_file_read(path, &why);
-	if (text == NULL) {
+	if (!text) {
 		reader_error_at(r, 0, "%s", why);
 		return NULL;
 	}

@@ -30,9 +30,9 @@ value_at(config_setting_t *s, size_t n)
 const char *
 value_key(const config_setting_t *s)
 {
-	while (config_setting_name(s) == NULL && config_setting_parent(s) != NULL)
+	while (!config_setting_name(s) && config_setting_parent(s))
 		s = config_setting_parent(s);
-	return config_setting_name(s) == NULL ? "?" : config_setting_name(s);
+	return !config_setting_name(s) ? "?" : config_setting_name(s);
 }
 
 const char *
@@ -70,7 +70,7 @@ value_text(struct reader *r, const config_setting_t *s)
 {
 	const char *text = config_setting_get_string(s);
 
-	if (config_setting_type(s) == CONFIG_TYPE_STRING && text != NULL)
+	if (config_setting_type(s) == CONFIG_TYPE_STRING && text)
 		return text;
 	value_wrong(r, s, "is no text; %s",
 	    config_setting_is_aggregate(s) ? "one value in quotes stands here" :
@@ -119,19 +119,19 @@ value_wrong_address(struct reader *r, const config_setting_t *s, int bind)
 		(void)value_text(r, s);
 		return;
 	}
-	if (text == NULL)
+	if (!text)
 		text = value_shown(r, s);
 	port = port_alone(text);
-	if (port != NULL)
+	if (port)
 		value_wrong(r, s, "is a port without an address; write \"%s:%s\"",
 		    bind ? "*" : "127.0.0.1", port);
-	else if (strpbrk(text, " \t") != NULL)
+	else if (strpbrk(text, " \t"))
 		value_wrong(r, s, "is more than an address; write the rest as keys of the %s",
 		    bind ? "frontend" : "server, in ( { address = \"…\"; … } ), or of the backend");
 	else if (bind && addr_split_host(text, host, &number) == 0)
 		value_wrong(r, s, "is a host name; write an address of this host, or \"*:%u\"",
 		    (unsigned)number);
-	else if (lacks_port(text, fixed) && (bind || strchr(text, '*') == NULL))
+	else if (lacks_port(text, fixed) && (bind || !strchr(text, '*')))
 		value_wrong(r, s, "has no port; write it as in \"%s%d\"", fixed, bind ? 993 : 143);
 	else
 		value_wrong(r, s,

@@ -13,7 +13,7 @@
 static int
 is_local(const struct conf_server *s)
 {
-	if (s->host != NULL)
+	if (s->host)
 		return strcasecmp(s->host, "localhost") == 0;
 	return addr_is_loopback(&s->addr);
 }
@@ -63,7 +63,7 @@ warn_way(struct reader *r, const struct conf_backend *b, int ends)
 	const struct conf_server *far = remote_server(r->conf, b);
 	int open = !b->tls.on, unsure = !open && b->tls.verify == VERIFY_NONE;
 
-	if (far == NULL)
+	if (!far)
 		return;
 	if (ends && open)
 		reader_warn_at(r, b->line,
@@ -99,7 +99,7 @@ warn_names(struct reader *r, const struct conf_backend *b)
 	if (b->tls.on && b->tls.verify == VERIFY_REQUIRED)
 		return;
 	for (uint32_t i = b->server; i < b->server + b->servers; i++)
-		if (s[i].host != NULL && !is_local(&s[i]))
+		if (s[i].host && !is_local(&s[i]))
 			reader_warn_at(r, s[i].line,
 			    "server \"%s\" is found by name and not verified: whoever can change "
 			    "DNS "
@@ -113,10 +113,10 @@ warn_addresses(struct reader *r, const struct conf_backend *b)
 {
 	const struct conf_server *s = r->conf->servers;
 
-	if (!b->tls.on || b->tls.verify != VERIFY_REQUIRED || b->tls.server_name != NULL)
+	if (!b->tls.on || b->tls.verify != VERIFY_REQUIRED || b->tls.server_name)
 		return;
 	for (uint32_t i = b->server; i < b->server + b->servers; i++)
-		if (s[i].host == NULL && s[i].server_name == NULL)
+		if (!s[i].host && !s[i].server_name)
 			reader_warn_at(r, s[i].line,
 			    "server \"%s\" is given by address: its certificate must be for that "
 			    "address, which few are; set server_name to the name that it has",
@@ -163,7 +163,7 @@ warn_receiver(struct reader *r, const struct conf_backend *b, int ends)
 	int dovecot = b->receiver == RECEIVER_DOVECOT;
 
 	if (b->receiver != RECEIVER_POSTFIX && b->receiver != RECEIVER_EXIM && b->tls.on &&
-	    b->tls.certificate != NULL && sends(r->conf, b, PROXY_V2_SSL_CN))
+	    b->tls.certificate && sends(r->conf, b, PROXY_V2_SSL_CN))
 		reader_warn_at(r, b->tls.line,
 		    "backend \"%s\": with v2-ssl-cn and a certificate of our own, Dovecot before "
 		    "2.4.4 may log every client in as the proxy",
@@ -191,7 +191,7 @@ warn_receiver(struct reader *r, const struct conf_backend *b, int ends)
 static void
 warn_hostname(struct reader *r, const char *hostname, int line)
 {
-	if (strchr(hostname, '.') == NULL)
+	if (!strchr(hostname, '.'))
 		reader_warn_at(r, line,
 		    "hostname \"%s\" has no dot: clients and mail servers expect a full name, as "
 		    "in "

@@ -187,7 +187,7 @@ word_foreign(const struct word *words, const char *text)
 const char *
 word_name(const struct word *words, int value)
 {
-	for (; words->word != NULL; words++)
+	for (; words->word; words++)
 		if (words->value == value)
 			return words->word;
 	return "(unknown)";
@@ -250,7 +250,7 @@ nearest_try(struct nearest *n, const char *candidate)
 	d = distance(n->wanted, wanted, candidate, len);
 	/* One letter in three may be wrong, but "up" is not nearly "to". */
 	limit = (wanted > len ? wanted : len) / 3;
-	if (d > limit || (n->best != NULL && d >= n->distance))
+	if (d > limit || (n->best && d >= n->distance))
 		return;
 	n->best = candidate;
 	n->distance = d;

@@ -87,7 +87,7 @@ static const struct dialect dialects[] = {
 static const struct dialect *
 dialect_of(enum check_type type)
 {
-	if ((size_t)type >= sizeof(dialects) / sizeof(dialects[0]) || dialects[type].name == NULL)
+	if ((size_t)type >= sizeof(dialects) / sizeof(dialects[0]) || !dialects[type].name)
 		return NULL;
 	return &dialects[type];
 }
@@ -103,7 +103,7 @@ expect_goodbye(enum check_type type)
 {
 	const struct dialect *d = dialect_of(type);
 
-	return d != NULL ? d->goodbye : NULL;
+	return d ? d->goodbye : NULL;
 }
 
 const char *
@@ -111,7 +111,7 @@ expect_protocol(enum check_type type)
 {
 	const struct dialect *d = dialect_of(type);
 
-	return d != NULL ? d->name : NULL;
+	return d ? d->name : NULL;
 }
 
 void
@@ -154,7 +154,7 @@ classify(const struct expect *e)
 {
 	const struct rule *r = e->dialect->lines[e->phase];
 
-	while (r->start != NULL && !matches(r->start, e->kept, e->len))
+	while (r->start && !matches(r->start, e->kept, e->len))
 		r++;
 	return r->answer;
 }
@@ -235,7 +235,7 @@ expect_feed(struct expect *e, const char *bytes, size_t n, size_t *used_r)
 			break;
 		}
 		e->total++;
-		answer = e->dialect != NULL ? line_byte(e, bytes[i]) : needle_byte(e, bytes[i]);
+		answer = e->dialect ? line_byte(e, bytes[i]) : needle_byte(e, bytes[i]);
 	}
 	*used_r = i;
 	return answer;

@@ -83,7 +83,7 @@ get(enum msg_type type, struct msg *m_r, int64_t deadline)
 		/* It has hardly begun: to look first would be in vain. */
 		if (wait_for(POLLIN, deadline) == -1)
 			return -1;
-		switch (chan_recv(keeper, buf, sizeof buf, m_r)) {
+		switch (chan_recv(keeper, buf, sizeof(buf), m_r)) {
 		case CHAN_AGAIN:
 			break;
 		case CHAN_GONE:
@@ -107,7 +107,7 @@ get(enum msg_type type, struct msg *m_r, int64_t deadline)
 static int
 begin(int64_t *deadline_r)
 {
-	if (keeper == NULL || keeper->fd == -1) {
+	if (!keeper || keeper->fd == -1) {
 		errno = EPIPE;
 		return -1;
 	}
@@ -126,8 +126,8 @@ ask_key(uint32_t n, struct msg_key *key_r)
 	struct msg_ask_key q = { .number = n, .serial = serial };
 	if (put(MSG_ASK_KEY, &q, NULL, 0, deadline) == -1 || get(MSG_KEY, &m, deadline) == -1)
 		return -1;
-	memcpy(key_r, m.fixed, sizeof *key_r);
-	key_r->kind[sizeof key_r->kind - 1] = '\0';
+	memcpy(key_r, m.fixed, sizeof(*key_r));
+	key_r->kind[sizeof(key_r->kind) - 1] = '\0';
 	if (!key_r->known) {
 		errno = ENOENT;
 		return -1;
@@ -148,7 +148,7 @@ ask_sign(const uint8_t id[MSG_KEY_ID], uint32_t scheme, uint32_t purpose, const 
 	if (begin(&deadline) == -1)
 		return -1;
 	struct msg_sign q = { .scheme = scheme, .purpose = purpose, .serial = serial };
-	memcpy(q.id, id, sizeof q.id);
+	memcpy(q.id, id, sizeof(q.id));
 	if (put(MSG_SIGN, &q, tbs, (uint32_t)size, deadline) == -1 ||
 	    get(MSG_SIGNED, &m, deadline) == -1)
 		return -1;
@@ -181,7 +181,7 @@ ask_tickets(struct msg_ticket_key keys_r[TICKET_KEYS], uint32_t *left_r)
 	if (m.count != TICKET_KEYS)
 		return 0;
 	*left_r = ((const struct msg_tickets *)m.fixed)->left;
-	memcpy(keys_r, m.items, TICKET_KEYS * sizeof *keys_r);
-	explicit_bzero(buf, sizeof buf);
+	memcpy(keys_r, m.items, TICKET_KEYS * sizeof(*keys_r));
+	explicit_bzero(buf, sizeof(buf));
 	return 1;
 }

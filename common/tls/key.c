@@ -29,14 +29,14 @@ EVP_PKEY *
 tls_key_for(X509 *cert)
 {
 	EVP_PKEY *pub = X509_get0_pubkey(cert);
-	return pub != NULL ? provider_key(pub) : NULL;
+	return pub ? provider_key(pub) : NULL;
 }
 
 int
 tls_key_id(X509 *cert, uint8_t id_r[MSG_KEY_ID])
 {
 	EVP_PKEY *pub = X509_get0_pubkey(cert);
-	return pub != NULL ? provider_key_id(pub, id_r) : -1;
+	return pub ? provider_key_id(pub, id_r) : -1;
 }
 
 int
@@ -67,15 +67,15 @@ tls_key_kind(EVP_PKEY *key, char *buf_r, size_t size)
 	} else if (EVP_PKEY_is_a(key, "ED25519")) {
 		snprintf(buf_r, size, "Ed25519");
 	} else if (EVP_PKEY_is_a(key, "EC")) {
-		EVP_PKEY_get_group_name(key, group, sizeof group, NULL);
+		EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
 		const char *name = group;
-		for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++)
+		for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
 			if (strcmp(group, curves[i].group) == 0)
 				name = curves[i].name;
 		snprintf(buf_r, size, "EC %s", name);
 	} else {
 		const char *name = EVP_PKEY_get0_type_name(key);
-		snprintf(buf_r, size, "%s", name != NULL ? name : "unknown");
+		snprintf(buf_r, size, "%s", name ? name : "unknown");
 	}
 	ERR_clear_error();
 }

@@ -38,8 +38,7 @@ STACK_OF(X509) * pem_chain(const struct piece *p, char *err_r, size_t err_size)
 	BIO *bio = open_piece(p);
 	X509 *x = NULL;
 	ERR_clear_error();
-	while (bio != NULL && chain != NULL &&
-	    (x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL)
+	while (bio && chain && (x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL)
 		if (sk_X509_push(chain, x) == 0)
 			X509_free(x);
 	int good = at_end();
@@ -63,8 +62,7 @@ add_crls(X509_STORE *store, const struct piece *p, char *err_r, size_t err_size)
 	X509_CRL *crl = NULL;
 	int n = 0, added = 1;
 	ERR_clear_error();
-	while (
-	    bio != NULL && added && (crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
+	while (bio && added && (crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
 		added = X509_STORE_add_crl(store, crl) == 1;
 		X509_CRL_free(crl);
 		n++;
@@ -84,13 +82,13 @@ X509_STORE *
 pem_store(const struct piece *ca, const struct piece *crl, char *err_r, size_t err_size)
 {
 	STACK_OF(X509) *certs = pem_chain(ca, err_r, err_size);
-	X509_STORE *store = certs != NULL ? X509_STORE_new() : NULL;
+	X509_STORE *store = certs ? X509_STORE_new() : NULL;
 	int ok = store != NULL;
 	for (int i = 0; ok && i < sk_X509_num(certs); i++)
 		ok = X509_STORE_add_cert(store, sk_X509_value(certs, i)) == 1;
-	if (certs != NULL && !ok)
+	if (certs && !ok)
 		snprintf(err_r, err_size, "%s: out of memory", ca->name);
-	if (ok && crl != NULL)
+	if (ok && crl)
 		ok = add_crls(store, crl, err_r, err_size) == 0;
 	sk_X509_pop_free(certs, X509_free);
 	ERR_clear_error();
@@ -132,7 +130,7 @@ find_owner(const STACK_OF(X509) * chain, const uint8_t id[MSG_KEY_ID])
 	uint8_t own[MSG_KEY_ID];
 	for (int i = 0; i < sk_X509_num(chain); i++)
 		if (tls_key_id(sk_X509_value(chain, i), own) == 0 &&
-		    memcmp(own, id, sizeof own) == 0)
+		    memcmp(own, id, sizeof(own)) == 0)
 			return i;
 	ERR_clear_error();
 	return -1;
@@ -146,7 +144,7 @@ pem_check_key(const struct piece *p, const STACK_OF(X509) * chain, char *err_r, 
 	struct msg_key key;
 	uint8_t id[MSG_KEY_ID];
 	char kind[64];
-	if (X509_get0_pubkey(cert) == NULL || tls_key_id(cert, id) == -1) {
+	if (!X509_get0_pubkey(cert) || tls_key_id(cert, id) == -1) {
 		ERR_clear_error();
 		snprintf(err_r, err_size, "%s: the public key in it is not one we know", p->name);
 		return -1;
@@ -158,10 +156,10 @@ pem_check_key(const struct piece *p, const STACK_OF(X509) * chain, char *err_r, 
 	}
 	if (!is_good(p, &key, err_r, err_size))
 		return -1;
-	if (memcmp(key.id, id, sizeof id) == 0)
+	if (memcmp(key.id, id, sizeof(id)) == 0)
 		return 0;
 	fits = find_owner(chain, key.id);
-	tls_key_kind(X509_get0_pubkey(cert), kind, sizeof kind);
+	tls_key_kind(X509_get0_pubkey(cert), kind, sizeof(kind));
 	if (fits > 0)
 		snprintf(err_r, err_size,
 		    "%s: the key in %s belongs to certificate %d in it, not to the first; write "
@@ -182,8 +180,8 @@ pem_use(SSL_CTX *ctx, STACK_OF(X509) * chain)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
 	EVP_PKEY *key = tls_key_for(leaf);
-	int ok = key != NULL && SSL_CTX_use_certificate(ctx, leaf) == 1 &&
-	    SSL_CTX_use_PrivateKey(ctx, key) == 1;
+	int ok =
+	    key && SSL_CTX_use_certificate(ctx, leaf) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1;
 	for (int i = 1; ok && i < sk_X509_num(chain); i++)
 		ok = SSL_CTX_add1_chain_cert(ctx, sk_X509_value(chain, i)) == 1;
 	EVP_PKEY_free(key);

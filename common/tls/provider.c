@@ -56,8 +56,8 @@ provider_key_id(const EVP_PKEY *pub, uint8_t id_r[MSG_KEY_ID])
 static void *
 keydata_new(enum kind kind)
 {
-	struct keydata *k = OPENSSL_zalloc(sizeof *k);
-	if (k != NULL)
+	struct keydata *k = OPENSSL_zalloc(sizeof(*k));
+	if (k)
 		k->kind = kind;
 	return k;
 }
@@ -87,7 +87,7 @@ static void
 key_free(void *keydata)
 {
 	struct keydata *k = keydata;
-	if (k == NULL)
+	if (!k)
 		return;
 	EVP_PKEY_free(k->pub);
 	OPENSSL_free(k);
@@ -105,7 +105,7 @@ key_match(const void *a, const void *b, int selection)
 {
 	const struct keydata *x = a, *y = b;
 	(void)selection;
-	return x->pub != NULL && y->pub != NULL && EVP_PKEY_eq(x->pub, y->pub) == 1;
+	return x->pub && y->pub && EVP_PKEY_eq(x->pub, y->pub) == 1;
 }
 
 static int
@@ -118,7 +118,7 @@ key_import(void *keydata, int selection, const OSSL_PARAM params[])
 	(void)selection;
 	EVP_PKEY_free(k->pub);
 	k->pub = NULL;
-	int ok = copy != NULL && ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
+	int ok = copy && ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
 	    EVP_PKEY_fromdata(ctx, &k->pub, EVP_PKEY_PUBLIC_KEY, copy) == 1 &&
 	    provider_key_id(k->pub, k->id) == 0;
 	EVP_PKEY_CTX_free(ctx);
@@ -131,7 +131,7 @@ key_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg)
 {
 	const struct keydata *k = keydata;
 	OSSL_PARAM *params = NULL;
-	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 || k->pub == NULL)
+	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 || !k->pub)
 		return 0;
 	if (EVP_PKEY_todata(k->pub, EVP_PKEY_PUBLIC_KEY, &params) != 1)
 		return 0;
@@ -170,12 +170,12 @@ static int
 key_get_params(void *keydata, OSSL_PARAM params[])
 {
 	const struct keydata *k = keydata;
-	if (k->pub == NULL)
+	if (!k->pub)
 		return 0;
 	/* One by one: a parameter that this kind of key does not have is left alone. */
-	for (const OSSL_PARAM *a = askable; a->key != NULL; a++) {
+	for (const OSSL_PARAM *a = askable; a->key; a++) {
 		OSSL_PARAM *p = OSSL_PARAM_locate(params, a->key);
-		if (p == NULL)
+		if (!p)
 			continue;
 		OSSL_PARAM one[] = { *p, OSSL_PARAM_END };
 		one[0].return_size = OSSL_PARAM_UNMODIFIED;
@@ -235,21 +235,21 @@ sig_set_params(void *vctx, const OSSL_PARAM params[])
 	struct sigctx *s = vctx;
 	const OSSL_PARAM *p;
 	int n = 0;
-	if (params == NULL)
+	if (!params)
 		return 1;
 	/* Either may come as a number or as its name. */
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
-	if (p != NULL && p->data_type == OSSL_PARAM_UTF8_STRING)
+	if (p && p->data_type == OSSL_PARAM_UTF8_STRING)
 		s->pss = strcmp(p->data, OSSL_PKEY_RSA_PAD_MODE_PSS) == 0;
-	else if (p != NULL && OSSL_PARAM_get_int(p, &n) == 1)
+	else if (p && OSSL_PARAM_get_int(p, &n) == 1)
 		s->pss = n == RSA_PKCS1_PSS_PADDING;
-	else if (p != NULL)
+	else if (p)
 		return 0;
 	/* TLS knows one length of salt, and the keeper makes only that. */
 	p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PSS_SALTLEN);
-	if (p != NULL && p->data_type == OSSL_PARAM_UTF8_STRING)
+	if (p && p->data_type == OSSL_PARAM_UTF8_STRING)
 		return strcmp(p->data, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST) == 0;
-	if (p != NULL)
+	if (p)
 		return OSSL_PARAM_get_int(p, &n) == 1 && n == RSA_PSS_SALTLEN_DIGEST;
 	return 1;
 }
@@ -282,14 +282,14 @@ sig_init(void *vctx, const char *digest, void *keydata, const OSSL_PARAM params[
 		{ "SHA2-512", 512 },
 	};
 	struct sigctx *s = vctx;
-	if (keydata != NULL)
+	if (keydata)
 		s->key = keydata;
 	s->pss = 0;
 	s->bits = 0;
-	for (size_t i = 0; digest != NULL && i < sizeof digests / sizeof digests[0]; i++)
+	for (size_t i = 0; digest && i < sizeof(digests) / sizeof(digests[0]); i++)
 		if (OPENSSL_strcasecmp(digest, digests[i].name) == 0)
 			s->bits = digests[i].bits;
-	if (s->key == NULL || (s->bits == 0) != (s->key->kind == KIND_ED25519))
+	if (!s->key || (s->bits == 0) != (s->key->kind == KIND_ED25519))
 		return 0;
 	return sig_set_params(vctx, params);
 }
@@ -319,7 +319,7 @@ purpose_of(const unsigned char *tbs, size_t size)
 {
 	static const char blanks[] = "                                "
 				     "                                TLS 1.3, ";
-	const size_t len = sizeof blanks - 1;
+	const size_t len = sizeof(blanks) - 1;
 	if (size > len && memcmp(tbs, blanks, len) == 0)
 		return tbs[len] == 's' ? SIGN_TLS13_SERVER : SIGN_TLS13_CLIENT;
 	return size <= 64 + 4 + 133 ? SIGN_TLS12_SERVER : SIGN_TLS12_CLIENT;
@@ -331,7 +331,7 @@ sig_sign(
 {
 	const struct sigctx *s = vctx;
 	size_t most = (size_t)EVP_PKEY_get_size(s->key->pub);
-	if (sig == NULL) {
+	if (!sig) {
 		*len = most;
 		return 1;
 	}
@@ -423,9 +423,9 @@ int
 provider_load(void)
 {
 	/* Ours must be asked for by name: ephemeral keys and everybody's certificates are not it. */
-	if (OSSL_PROVIDER_load(NULL, "default") == NULL ||
+	if (!OSSL_PROVIDER_load(NULL, "default") ||
 	    OSSL_PROVIDER_add_builtin(NULL, "keeper", provider_init) != 1 ||
-	    OSSL_PROVIDER_load(NULL, "keeper") == NULL ||
+	    !OSSL_PROVIDER_load(NULL, "keeper") ||
 	    EVP_set_default_properties(NULL, "?provider=default") != 1)
 		return -1;
 	return 0;
@@ -435,15 +435,15 @@ EVP_PKEY *
 provider_key(EVP_PKEY *pub)
 {
 	const char *name = NULL;
-	for (size_t i = 0; i < sizeof kind_names / sizeof kind_names[0]; i++)
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++)
 		if (EVP_PKEY_is_a(pub, kind_names[i]))
 			name = kind_names[i];
 	OSSL_PARAM *params = NULL;
-	if (name == NULL || EVP_PKEY_todata(pub, EVP_PKEY_PUBLIC_KEY, &params) != 1)
+	if (!name || EVP_PKEY_todata(pub, EVP_PKEY_PUBLIC_KEY, &params) != 1)
 		return NULL;
 	EVP_PKEY *key = NULL;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, name, OURS);
-	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
 	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) != 1)
 		key = NULL;
 	EVP_PKEY_CTX_free(ctx);

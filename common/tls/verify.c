@@ -23,24 +23,23 @@ static int
 trust(SSL_CTX *ctx, const struct conf_back_tls *t, const struct bundle *b, char *err_r,
     size_t err_size)
 {
-	const char *name = t->ca_file != NULL ? t->ca_file : BUNDLE_SYSTEM_CA;
+	const char *name = t->ca_file ? t->ca_file : BUNDLE_SYSTEM_CA;
 	const struct piece *ca = bundle_find(b, PIECE_CA, name);
-	const struct piece *crl = t->crl != NULL ? bundle_find(b, PIECE_CRL, t->crl) : NULL;
-	if (ca == NULL) {
+	const struct piece *crl = t->crl ? bundle_find(b, PIECE_CRL, t->crl) : NULL;
+	if (!ca) {
 		snprintf(err_r, err_size,
-		    t->ca_file != NULL ?
-			"%s: not in the bundle" :
-			"no ca_file, and this system has no CA certificates (%s): install "
-			"ca-certificates or set ca_file",
+		    t->ca_file ? "%s: not in the bundle" :
+				 "no ca_file, and this system has no CA certificates (%s): install "
+				 "ca-certificates or set ca_file",
 		    name);
 		return -1;
 	}
-	if (t->crl != NULL && crl == NULL) {
+	if (t->crl && !crl) {
 		snprintf(err_r, err_size, "%s: not in the bundle", t->crl);
 		return -1;
 	}
 	X509_STORE *store = pem_store(ca, crl, err_r, err_size);
-	if (store == NULL)
+	if (!store)
 		return -1;
 	SSL_CTX_set_cert_store(ctx, store);
 	why_verify(ctx, SSL_VERIFY_PEER);
@@ -53,12 +52,12 @@ introduce(SSL_CTX *ctx, const struct conf_back_tls *t, const struct bundle *b, c
     size_t err_size)
 {
 	const struct piece *p = bundle_find(b, PIECE_BACKCERT, t->certificate);
-	if (p == NULL) {
+	if (!p) {
 		snprintf(err_r, err_size, "%s: not in the bundle", t->certificate);
 		return -1;
 	}
 	STACK_OF(X509) *chain = pem_chain(p, err_r, err_size);
-	if (chain == NULL)
+	if (!chain)
 		return -1;
 	int r = pem_check_key(p, chain, err_r, err_size);
 	if (r == 0 && pem_use(ctx, chain) == -1) {
@@ -74,7 +73,7 @@ SSL_CTX *
 tls_back_ctx(const struct conf_back_tls *t, const struct bundle *b, char *err_r, size_t err_size)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+	if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
 		snprintf(err_r, err_size, "out of memory");
 		SSL_CTX_free(ctx);
 		return NULL;
@@ -84,7 +83,7 @@ tls_back_ctx(const struct conf_back_tls *t, const struct bundle *b, char *err_r,
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	int ok = (t->verify == VERIFY_NONE || trust(ctx, t, b, err_r, err_size) == 0) &&
-	    (t->certificate == NULL || introduce(ctx, t, b, err_r, err_size) == 0);
+	    (!t->certificate || introduce(ctx, t, b, err_r, err_size) == 0);
 	ERR_clear_error();
 	if (ok)
 		return ctx;
@@ -95,11 +94,11 @@ tls_back_ctx(const struct conf_back_tls *t, const struct bundle *b, char *err_r,
 const char *
 tls_back_name(const struct conf_back_tls *t, const struct conf_server *s, char buf[ADDR_TEXT])
 {
-	if (s->server_name != NULL)
+	if (s->server_name)
 		return s->server_name;
-	if (t->server_name != NULL)
+	if (t->server_name)
 		return t->server_name;
-	if (s->host != NULL)
+	if (s->host)
 		return s->host;
 	return addr_ip_text(&s->addr, buf);
 }
@@ -116,12 +115,12 @@ tls_back_expect(SSL *ssl, const struct conf_back_tls *t, const char *name)
 {
 	char plain[256];
 	/* "host." and "fe80::1%eth0" are ways to write what certificates call host and fe80::1. */
-	int n = snprintf(plain, sizeof plain, "%s", name);
-	if (n <= 0 || (size_t)n >= sizeof plain)
+	int n = snprintf(plain, sizeof(plain), "%s", name);
+	if (n <= 0 || (size_t)n >= sizeof(plain))
 		return -1;
 	if (plain[n - 1] == '.')
 		plain[n - 1] = '\0';
-	if (strchr(plain, ':') != NULL)
+	if (strchr(plain, ':'))
 		plain[strcspn(plain, "%")] = '\0';
 	int ip = is_ip(plain);
 	if (!ip && SSL_set_tlsext_host_name(ssl, plain) != 1)
@@ -184,13 +183,13 @@ void
 tls_back_why(SSL *ssl, const char *name, struct finding *f_r)
 {
 	char text[512];
-	int error = why_error(text, sizeof text);
+	int error = why_error(text, sizeof(text));
 	enum reason reason;
 
-	if (why_certificate(ssl) != NULL)
-		reason = certificate_reason(ssl, name, text, sizeof text);
+	if (why_certificate(ssl))
+		reason = certificate_reason(ssl, name, text, sizeof(text));
 	else
-		reason = handshake_reason(error, text, sizeof text);
+		reason = handshake_reason(error, text, sizeof(text));
 	/* The log has the whole of it in double quotes. */
 	for (char *p = text; *p != '\0'; p++)
 		if (*p == '"')
@@ -203,7 +202,7 @@ tls_days_left(SSL *ssl)
 {
 	X509 *cert = SSL_get0_peer_certificate(ssl);
 	int days, seconds;
-	if (cert == NULL || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) != 1)
+	if (!cert || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) != 1)
 		return INT32_MIN;
 	/* An hour ago is minus one day, not none. */
 	return seconds < 0 && days == 0 ? -1 : days;

@@ -56,7 +56,7 @@ subject_text(const X509_NAME *name, char *buf, size_t size)
 		    ASN1_STRING_get0_data(cn), (size_t)ASN1_STRING_length(cn), buf, size);
 	}
 	char line[128] = "";
-	X509_NAME_oneline(name, line, sizeof line);
+	X509_NAME_oneline(name, line, sizeof(line));
 	return log_escape(line, strlen(line), buf, size);
 }
 
@@ -74,7 +74,7 @@ san_text(const GENERAL_NAME *name, char *buf, size_t size)
 		return 1;
 	}
 	if (type != GEN_IPADD || (n != 4 && n != 16) ||
-	    inet_ntop(n == 4 ? AF_INET : AF_INET6, data, ip, sizeof ip) == NULL)
+	    !inet_ntop(n == 4 ? AF_INET : AF_INET6, data, ip, sizeof(ip)))
 		return 0;
 	snprintf(buf, size, "%s", ip);
 	return 1;
@@ -91,7 +91,7 @@ why_names(X509 *cert, char *buf_r, size_t size)
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 		if ((name->type != GEN_DNS && name->type != GEN_IPADD) ||
-		    !san_text(name, one, sizeof one))
+		    !san_text(name, one, sizeof(one)))
 			continue;
 		if (shown == 2 || len + strlen(one) + 32 > size) {
 			more++;
@@ -112,18 +112,18 @@ static void
 whose(X509 *cert, int depth, char *buf, size_t size)
 {
 	char name[80];
-	if (depth == 0 || cert == NULL)
+	if (depth == 0 || !cert)
 		snprintf(buf, size, "certificate");
 	else
 		snprintf(buf, size, "CA certificate \"%s\"",
-		    subject_text(X509_get_subject_name(cert), name, sizeof name));
+		    subject_text(X509_get_subject_name(cert), name, sizeof(name)));
 }
 
 static void
 explain(X509 *cert, int depth, int error, char *buf, size_t size)
 {
 	char who[128], name[160], day[16];
-	whose(cert, depth, who, sizeof who);
+	whose(cert, depth, who, sizeof(who));
 	switch (error) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		snprintf(
@@ -141,22 +141,22 @@ explain(X509 *cert, int depth, int error, char *buf, size_t size)
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 		snprintf(buf, size, "%s is issued by \"%s\", which is not trusted here", who,
-		    subject_text(X509_get_issuer_name(cert), name, sizeof name));
+		    subject_text(X509_get_issuer_name(cert), name, sizeof(name)));
 		return;
 	case X509_V_ERR_CERT_REVOKED:
 		snprintf(buf, size, "%s is revoked", who);
 		return;
 	case X509_V_ERR_UNABLE_TO_GET_CRL:
 		snprintf(buf, size, "no CRL of \"%s\"",
-		    subject_text(X509_get_issuer_name(cert), name, sizeof name));
+		    subject_text(X509_get_issuer_name(cert), name, sizeof(name)));
 		return;
 	case X509_V_ERR_CRL_HAS_EXPIRED:
 		snprintf(buf, size, "the CRL of \"%s\" has expired",
-		    subject_text(X509_get_issuer_name(cert), name, sizeof name));
+		    subject_text(X509_get_issuer_name(cert), name, sizeof(name)));
 		return;
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		why_names(cert, name, sizeof name);
+		why_names(cert, name, sizeof(name));
 		snprintf(buf, size, "certificate is for %s", name);
 		return;
 	default:
@@ -173,9 +173,9 @@ on_verify(int ok, X509_STORE_CTX *store)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	X509 *cert = X509_STORE_CTX_get_current_cert(store);
 	char *text = malloc(TEXT_MAX);
-	if (text == NULL)
+	if (!text)
 		return 0;
-	if (cert != NULL)
+	if (cert)
 		explain(cert, X509_STORE_CTX_get_error_depth(store),
 		    X509_STORE_CTX_get_error(store), text, TEXT_MAX);
 	else
@@ -227,7 +227,7 @@ why_error(char *buf_r, size_t size)
 	if (e == 0)
 		return 0;
 	const char *text = ERR_reason_error_string(e);
-	if (ERR_GET_LIB(e) == ERR_LIB_USER && data != NULL && (flags & ERR_TXT_STRING) != 0) {
+	if (ERR_GET_LIB(e) == ERR_LIB_USER && data && (flags & ERR_TXT_STRING) != 0) {
 		snprintf(buf_r, size, "%s", data); /* our own words: provider.c */
 	} else if (ERR_GET_LIB(e) == ERR_LIB_SSL) {
 		reason = ERR_GET_REASON(e);
@@ -235,9 +235,9 @@ why_error(char *buf_r, size_t size)
 			snprintf(buf_r, size, "TLS alert \"%s\"",
 			    why_alert(reason - SSL_AD_REASON_OFFSET));
 		else
-			snprintf(buf_r, size, "%s", text != NULL ? text : "TLS error");
+			snprintf(buf_r, size, "%s", text ? text : "TLS error");
 	} else {
-		snprintf(buf_r, size, "%s", text != NULL ? text : "TLS error");
+		snprintf(buf_r, size, "%s", text ? text : "TLS error");
 	}
 	ERR_clear_error();
 	return reason;

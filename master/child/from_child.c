@@ -35,7 +35,7 @@ from_failed(struct proc *p, const struct msg *m)
 {
 	const struct msg_failed *failed = m->fixed;
 
-	if (memchr(failed->text, '\0', sizeof(failed->text)) == NULL)
+	if (!memchr(failed->text, '\0', sizeof(failed->text)))
 		return "sent a text without an end";
 	p->complained = 1;
 	if (failed->contents)

@@ -5,6 +5,7 @@
  * are cleaned, cut into lines and bounded.  Never waits for whoever reads stderr.
  */
 #include "master/child/logs.h"
+#include "common/container.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,8 +144,7 @@ read_lines(struct log_pipe *p, int reads)
 static void
 on_lines(struct watch *w, uint32_t events)
 {
-	struct log_pipe *p =
-	    (struct log_pipe *)(void *)((char *)w - offsetof(struct log_pipe, watch));
+	struct log_pipe *p = CONTAINER(w, struct log_pipe, watch);
 
 	(void)events;
 	if (read_lines(p, READS_PER_PASS) == -1)

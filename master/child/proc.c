@@ -7,6 +7,7 @@
 #include "master/child/proc.h"
 
 #include "common/child.h"
+#include "common/container.h"
 #include "common/log.h"
 #include "master/child/from_child.h"
 #include "master/child/spawn.h"

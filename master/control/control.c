@@ -6,6 +6,7 @@
  */
 #include "master/control/control.h"
 
+#include "common/container.h"
 #include "common/control.h"
 #include "common/log.h"
 #include "master/control/show.h"

@@ -8,6 +8,7 @@
  */
 #include "master/door/accept.h"
 
+#include "common/container.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -170,7 +171,7 @@ static void
 poll_listeners(struct master *m)
 {
 	int open = !m->accept_paused && m->stopping != STOP_LEAVE &&
-	    TAILQ_EMPTY(&m->conns.parked) && pick(m) != NULL;
+	    TAILQ_EMPTY(&m->conns.parked) && pick(m);
 	struct listener *l;
 
 	TAILQ_FOREACH(l, &m->listeners, link)

@@ -5,6 +5,7 @@
  * attacker would own first.  Ids and slots are looked up among this worker's own records; nothing
  * is allocated here and no descriptor is ever accepted.
  */
+#include "common/container.h"
 #include "master/child/from_child.h"
 #include "master/servers/servers.h"
 

@@ -3,6 +3,7 @@
 /* Leaving everything to the next master.  Master.  Nobody is refused, no session notices. */
 #include "master/life/leave.h"
 
+#include "common/container.h"
 #include "common/log.h"
 #include "master/child/proc.h"
 #include "master/door/accept.h"

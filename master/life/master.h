@@ -14,6 +14,7 @@
 #include "common/board.h"
 #include "common/chan.h"
 #include "common/conf.h"
+#include "common/container.h"
 #include "common/health.h"
 #include "common/loop.h"
 #include "common/reason.h"
@@ -28,8 +29,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
-
-#define CONTAINER(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 /* A child's life as the master sees it; one bit each, for the permit masks of from_*.c. */
 enum proc_state {

@@ -280,8 +280,7 @@ names_of(const struct generation *g, uint32_t frontend, struct names *n_r)
 static int
 has_name(const struct names *n, const char *name)
 {
-	return n->count > 0 &&
-	    bsearch(&name, n->items, n->count, sizeof(*n->items), by_line) != NULL;
+	return n->count > 0 && bsearch(&name, n->items, n->count, sizeof(*n->items), by_line);
 }
 
 /* Itself, or the wildcard in place of its first label. */

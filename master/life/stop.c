@@ -3,6 +3,7 @@
 /* Stopping: ports first, then sessions at rest, then the others.  Master. */
 #include "master/life/stop.h"
 
+#include "common/container.h"
 #include "common/log.h"
 #include "master/child/proc.h"
 #include "master/door/accept.h"

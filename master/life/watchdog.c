@@ -5,6 +5,7 @@
  * take what it is handed.  Master.  The keeper is looked at first and has the shortest time, since
  * a silent keeper is what keeps workers waiting.
  */
+#include "common/container.h"
 #include "master/child/proc.h"
 
 #include <fcntl.h>

@@ -36,7 +36,7 @@ static int expect_proxy;
 static void
 conn_close(struct conn *c)
 {
-	if (c->ssl != NULL) {
+	if (c->ssl) {
 		if (SSL_is_init_finished(c->ssl))
 			SSL_shutdown(c->ssl);
 		SSL_free(c->ssl);
@@ -63,7 +63,7 @@ conn_read(struct conn *c, void *buf, size_t len)
 	ssize_t n;
 	int err;
 
-	if (c->ssl == NULL) {
+	if (!c->ssl) {
 		n = read(c->fd, buf, len);
 		if (n < 0)
 			return errno == EAGAIN ? -1 : -2;
@@ -85,7 +85,7 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	ssize_t n;
 	int err;
 
-	if (c->ssl == NULL) {
+	if (!c->ssl) {
 		n = send(c->fd, buf, len, MSG_NOSIGNAL);
 		if (n < 0)
 			return errno == EAGAIN ? -1 : -2;
@@ -122,7 +122,7 @@ take_proxy(int fd)
 			return 0;
 	} else if (n >= 8 && memcmp(buf, "PROXY ", 6) == 0) {
 		nl = memchr(buf, '\n', (size_t)n);
-		if (nl == NULL)
+		if (!nl)
 			return 0;
 		len = (size_t)(nl - buf) + 1;
 	} else {
@@ -222,7 +222,7 @@ digest(struct conn *c)
 			continue;
 		}
 		nl = memchr(c->line, '\n', c->line_len);
-		if (nl == NULL)
+		if (!nl)
 			return;
 		len = (size_t)(nl - c->line) + 1;
 		obey(c, len);
@@ -252,7 +252,7 @@ take(struct conn *c)
 				return -1;
 			received(c, (size_t)n);
 			/* TLS data may be left inside the SSL object. */
-			if (c->ssl == NULL && ++rounds == 16)
+			if (!c->ssl && ++rounds == 16)
 				return 1;
 			continue;
 		}
@@ -281,7 +281,7 @@ serve(struct conn *c)
 				conn_close(c);
 			return;
 		}
-		c->state = c->ssl != NULL ? ST_TLS : ST_LINE;
+		c->state = c->ssl ? ST_TLS : ST_LINE;
 		if (c->state == ST_LINE)
 			say(c, GREETING, sizeof(GREETING) - 1);
 	}
@@ -336,14 +336,14 @@ accept_all(int lfd)
 			return;
 		set_nodelay(fd);
 		c = malloc(sizeof(*c));
-		if (c == NULL)
+		if (!c)
 			die("malloc");
 		memset(c, 0, offsetof(struct conn, line));
 		c->fd = fd;
 		c->events = EPOLLIN;
-		if (ctx != NULL) {
+		if (ctx) {
 			c->ssl = SSL_new(ctx);
-			if (c->ssl == NULL || SSL_set_fd(c->ssl, fd) != 1)
+			if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1)
 				die_ssl("SSL_new");
 			SSL_set_accept_state(c->ssl);
 		}
@@ -395,7 +395,7 @@ main(int argc, char **argv)
 	for (;;) {
 		n = epoll_wait(ep, evs, 256, -1);
 		for (i = 0; i < n; i++) {
-			if (evs[i].data.ptr == NULL)
+			if (!evs[i].data.ptr)
 				accept_all(lfd);
 			else
 				serve(evs[i].data.ptr);

@@ -57,7 +57,7 @@ xcalloc(size_t n, size_t size)
 {
 	void *p = calloc(n, size);
 
-	if (p == NULL)
+	if (!p)
 		die("calloc");
 	return p;
 }
@@ -141,7 +141,7 @@ server_ctx(const char *pem)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
-	if (ctx == NULL || SSL_CTX_use_certificate_chain_file(ctx, pem) != 1 ||
+	if (!ctx || SSL_CTX_use_certificate_chain_file(ctx, pem) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, pem, SSL_FILETYPE_PEM) != 1)
 		die_ssl(pem);
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);

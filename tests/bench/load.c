@@ -98,7 +98,7 @@ conn_begin(struct conn *c)
 static void
 conn_end(struct conn *c)
 {
-	if (c->ssl != NULL) {
+	if (c->ssl) {
 		if (SSL_is_init_finished(c->ssl))
 			SSL_shutdown(c->ssl);
 		SSL_free(c->ssl);
@@ -115,7 +115,7 @@ conn_read(struct conn *c, void *buf, size_t len)
 	ssize_t n;
 	int err;
 
-	if (c->ssl == NULL) {
+	if (!c->ssl) {
 		n = read(c->fd, buf, len);
 		return n >= 0 ? n : errno == EAGAIN ? -1 : -2;
 	}
@@ -135,7 +135,7 @@ conn_write(struct conn *c, const void *buf, size_t len)
 	ssize_t n;
 	int err;
 
-	if (c->ssl == NULL) {
+	if (!c->ssl) {
 		n = send(c->fd, buf, len, MSG_NOSIGNAL);
 		return n >= 0 ? n : errno == EAGAIN ? -1 : -2;
 	}
@@ -196,11 +196,11 @@ advance(struct conn *c, uint32_t events, bool small)
 			return 0;
 		}
 		c->ssl = SSL_new(ctx);
-		if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1)
+		if (!c->ssl || SSL_set_fd(c->ssl, c->fd) != 1)
 			die_ssl("SSL_new");
 		SSL_set_app_data(c->ssl, c);
 		SSL_set_tlsext_host_name(c->ssl, "localhost");
-		if (resume && c->session != NULL)
+		if (resume && c->session)
 			SSL_set_session(c->ssl, c->session);
 		SSL_set_connect_state(c->ssl);
 		c->step = S_TLS;
@@ -277,7 +277,7 @@ gate(void)
 
 	printf("READY\n");
 	fflush(stdout);
-	if (fgets(line, sizeof(line), stdin) == NULL)
+	if (!fgets(line, sizeof(line), stdin))
 		exit(1);
 }
 
@@ -358,7 +358,7 @@ handshakes(int slots, int goal)
 			if (r > 0) {
 				n_ok++;
 				note((double)(now_ns() - c->begun) / 1e3);
-				if (c->ssl != NULL && SSL_session_reused(c->ssl))
+				if (c->ssl && SSL_session_reused(c->ssl))
 					n_resumed++;
 			}
 			conn_end(c);
@@ -451,7 +451,7 @@ do_bulk(bool up)
 
 			if ((evs[i].events & EPOLLOUT) && push(c, up))
 				want(c, EPOLLIN);
-			while (!(c->ssl == NULL && rounds++ == 16)) {
+			while (!(!c->ssl && rounds++ == 16)) {
 				ssize_t r = conn_read(c, sink, sizeof(sink));
 				bool over;
 
@@ -559,7 +559,7 @@ do_idle(void)
 
 	printf("READY\n");
 	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin) != NULL) {
+	while (fgets(line, sizeof(line), stdin)) {
 		int goal = atoi(line);
 
 		if (goal > total)

@@ -88,7 +88,7 @@ bury(struct pair *p)
 	for (i = 0; i < 2; i++) {
 		struct side *s = &p->s[i];
 
-		if (s->ssl != NULL) {
+		if (s->ssl) {
 			if (SSL_is_init_finished(s->ssl))
 				SSL_shutdown(s->ssl);
 			SSL_free(s->ssl);
@@ -112,7 +112,7 @@ side_read(struct side *s, void *buf, int len)
 	ssize_t n;
 	int err;
 
-	if (s->ssl == NULL) {
+	if (!s->ssl) {
 		n = read(s->fd, buf, (size_t)len);
 		if (n < 0)
 			return errno == EAGAIN ? (s->can_read = false, -1) : -2;
@@ -136,7 +136,7 @@ side_write(struct side *s, const void *buf, int len)
 	ssize_t n;
 	int err;
 
-	if (s->ssl == NULL) {
+	if (!s->ssl) {
 		n = send(s->fd, buf, (size_t)len, MSG_NOSIGNAL);
 		if (n < 0) {
 			if (errno != EAGAIN)
@@ -166,7 +166,7 @@ side_end(struct side *d)
 	if (d->shut)
 		return;
 	d->shut = true;
-	if (d->ssl != NULL)
+	if (d->ssl)
 		SSL_shutdown(d->ssl);
 	shutdown(d->fd, SHUT_WR);
 }
@@ -217,11 +217,11 @@ move_splice(struct side *s, struct side *d)
 static bool
 move_copy(struct side *s, struct side *d)
 {
-	int max = d->ssl != NULL ? 16384 : (int)sizeof(scratch);
+	int max = d->ssl ? 16384 : (int)sizeof(scratch);
 	int n, w, have;
 
 	for (;;) {
-		while (d->pend != NULL && d->can_write) {
+		while (d->pend && d->can_write) {
 			w = side_write(d, d->pend + d->pend_off, d->pend_len - d->pend_off);
 			if (w < 0)
 				return false;
@@ -231,7 +231,7 @@ move_copy(struct side *s, struct side *d)
 				d->pend = NULL;
 			}
 		}
-		if (d->pend != NULL || !d->can_write || s->eof || !s->can_read)
+		if (d->pend || !d->can_write || s->eof || !s->can_read)
 			break;
 		/* Gather several TLS records for one write to a plain side. */
 		have = 0;
@@ -239,12 +239,12 @@ move_copy(struct side *s, struct side *d)
 			n = side_read(s, scratch + have, max - have);
 			if (n > 0)
 				have += n;
-		} while (n > 0 && s->ssl != NULL && d->ssl == NULL && have < max);
+		} while (n > 0 && s->ssl && !d->ssl && have < max);
 		if (n == 0)
 			s->eof = true;
 		if (n == -2)
 			return false;
-		if (s->ssl == NULL && n > 0 && n < max)
+		if (!s->ssl && n > 0 && n < max)
 			s->can_read = false;
 		if (have == 0)
 			break;
@@ -253,14 +253,14 @@ move_copy(struct side *s, struct side *d)
 			return false;
 		if (w < have) {
 			d->pend = malloc((size_t)(have - w));
-			if (d->pend == NULL)
+			if (!d->pend)
 				return false;
 			memcpy(d->pend, scratch + w, (size_t)(have - w));
 			d->pend_len = have - w;
 			d->pend_off = 0;
 		}
 	}
-	if (s->eof && d->pend == NULL)
+	if (s->eof && !d->pend)
 		side_end(d);
 	return true;
 }
@@ -335,7 +335,7 @@ run(struct pair *p)
 	int r;
 
 	if (!c->up) {
-		if (c->ssl != NULL && (r = shake(c)) != 1)
+		if (c->ssl && (r = shake(c)) != 1)
 			return r == 0;
 		c->up = true;
 		if (!dial(p))
@@ -344,23 +344,23 @@ run(struct pair *p)
 	if (!b->up) {
 		if (!b->can_write)
 			return true;
-		if (b->ssl == NULL) {
+		if (!b->ssl) {
 			unsigned char h[32];
 			size_t len = proxy_header(p, h);
 
 			if (send(b->fd, h, len, MSG_NOSIGNAL) != (ssize_t)len)
 				return false;
-			if (cctx != NULL) {
+			if (cctx) {
 				b->ssl = SSL_new(cctx);
 				SSL_set_fd(b->ssl, b->fd);
 				SSL_set1_host(b->ssl, "localhost");
 				SSL_set_tlsext_host_name(b->ssl, "localhost");
-				if (backend_session != NULL)
+				if (backend_session)
 					SSL_set_session(b->ssl, backend_session);
 				SSL_set_connect_state(b->ssl);
 			}
 		}
-		if (b->ssl != NULL && (r = shake(b)) != 1)
+		if (b->ssl && (r = shake(b)) != 1)
 			return r == 0;
 		b->up = true;
 	}
@@ -406,7 +406,7 @@ accept_all(int lfd)
 			p->s[j].fd = p->s[j].pipe[0] = -1;
 		}
 		p->s[CLIENT].fd = fd;
-		if (sctx != NULL) {
+		if (sctx) {
 			p->s[CLIENT].ssl = SSL_new(sctx);
 			SSL_set_fd(p->s[CLIENT].ssl, fd);
 			SSL_set_accept_state(p->s[CLIENT].ssl);
@@ -479,12 +479,12 @@ main(int argc, char **argv)
 	for (;;) {
 		n = epoll_wait(ep, evs, 256, -1);
 		for (i = 0; i < n; i++) {
-			if (evs[i].data.ptr == NULL)
+			if (!evs[i].data.ptr)
 				accept_all(lfd);
 			else
 				on_event(evs[i].data.ptr, evs[i].events);
 		}
-		while (graveyard != NULL) {
+		while (graveyard) {
 			struct pair *p = graveyard;
 
 			graveyard = p->next;

@@ -43,7 +43,7 @@ check_indexes(const struct conf *c)
 		must(f->backend < c->backend_count && f->protocol < PROTO_COUNT);
 		must(f->timeouts.idle > 0 && f->timeouts.handshake > 0);
 		must(f->tls.mode != TLS_IMPLICIT || f->tls.certificates.count > 0);
-		must(f->tls.verify == VERIFY_NONE || (f->tls.client_ca != NULL && !f->tls.tickets));
+		must(f->tls.verify == VERIFY_NONE || (f->tls.client_ca && !f->tls.tickets));
 		for (size_t j = 0; j < f->route_count; j++)
 			must(f->routes[j].backend < c->backend_count);
 		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++)
@@ -62,7 +62,7 @@ check_servers(const struct conf *c)
 		must(b->server == server && b->servers > 0 && b->protocol < PROTO_COUNT);
 		must(b->check.type < CHECK_TYPE_COUNT && b->check.interval > 0);
 		must(b->check.timeout > 0 && b->check.rise > 0 && b->check.fall > 0);
-		must(b->check.type != CHECK_EXPECT || b->check.expect != NULL);
+		must(b->check.type != CHECK_EXPECT || b->check.expect);
 		server += b->servers;
 	}
 	must(server == c->server_count);
@@ -105,10 +105,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	text[size] = '\0';
 	c = conf_canonical(text, "f", NULL, &p, &canonical);
-	must((c == NULL) == (p.errors > 0) && (c == NULL) == (canonical == NULL));
+	must((!c) == (p.errors > 0) && (!c) == (!canonical));
 	for (size_t i = 0; i < p.count; i++)
 		must(strlen(p.items[i].text) > 3);
-	if (c != NULL) {
+	if (c) {
 		check_indexes(c);
 		check_servers(c);
 		check_again(c, canonical);

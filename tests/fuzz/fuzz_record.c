@@ -78,7 +78,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc, (void)argv;
 	must(record_wipe_memory() == 0 || 1); /* the fuzzer may have been first */
-	must(record_init() == NULL);
+	must(!record_init());
 	for (int suite = 0; suite < TLS_SUITES; suite++)
 		for (int server = 0; server < 2; server++) {
 			struct record *r = &templates[server][suite];
@@ -116,7 +116,7 @@ open_exact(struct world *w, uint8_t *buf, size_t n, struct record_in *in)
 		must(in->len > 0 && in->len <= RECORD_PLAIN && in->data >= buf + RECORD_HEAD &&
 		    in->data + in->len <= buf + in->used);
 	else
-		must(in->data == NULL && in->len == 0);
+		must(!in->data && in->len == 0);
 	/* once over, over in the same way */
 	must(!w->ended || (int)r == w->ended);
 	if (r == RECORD_CLOSED || r == RECORD_ALERTED || r == RECORD_BROKEN)

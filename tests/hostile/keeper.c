@@ -76,7 +76,7 @@ wait_for(const struct chan *ch, struct msg *m)
 {
 	for (;;) {
 		struct pollfd p = { .fd = ch->fd, .events = POLLIN };
-		enum chan_result r = chan_recv(ch, in, sizeof in, m);
+		enum chan_result r = chan_recv(ch, in, sizeof(in), m);
 		if (r != CHAN_AGAIN || poll(&p, 1, PATIENCE) != 1)
 			return r;
 	}
@@ -109,10 +109,10 @@ descriptors(void)
 {
 	char path[64];
 	int n = 0;
-	snprintf(path, sizeof path, "/proc/%d/fd", (int)keeper);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)keeper);
 	DIR *d = opendir(path);
 	ck_assert_ptr_nonnull(d);
-	while (readdir(d) != NULL)
+	while (readdir(d))
 		n++;
 	closedir(d);
 	return n;
@@ -133,7 +133,7 @@ static void
 ask(const struct chan *ch, int key, uint32_t scheme, uint32_t purpose, const void *tbs, size_t size)
 {
 	struct msg_sign q = { .scheme = scheme, .purpose = purpose, .serial = 99 };
-	memcpy(q.id, ids[key], sizeof q.id);
+	memcpy(q.id, ids[key], sizeof(q.id));
 	ck_assert_int_eq(chan_send(ch, MSG_SIGN, &q, tbs, (uint32_t)size, NULL, 0), 0);
 }
 
@@ -232,7 +232,7 @@ static const struct rule {
 	MESSAGES(X)
 #undef X
 };
-#define RULES ((int)(sizeof list / sizeof list[0]))
+#define RULES ((int)(sizeof(list) / sizeof(list[0])))
 
 /* One packet of these bytes with so many descriptors.  0, or -1 where the kernel takes it not. */
 static int
@@ -264,8 +264,8 @@ lie(const char *name, uint32_t type, uint32_t count, size_t len, int nfds, uint8
 	struct msg_head head = { .type = type, .count = count };
 	struct msg m;
 	liar = introduce(1, 10);
-	memset(out, fill, sizeof out);
-	memcpy(out, &head, len < sizeof head ? len : sizeof head);
+	memset(out, fill, sizeof(out));
+	memcpy(out, &head, len < sizeof(head) ? len : sizeof(head));
 	if (send_raw(len, nfds) == 0)
 		ck_assert_msg(wait_for(&liar, &m) == CHAN_GONE,
 		    "%s, %u items, %zu bytes, %d descriptors: not closed", name, count, len, nfds);
@@ -304,9 +304,9 @@ START_TEST(messages_that_are_none)
 	for (size_t len = 0; len < sizeof(struct msg_head); len++)
 		lie("a part of a head", 0, 0, len, 0, 0xff);
 	static const uint32_t types[] = { 0, MSG_COUNT, MSG_COUNT + 1, 0x7fffffff, UINT32_MAX };
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		lie("no such type", types[i], 0, 16, 0, 0);
-		lie("no such type", types[i], UINT32_MAX, sizeof out, 0, 0xff);
+		lie("no such type", types[i], UINT32_MAX, sizeof(out), 0, 0xff);
 	}
 }
 END_TEST
@@ -347,8 +347,8 @@ START_TEST(signatures_that_nobody_gets)
 	};
 	chan_close(&liar);
 	liar = introduce(1, 1000);
-	memset(out, 1, sizeof out);
-	for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+	memset(out, 1, sizeof(out));
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
 		ask(&liar, questions[i].key, questions[i].scheme, questions[i].purpose,
 		    questions[i].tbs, questions[i].size);
 		int refused = answer(&liar);
@@ -365,7 +365,7 @@ START_TEST(keys_by_guess)
 	size_t n = certificate_verify(tbs, "server");
 	struct msg_sign q = { .scheme = 0x0403, .purpose = SIGN_TLS13_SERVER };
 	for (int i = 0; i < 9; i++) {
-		memcpy(q.id, ids[FRONT], sizeof q.id);
+		memcpy(q.id, ids[FRONT], sizeof(q.id));
 		q.id[i] ^= 1;
 		ck_assert_int_eq(chan_send(&liar, MSG_SIGN, &q, tbs, (uint32_t)n, NULL, 0), 0);
 		ck_assert_int_eq(answer(&liar), REFUSED_KEY);
@@ -506,7 +506,7 @@ main(int argc, char **argv)
 		read_id(i);
 	}
 	bundle_fd = make_bundle();
-	if (mkdtemp(empty) == NULL)
+	if (!mkdtemp(empty))
 		return 2;
 
 	Suite *suite = suite_create("hostile/keeper");

@@ -317,7 +317,7 @@ static const struct deed {
 static void
 count(const char *name, const char *wrong)
 {
-	if (wrong == NULL) {
+	if (!wrong) {
 		passed++;
 		return;
 	}
@@ -334,13 +334,13 @@ judge(const char *name, enum may may)
 	if (may == MAY_NOT && subject_serves(&s, &wrong)) {
 		if (subject_spins(&s))
 			wrong = "it spins";
-	} else if (wrong == NULL) {
+	} else if (!wrong) {
 		wrong = subject_end(&s, may == MAY_GO);
 	}
 	count(name, wrong);
 	while (held_count > 0)
 		close(held[--held_count]);
-	if (wrong != NULL && s.pid > 0)
+	if (wrong && s.pid > 0)
 		subject_kill(&s);
 	if (s.pid == 0)
 		subject_start(&s, empty);
@@ -417,7 +417,7 @@ main(int argc, char **argv)
 	static const enum role roles[] = { ROLE_WORKER, ROLE_CHECKER, ROLE_KEEPER };
 	int null = open("/dev/null", O_RDWR), bad = 0, status;
 
-	if (argc != 4 || null == -1 || dup2(null, STDIN_FILENO) == -1 || mkdtemp(empty) == NULL)
+	if (argc != 4 || null == -1 || dup2(null, STDIN_FILENO) == -1 || !mkdtemp(empty))
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	for (int i = 0; i < 3; i++)

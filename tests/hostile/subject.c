@@ -92,7 +92,7 @@ subject_make(struct subject *s, enum role role, const char *program)
 	    "  check = { type = \"tcp\"; interval = \"1h\"; }; } );\n",
 	    port_of(s->front, 0), port_of(s->back, 0));
 	conf = conf_parse(text, "/hostile.conf", NULL, &problems);
-	if (conf == NULL || w == NULL)
+	if (!conf || !w)
 		fatal("configuration: %s", problems.count ? problems.items[0].text : "none");
 	if (role == ROLE_KEEPER)
 		add(w, PIECE_SEED, "seed", "0123456789abcdef0123456789abcdef", 32);
@@ -101,7 +101,7 @@ subject_make(struct subject *s, enum role role, const char *program)
 	s->bundle = need(bundle_seal(w), "bundle");
 	bundle_writer_free(&w);
 	board = board_new(conf->slot_count, &s->board);
-	if (board == NULL || tally_new(1, conf->slot_count, &s->tally) == NULL)
+	if (!board || !tally_new(1, conf->slot_count, &s->tally))
 		fatal("board and tally: %s", strerror(errno));
 	server.addrs[0] = conf->servers[0].addr;
 	board_write(board, 0, &server);
@@ -234,7 +234,7 @@ subject_start(struct subject *s, const char *root)
 	s->report_pipe = report[0];
 	s->log_pipe = log[0];
 	subject_forget(s);
-	if (hear(s, &s->chan, MSG_READY, &m) == NULL)
+	if (!hear(s, &s->chan, MSG_READY, &m))
 		fatal("%s is not ready: %s", subject_name(s), s->log);
 }
 
@@ -385,7 +385,7 @@ relays(struct subject *s, int client, const char **wrong_r)
 
 	if (send(client, "hello", 5, MSG_NOSIGNAL) != 5)
 		return 0;
-	while (!ours && *wrong_r == NULL && wait_for(s, s->back, POLLIN) == WAIT_READY) {
+	while (!ours && !*wrong_r && wait_for(s, s->back, POLLIN) == WAIT_READY) {
 		server = accept4(s->back, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		ours = server != -1 && is_ours(s, server, port, wrong_r) &&
 		    get(s, server, buf, 5) && memcmp(buf, "hello", 5) == 0 &&
@@ -425,7 +425,7 @@ checker_serves(struct subject *s, const char **wrong_r)
 		*wrong_r = "a report is wrong";
 	while ((fd = accept4(s->back, NULL, NULL, SOCK_CLOEXEC)) != -1)
 		close(fd);
-	return *wrong_r == NULL;
+	return *!wrong_r;
 }
 
 /* A new worker gets the same ticket keys as all others. */
@@ -446,14 +446,14 @@ keeper_serves(struct subject *s, const char **wrong_r)
 	}
 	chan_close(&theirs);
 	chan_close(&ours);
-	if (answer == NULL)
+	if (!answer)
 		return 0;
 	if (s->tickets[0].name[0] == 0)
 		memcpy(s->tickets, m.items, m.count * sizeof(s->tickets[0]));
 	if (m.count != TICKET_KEYS || answer->serial != 5 ||
 	    memcmp(s->tickets, m.items, sizeof(s->tickets)) != 0)
 		*wrong_r = "ticket keys are wrong";
-	return *wrong_r == NULL;
+	return *!wrong_r;
 }
 
 /* An answer to the question asked now, whatever was asked before. */
@@ -473,7 +473,7 @@ pongs(struct subject *s)
 			return 0;
 	do
 		pong = hear(s, &s->chan, MSG_PONG, &m);
-	while (pong != NULL && pong->cookie != cookie);
+	while (pong && pong->cookie != cookie);
 	return pong != NULL;
 }
 
@@ -484,5 +484,5 @@ subject_serves(struct subject *s, const char **wrong_r)
 	    s->role == ROLE_CHECKER     ? checker_serves(s, wrong_r) :
 					  keeper_serves(s, wrong_r);
 
-	return ok && *wrong_r == NULL && pongs(s);
+	return ok && !*wrong_r && pongs(s);
 }

@@ -46,7 +46,7 @@ static char *empty; /* the checker's root directory */
 static void
 clean(void)
 {
-	if (empty != NULL)
+	if (empty)
 		rmdir(empty);
 }
 
@@ -66,7 +66,7 @@ slurp(const char *path, size_t *size_r)
 	char *text = NULL;
 
 	*size_r = 0;
-	if (f == NULL)
+	if (!f)
 		fatal("%s: %s", path, strerror(errno));
 	do {
 		text = realloc(text, *size_r + 65537);
@@ -92,7 +92,7 @@ add_file(struct bundle_writer *w, enum piece_kind kind, const char *path)
 	size_t size;
 	char *text;
 
-	if (path == NULL)
+	if (!path)
 		return;
 	text = slurp(path, &size);
 	add(w, kind, path, text, size);
@@ -191,7 +191,7 @@ on_report(const struct report *r)
 	struct health_rules rules = { b->check.rise, b->check.fall };
 	char why[REASON_WORDS];
 
-	if (memchr(r->found.text, '\0', sizeof(r->found.text)) == NULL)
+	if (!memchr(r->found.text, '\0', sizeof(r->found.text)))
 		fatal("report without an end");
 	reason_words(b, &r->found, why, sizeof(why));
 	printf("%llu ", (unsigned long long)(now_ms() - start_ms));
@@ -300,7 +300,7 @@ serve(void)
 		if (p[1].revents)
 			on_channel();
 		if (p[2].revents) {
-			if (fgets(line, sizeof(line), stdin) == NULL)
+			if (!fgets(line, sizeof(line), stdin))
 				exit(0);
 			on_command(line);
 		}
@@ -319,16 +319,16 @@ main(int argc, char **argv)
 		return 64;
 	setvbuf(stdin, NULL, _IONBF, 0);
 	conf = conf_load(argv[2], &problems, &text);
-	for (size_t i = 0; conf == NULL && i < problems.count; i++)
+	for (size_t i = 0; !conf && i < problems.count; i++)
 		fprintf(stderr, "%s\n", problems.items[i].text);
-	if (conf == NULL)
+	if (!conf)
 		return 1;
 	bundle = make_bundle(argv[2], text, argc > 3 ? argv[3] : NULL, argc > 4 ? argv[4] : NULL);
 	board = board_new(conf->slot_count, &board_fd);
 	servers = calloc(conf->slot_count + 1, sizeof(*servers));
 	healths = calloc(conf->slot_count + 1, sizeof(*healths));
 	reader = board_reader(board_fd);
-	if (board == NULL || servers == NULL || healths == NULL || bundle == -1 || reader == -1 ||
+	if (!board || !servers || !healths || bundle == -1 || reader == -1 ||
 	    pipe(pipe_fds) == -1 || pipe2(log_fds, O_NONBLOCK) == -1 ||
 	    chan_pair(ROLE_MASTER, ROLE_CHECKER, &to_checker, &child_end) == -1 ||
 	    chan_pair(ROLE_CHECKER, ROLE_KEEPER, &keeper[0], &keeper[1]) == -1)
@@ -342,7 +342,7 @@ main(int argc, char **argv)
 			servers[s->slot + k] = (struct board_server){
 				.health = healths[s->slot + k].state,
 				.weight = 256,
-				.addr_count = s->host == NULL,
+				.addr_count = !s->host,
 				.addrs = { s->addr },
 			};
 			board_write(board, s->slot + k, &servers[s->slot + k]);

@@ -10,8 +10,7 @@
 
 #define NUMBER(f, s, field) fprintf(f, #field "=%lld\n", (long long)(s)->field)
 #define TEXT(f, s, field) \
-	fprintf(f, #field "=%s%s\n", (s)->field == NULL ? "" : "=", \
-	    (s)->field == NULL ? "NULL" : (s)->field)
+	fprintf(f, #field "=%s%s\n", !(s)->field ? "" : "=", !(s)->field ? "NULL" : (s)->field)
 
 static void
 dump_line(FILE *f, const struct conf *c, int line)
@@ -178,7 +177,7 @@ conf_dump(const struct conf *c)
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
 
-	if (f == NULL)
+	if (!f)
 		abort();
 	TEXT(f, c, user);
 	TEXT(f, c, keeper_user);

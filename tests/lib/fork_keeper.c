@@ -54,7 +54,7 @@ fork_keeper(EVP_PKEY *const *keys, int count, struct chan *ours_r)
 		.kind = PIECE_SEED, .name = "seed", .data = FORK_KEEPER_SEED, .size = 32
 	};
 	char err[100];
-	if (tickets_open(&tickets, &seed, err, sizeof err) == -1)
+	if (tickets_open(&tickets, &seed, err, sizeof(err)) == -1)
 		_exit(4);
 	if (serve_start(&s, loop, &master_end, &k, &tickets) == -1 ||
 	    serve_add(&s, &worker, theirs.fd) == -1)

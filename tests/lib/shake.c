@@ -46,9 +46,9 @@ int
 shake_talk(SSL *client, SSL *server)
 {
 	char buf[16] = "";
-	if (SSL_write(server, "hello", 5) != 5 || SSL_read(client, buf, sizeof buf) != 5)
+	if (SSL_write(server, "hello", 5) != 5 || SSL_read(client, buf, sizeof(buf)) != 5)
 		return 0;
-	if (SSL_write(client, "HELLO", 5) != 5 || SSL_read(server, buf, sizeof buf) != 5)
+	if (SSL_write(client, "HELLO", 5) != 5 || SSL_read(server, buf, sizeof(buf)) != 5)
 		return 0;
 	return memcmp(buf, "HELLO", 5) == 0;
 }
@@ -57,7 +57,7 @@ static void *
 no_const(const char *text)
 {
 	void *p;
-	memcpy(&p, &text, sizeof p);
+	memcpy(&p, &text, sizeof(p));
 	return p;
 }
 

@@ -45,7 +45,7 @@ static void
 put_key(uint32_t number)
 {
 	struct msg_key a = { .serial = number, .known = 1 };
-	memset(a.kind, 'x', sizeof a.kind); /* without its NUL */
+	memset(a.kind, 'x', sizeof(a.kind)); /* without its NUL */
 	ck_assert_int_eq(chan_tell(&keeper, MSG_KEY, &a), 0);
 }
 
@@ -54,7 +54,7 @@ static int
 sign(size_t *len_r)
 {
 	uint8_t sig[73];
-	memset(sig, 0xee, sizeof sig);
+	memset(sig, 0xee, sizeof(sig));
 	int r = ask_sign(id, 0x0403, SIGN_TLS13_SERVER, "tbs", 3, sig, 72, len_r);
 	ck_assert_uint_eq(sig[72], 0xee);
 	serial++;
@@ -67,7 +67,7 @@ START_TEST(lengths)
 		uint32_t size;
 		int error;
 	} sizes[] = { { 72, 0 }, { 1, 0 }, { 0, EPROTO }, { 73, EPROTO }, { SIG_MAX, EPROTO } };
-	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		size_t len = 0;
 		put_signed(serial, 0, sizes[i].size);
 		errno = 0;
@@ -121,7 +121,7 @@ START_TEST(a_text_without_its_end)
 	struct msg_key key;
 	put_key(serial);
 	ck_assert_int_eq(ask_key(0, &key), 0);
-	ck_assert_uint_lt(strnlen(key.kind, sizeof key.kind), sizeof key.kind);
+	ck_assert_uint_lt(strnlen(key.kind, sizeof(key.kind)), sizeof(key.kind));
 }
 END_TEST
 
@@ -132,7 +132,7 @@ START_TEST(keys_of_tickets)
 	uint32_t left = 0;
 	ck_assert_int_eq(chan_send(&keeper, MSG_TICKETS, &a, out, TICKET_KEYS, NULL, 0), 0);
 	ck_assert_int_eq(ask_tickets(keys, &left), 1);
-	ck_assert_mem_eq(keys, out, sizeof keys);
+	ck_assert_mem_eq(keys, out, sizeof(keys));
 	ck_assert_uint_eq(left, 77);
 	/* Some of them are as good as none. */
 	for (uint32_t n = 0; n < TICKET_KEYS; n++) {
@@ -147,7 +147,7 @@ START_TEST(garbage)
 {
 	static const uint8_t bytes[64] = { 0xff };
 	size_t len;
-	ck_assert_int_eq(send(keeper.fd, bytes, sizeof bytes, 0), (int)sizeof bytes);
+	ck_assert_int_eq(send(keeper.fd, bytes, sizeof(bytes), 0), (int)sizeof(bytes));
 	ck_assert_int_eq(sign(&len), -1);
 	ck_assert_int_eq(errno, EPROTO);
 }
@@ -181,11 +181,11 @@ START_TEST(too_much_to_sign)
 	uint8_t sig[72];
 	size_t len;
 	ck_assert_int_eq(
-	    ask_sign(id, 0x0403, SIGN_TLS12_CLIENT, tbs, sizeof tbs, sig, 72, &len), -1);
+	    ask_sign(id, 0x0403, SIGN_TLS12_CLIENT, tbs, sizeof(tbs), sig, 72, &len), -1);
 	ck_assert_int_eq(errno, EMSGSIZE);
 	put_signed(serial, 0, 72);
 	ck_assert_int_eq(
-	    ask_sign(id, 0x0403, SIGN_TLS12_CLIENT, tbs, sizeof tbs - 1, sig, 72, &len), 0);
+	    ask_sign(id, 0x0403, SIGN_TLS12_CLIENT, tbs, sizeof(tbs) - 1, sig, 72, &len), 0);
 }
 END_TEST
 

@@ -34,7 +34,7 @@ next(const char *of)
 	char ch = *script;
 
 	ck_assert_msg(
-	    ch != '\0' && strchr(of, ch) != NULL, "one of \"%s\" asked for at \"%s\"", of, script);
+	    ch != '\0' && strchr(of, ch), "one of \"%s\" asked for at \"%s\"", of, script);
 	script++;
 	return ch;
 }
@@ -43,7 +43,7 @@ enum wire_io
 wire_connect(struct wire *w, const struct addr *to, const struct addr *from, int q)
 {
 	ck_assert_int_eq(to->port, 1143);
-	from_port = from != NULL ? from->ip[3] : -1;
+	from_port = from ? from->ip[3] : -1;
 	quiet = q;
 	w->fd = 99;
 	switch (next("cC!0")) {
@@ -390,19 +390,18 @@ plan_for(enum check_type type, const char *with)
 	backend.check.send = "PING\r\n";
 	backend.check.expect = "* OK";
 	backend.check.send_proxy = CHECK_PROXY_NONE;
-	if (strchr(with, 'p') != NULL)
+	if (strchr(with, 'p'))
 		backend.check.send_proxy = CHECK_PROXY_PROXY;
-	if (strchr(with, 'l') != NULL)
+	if (strchr(with, 'l'))
 		backend.check.send_proxy = CHECK_PROXY_LOCAL;
-	if (strchr(with, 'b') != NULL) {
+	if (strchr(with, 'b')) {
 		ck_assert_int_eq(addr_parse("10.0.0.77:1", 0, &source), 0);
 		backend.bind_address = &source;
 		backend.bind_address_count = 1;
 	}
 	ck_assert_int_eq(addr_parse("10.0.0.1:1143", 0, &server.addr), 0);
 	server.send_proxy = PROXY_V2_SSL;
-	plan_make(
-	    &conf, &server, strchr(with, 't') != NULL ? (SSL_CTX *)(void *)&an_ssl : NULL, &plan);
+	plan_make(&conf, &server, strchr(with, 't') ? (SSL_CTX *)(void *)&an_ssl : NULL, &plan);
 	return plan;
 }
 
@@ -435,15 +434,15 @@ START_TEST(each_life)
 	ck_assert_int_eq(verdict.ok, l->ok);
 	reason_words(&backend, &verdict.found, words, sizeof(words));
 	ck_assert_str_eq(words, l->text);
-	ck_assert_int_eq(verdict.days,
-	    strchr(l->script, 's') != NULL && strchr(l->with, 't') != NULL ? 30 : INT32_MIN);
-	if (strchr(l->script, 'h') != NULL)
-		header = strchr(l->with, 'p') != NULL ? 28 : 16;
+	ck_assert_int_eq(
+	    verdict.days, strchr(l->script, 's') && strchr(l->with, 't') ? 30 : INT32_MIN);
+	if (strchr(l->script, 'h'))
+		header = strchr(l->with, 'p') ? 28 : 16;
 	ck_assert_uint_eq(sent_len - header, strlen(l->sent));
 	ck_assert_mem_eq(sent + header, l->sent, strlen(l->sent));
 	ck_assert_int_eq(finished, l->finished);
 	ck_assert_int_eq(closed_fd, 1);
-	ck_assert_int_eq(from_port, strchr(l->with, 'b') != NULL ? 77 : -1);
+	ck_assert_int_eq(from_port, strchr(l->with, 'b') ? 77 : -1);
 	/* Only a connection that nobody will use is hidden from the server. */
 	ck_assert_int_eq(quiet, l->type == CHECK_TCP && l->with[0] == '\0');
 	ck_assert_int_eq(was_reset, quiet && l->ok);

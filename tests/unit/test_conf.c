@@ -187,7 +187,7 @@ START_TEST(defaults_by_protocol)
 	ck_assert_int_eq(c->backends[0].check.type, b->check);
 	ck_assert_uint_eq(c->backends[0].check.timeout, b->check_timeout);
 	for (size_t i = 0; i < 2; i++) {
-		if (b->alpn[i] == NULL)
+		if (!b->alpn[i])
 			ck_assert_uint_le(c->frontends[0].tls.alpn.count, i);
 		else
 			ck_assert_str_eq(c->frontends[0].tls.alpn.items[i], b->alpn[i]);
@@ -269,7 +269,7 @@ full_has(const char *group, const char *key, void *arg)
 		if (strcmp(group, first[i].group) == 0)
 			group = first[i].path;
 	snprintf(path, sizeof(path), "%s%s%s", group, *group == '\0' ? "" : ".", key);
-	ck_assert_msg(config_lookup(arg, path) != NULL, "%s is not in the test", path);
+	ck_assert_msg(config_lookup(arg, path), "%s is not in the test", path);
 }
 
 START_TEST(full_is_full)
@@ -348,7 +348,7 @@ START_TEST(groups_of_certificate_and_key)
 		    "backends = ( { name = \"b\"; servers = \"127.0.0.1:143\"; } );\n",
 		    texts[i]);
 		c = conf_parse(text, "f", "/etc/x", &p);
-		ck_assert_msg(c != NULL, "%s", p.count > 0 ? p.items[0].text : "");
+		ck_assert_msg(c, "%s", p.count > 0 ? p.items[0].text : "");
 		all = &c->frontends[0].tls.certificates;
 		ck_assert_uint_eq(all->count, 2 - i);
 		ck_assert_str_eq(all->items[1 - i].path, "/etc/x/b.pem");

@@ -89,9 +89,9 @@ load(struct conf **c_r, char **text_r)
 
 	snprintf(path, sizeof(path), "%s/main", dir);
 	*c_r = conf_load(path, &p, text_r);
-	ck_assert_int_eq(*c_r == NULL, p.errors > 0);
-	if (text_r != NULL)
-		ck_assert_int_eq(*text_r == NULL, p.errors > 0);
+	ck_assert_int_eq(!*c_r, p.errors > 0);
+	if (text_r)
+		ck_assert_int_eq(!*text_r, p.errors > 0);
 	for (size_t i = 0; i < p.count; i++)
 		fprintf(f, "%s\n", p.items[i].text);
 	fclose(f);
@@ -158,11 +158,11 @@ START_TEST(includes_files)
 
 	make_dir();
 	put_file("main", i->main);
-	if (i->a != NULL)
+	if (i->a)
 		put_file("a", i->a);
-	if (i->b != NULL)
+	if (i->b)
 		put_file("b", i->b);
-	if (i->c != NULL)
+	if (i->c)
 		put_file("sub/c", i->c);
 	got = load(&c, NULL);
 	remove_dir();
@@ -319,14 +319,14 @@ START_TEST(canonical_text_is_the_same)
 
 	make_dir();
 	put_file("main", goods[_i].main);
-	if (goods[_i].a != NULL)
+	if (goods[_i].a)
 		put_file("a", goods[_i].a);
 	said = load(&c, &text);
-	ck_assert_msg(c != NULL, "%s: %s", goods[_i].name, said);
+	ck_assert_msg(c, "%s: %s", goods[_i].name, said);
 	remove_dir();
 	was = conf_dump(c);
 	again = conf_parse(text, "canonical", NULL, &p);
-	ck_assert_msg(again != NULL, "%s: %s", goods[_i].name, p.count ? p.items[0].text : "?");
+	ck_assert_msg(again, "%s: %s", goods[_i].name, p.count ? p.items[0].text : "?");
 	is = conf_dump(again);
 	ck_assert_str_eq(was, is);
 	conf_free(&again);
@@ -335,7 +335,7 @@ START_TEST(canonical_text_is_the_same)
 	put_file("main", text);
 	free(said);
 	said = load(&again, NULL);
-	ck_assert_msg(again != NULL, "%s: %s", goods[_i].name, said);
+	ck_assert_msg(again, "%s: %s", goods[_i].name, said);
 	remove_dir();
 	conf_free(&again);
 	conf_free(&c);

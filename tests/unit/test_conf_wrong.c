@@ -49,7 +49,7 @@ said(enum place place, const char *piece)
 	ck_assert_int_ge(asprintf(&text, places[place], piece), 0);
 #pragma GCC diagnostic pop
 	c = conf_parse(text, "f", "/etc/x", &p);
-	ck_assert_msg((c == NULL) == (p.errors > 0), "a conf with errors, or none without");
+	ck_assert_msg((!c) == (p.errors > 0), "a conf with errors, or none without");
 	f = open_memstream(&all, &size);
 	for (size_t i = 0; i < p.count; i++)
 		fprintf(f, "%s%s", i > 0 ? "\n" : "", p.items[i].text);

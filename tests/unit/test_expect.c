@@ -106,7 +106,7 @@ try_split(const struct sample *s, size_t a, size_t b)
 	ck_assert_msg(answer == s->answer, "%s, split at %zu and %zu: %d", s->name, a, b, answer);
 	if (answer != ANSWER_MORE)
 		ck_assert_msg(size - at == s->rest, "%s: %zu bytes left", s->name, size - at);
-	if (s->kept != NULL) {
+	if (s->kept) {
 		ck_assert_uint_eq(e.len, strlen(s->kept));
 		ck_assert_mem_eq(e.kept, s->kept, e.len);
 	}
@@ -176,7 +176,7 @@ START_TEST(types)
 {
 	for (int t = 0; t < CHECK_TYPE_COUNT; t++)
 		ck_assert_int_eq(expect_goodbye((enum check_type)t) != NULL,
-		    t >= CHECK_IMAP && expect_protocol((enum check_type)t) != NULL);
+		    t >= CHECK_IMAP && expect_protocol((enum check_type)t));
 	ck_assert_str_eq(expect_goodbye(CHECK_IMAP), "x LOGOUT\r\n");
 	ck_assert_str_eq(expect_goodbye(CHECK_LMTP), "QUIT\r\n");
 	ck_assert_ptr_null(expect_goodbye((enum check_type)1000));

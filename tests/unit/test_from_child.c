@@ -430,7 +430,7 @@ static const struct {
 START_TEST(report)
 {
 	const char *wrong = report_wrong(&reports[_i].r, &conf);
-	int good = wrong == NULL;
+	int good = !wrong;
 
 	ck_assert_msg(
 	    good == reports[_i].good, "%s: %s", reports[_i].name, wrong ? wrong : "believed");

@@ -63,10 +63,10 @@ START_TEST(answer)
 	text = json_answer(answers[_i].shape, &a);
 	answer_free(&a);
 	if (!answers[_i].out) {
-		ck_assert_msg(text == NULL, "%s: %s", answers[_i].name, text);
+		ck_assert_msg(!text, "%s: %s", answers[_i].name, text);
 		return;
 	}
-	ck_assert_msg(text != NULL, "%s", answers[_i].name);
+	ck_assert_msg(text, "%s", answers[_i].name);
 	out = compact(text);
 	ck_assert_msg(strcmp(out, answers[_i].out) == 0, "%s: %s", answers[_i].name, out);
 	free(out);

@@ -74,7 +74,7 @@ shake(int version, int n, int as_server, const char *sigalgs, int *type_r, int *
 	SSL_CTX *sctx = ctx_new(TLS_server_method(), version, n, as_server);
 	SSL_CTX *cctx = ctx_new(TLS_client_method(), version, n, !as_server);
 	SSL_CTX *other = as_server ? cctx : sctx;
-	if (sigalgs != NULL)
+	if (sigalgs)
 		ck_assert_int_eq(shake_set_sigalgs(other, sigalgs), 1);
 	if (!as_server)
 		SSL_CTX_set_verify(
@@ -126,7 +126,7 @@ static const struct {
 	{ "unknown key, 1.2",      KINDS, TLS1_2_VERSION, NULL,                 0, 0 },
 };
 /* clang-format on */
-#define SHAKES ((int)(sizeof shakes / sizeof shakes[0]))
+#define SHAKES ((int)(sizeof(shakes) / sizeof(shakes[0])))
 
 static void
 check_shake(int i, int as_server)
@@ -184,8 +184,8 @@ START_TEST(what_the_keeper_says_of_a_key)
 		char kind[64];
 		ck_assert_int_eq(tls_key_ask(i, &key), 0);
 		ck_assert_int_eq(tls_key_id(certs[i], id), 0);
-		ck_assert_mem_eq(key.id, id, sizeof id);
-		tls_key_kind(X509_get0_pubkey(certs[i]), kind, sizeof kind);
+		ck_assert_mem_eq(key.id, id, sizeof(id));
+		tls_key_kind(X509_get0_pubkey(certs[i]), kind, sizeof(kind));
 		ck_assert_str_eq(kind, kinds[i]);
 		ck_assert_str_eq(key.kind, kinds[i]);
 	}

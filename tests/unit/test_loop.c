@@ -4,6 +4,7 @@
  * The loop under a clock of the test's own: waiting moves the clock on, so hours pass in no time
  * and nothing here depends on the machine.
  */
+#include "common/container.h"
 #include "common/loop.h"
 
 #include <check.h>
@@ -82,7 +83,7 @@ static struct item {
 static void
 on_item(struct timer *t)
 {
-	struct item *it = (struct item *)(void *)((char *)t - offsetof(struct item, t));
+	struct item *it = CONTAINER(t, struct item, t);
 
 	ck_assert_msg(it->due != 0, "a stopped timer fired");
 	ck_assert_msg(fake_ms >= it->due, "%lu ms early", it->due - fake_ms);
@@ -304,7 +305,7 @@ static int calls;
 static void
 on_ear(struct watch *w, uint32_t events)
 {
-	struct ear *e = (struct ear *)(void *)((char *)w - offsetof(struct ear, w));
+	struct ear *e = CONTAINER(w, struct ear, w);
 
 	calls++;
 	e->calls++;

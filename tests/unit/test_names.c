@@ -15,7 +15,7 @@ ip(const char *text)
 	char buf[ADDR_TEXT];
 	struct addr a = { .family = ADDR_NONE };
 
-	(void)snprintf(buf, sizeof(buf), strchr(text, ':') != NULL ? "[%s]:1" : "%s:1", text);
+	(void)snprintf(buf, sizeof(buf), strchr(text, ':') ? "[%s]:1" : "%s:1", text);
 	ck_assert_int_eq(addr_parse(buf, 0, &a), 0);
 	a.port = 0;
 	return a;

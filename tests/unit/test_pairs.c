@@ -177,15 +177,15 @@ START_TEST(what_is_lost)
 	pairs_missing(&before, after.conf, after.bundles[HELPER_WORKER], &p);
 	ck_assert_uint_eq(p.errors, cases[_i].missing ? 1 : 0);
 	if (cases[_i].missing)
-		ck_assert_msg(strstr(p.items[0].text, cases[_i].missing) != NULL, "%s: %s",
-		    cases[_i].name, p.items[0].text);
+		ck_assert_msg(strstr(p.items[0].text, cases[_i].missing), "%s: %s", cases[_i].name,
+		    p.items[0].text);
 	problems_clear(&p);
 	tell_all(&after, cases[_i].new_names, cases[_i].new_files);
 	judged = pairs_judge(&after);
 	ck_assert_msg(judged == (cases[_i].lost ? -1 : 0), "%s: %s", cases[_i].name, complaint);
 	if (cases[_i].lost)
 		ck_assert_msg(
-		    strstr(complaint, cases[_i].lost) != NULL, "%s: %s", cases[_i].name, complaint);
+		    strstr(complaint, cases[_i].lost), "%s: %s", cases[_i].name, complaint);
 	generation_end(&before);
 	generation_end(&after);
 }

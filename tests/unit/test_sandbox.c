@@ -166,19 +166,19 @@ static int
 writable_code(void)
 {
 	permit();
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == NULL;
+	return !mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 static int
 shared_memory(void)
 {
 	permit();
-	return mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == NULL;
+	return !mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 static int
 mapped_file(void)
 {
 	permit();
-	return mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 0, 0) == NULL;
+	return !mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 0, 0);
 }
 static int
 data_to_code(void)

@@ -40,7 +40,7 @@ __wrap_sign(const struct keys *k, uint32_t uses, const struct msg_sign *q, const
 	const struct msg_ping ping = { .cookie = 7 };
 	struct msg m;
 	if (pinging) {
-		pongs += chan_recv(&master, in, sizeof in, &m) == CHAN_MSG && m.type == MSG_PONG;
+		pongs += chan_recv(&master, in, sizeof(in), &m) == CHAN_MSG && m.type == MSG_PONG;
 		ck_assert_int_eq(chan_tell(&master, MSG_PING, &ping), 0);
 	}
 	return __real_sign(k, uses, q, tbs, size, sig_r, len_r);
@@ -86,12 +86,12 @@ ask(const struct chan *ch, uint32_t serial, int as_server)
 	struct msg_sign q = { .scheme = 0x0403,
 		.purpose = as_server ? SIGN_TLS13_SERVER : SIGN_TLS13_CLIENT,
 		.serial = serial };
-	memset(tbs, ' ', sizeof tbs);
+	memset(tbs, ' ', sizeof(tbs));
 	memcpy(tbs + 64,
 	    as_server ? "TLS 1.3, server CertificateVerify" : "TLS 1.3, client CertificateVerify",
 	    34);
-	memcpy(q.id, keys.items[0].id, sizeof q.id);
-	ck_assert_int_eq(chan_send(ch, MSG_SIGN, &q, tbs, sizeof tbs, NULL, 0), 0);
+	memcpy(q.id, keys.items[0].id, sizeof(q.id));
+	ck_assert_int_eq(chan_send(ch, MSG_SIGN, &q, tbs, sizeof(tbs), NULL, 0), 0);
 }
 
 /* The next answer: 0 signed, or the refusal; -1 none, -2 the channel is closed. */
@@ -99,7 +99,7 @@ static int
 answer(const struct chan *ch, uint32_t serial)
 {
 	struct msg m;
-	switch (chan_recv(ch, in, sizeof in, &m)) {
+	switch (chan_recv(ch, in, sizeof(in), &m)) {
 	case CHAN_AGAIN:
 		return -1;
 	case CHAN_GONE:
@@ -346,7 +346,7 @@ START_TEST(a_master_without_workers_is_waited_for)
 	ck_assert(serve_wanted(&serve));
 	ck_assert_int_eq(chan_tell(&master, MSG_PING, &ping), 0);
 	passes(1);
-	ck_assert_int_eq(chan_recv(&master, in, sizeof in, &m), CHAN_MSG);
+	ck_assert_int_eq(chan_recv(&master, in, sizeof(in), &m), CHAN_MSG);
 	ck_assert_int_eq(m.type, MSG_PONG);
 	ck_assert_uint_eq(((const struct msg_ping *)m.fixed)->cookie, 42);
 }

@@ -30,7 +30,7 @@ static struct tbs {
 static void
 put(struct tbs *t, const void *bytes, size_t size)
 {
-	assert(t->size + size <= sizeof t->bytes);
+	assert(t->size + size <= sizeof(t->bytes));
 	memcpy(t->bytes + t->size, bytes, size);
 	t->size += size;
 }
@@ -46,7 +46,7 @@ static void
 message(struct tbs *t, uint8_t type, size_t size)
 {
 	uint8_t head[] = { type, 0, (uint8_t)(size >> 8), (uint8_t)size };
-	put(t, head, sizeof head);
+	put(t, head, sizeof(head));
 	fill(t, 3, size); /* also the version, 03 03, in hellos */
 }
 
@@ -66,7 +66,7 @@ params(uint8_t type, uint8_t high, uint8_t group, uint8_t len, uint8_t first, si
 	struct tbs t = { 0 };
 	uint8_t head[] = { type, high, group, len };
 	fill(&t, 9, 64);
-	put(&t, head, sizeof head);
+	put(&t, head, sizeof(head));
 	fill(&t, first, point);
 	return t;
 }
@@ -222,7 +222,7 @@ ask(int n, uint32_t uses, uint32_t scheme, uint32_t purpose, size_t *len_r)
 {
 	uint8_t sig[SIG_MAX];
 	struct msg_sign q = { .scheme = scheme, .purpose = purpose };
-	memcpy(q.id, keys.items[n].id, sizeof q.id);
+	memcpy(q.id, keys.items[n].id, sizeof(q.id));
 	*len_r = 0;
 	return sign(&keys, uses, &q, good[purpose].bytes, good[purpose].size, sig, len_r);
 }
@@ -273,7 +273,7 @@ START_TEST(unknown_key_and_wrong_shape)
 	struct msg_sign q = { .scheme = 0x0804, .purpose = SIGN_TLS13_SERVER };
 	ck_assert_int_eq(
 	    sign(&keys, USE_SERVER, &q, good[1].bytes, good[1].size, sig, &len), REFUSED_KEY);
-	memcpy(q.id, keys.items[RSA2].id, sizeof q.id);
+	memcpy(q.id, keys.items[RSA2].id, sizeof(q.id));
 	ck_assert_int_eq(
 	    sign(&keys, USE_SERVER, &q, good[3].bytes, good[3].size, sig, &len), REFUSED_SHAPE);
 	ck_assert_int_eq(sign(&keys, USE_SERVER, &q, good[1].bytes, 0, sig, &len), REFUSED_SHAPE);
@@ -286,7 +286,7 @@ START_TEST(a_signature_verifies)
 	uint8_t sig[SIG_MAX];
 	size_t len = 0;
 	struct msg_sign q = { .scheme = 0x0403, .purpose = SIGN_TLS13_SERVER };
-	memcpy(q.id, keys.items[P256].id, sizeof q.id);
+	memcpy(q.id, keys.items[P256].id, sizeof(q.id));
 	ck_assert_int_eq(sign(&keys, USE_SERVER, &q, good[1].bytes, good[1].size, sig, &len), 0);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	ck_assert_int_eq(
@@ -317,7 +317,7 @@ START_TEST(keys_that_cannot_be_used)
 	struct keys k = { 0 };
 	const uint8_t nothing[MSG_KEY_ID] = { 0 };
 	char *pem;
-	if (bad_keys[_i].kind != NULL) {
+	if (bad_keys[_i].kind) {
 		EVP_PKEY *key = certs_key(bad_keys[_i].kind);
 		pem = certs_key_pem(key, bad_keys[_i].password);
 		EVP_PKEY_free(key);
@@ -380,13 +380,13 @@ main(void)
 
 	Suite *suite = suite_create("keeper/sign");
 	TCase *t = tcase_create("sign");
-	tcase_add_loop_test(t, shapes_of_a_handshake, 0, sizeof shapes / sizeof shapes[0]);
+	tcase_add_loop_test(t, shapes_of_a_handshake, 0, sizeof(shapes) / sizeof(shapes[0]));
 	tcase_add_test(t, hellos_of_another_version);
-	tcase_add_loop_test(t, schemes_and_keys, 0, sizeof schemes / sizeof schemes[0]);
+	tcase_add_loop_test(t, schemes_and_keys, 0, sizeof(schemes) / sizeof(schemes[0]));
 	tcase_add_test(t, uses_of_a_key);
 	tcase_add_test(t, unknown_key_and_wrong_shape);
 	tcase_add_test(t, a_signature_verifies);
-	tcase_add_loop_test(t, keys_that_cannot_be_used, 0, sizeof bad_keys / sizeof bad_keys[0]);
+	tcase_add_loop_test(t, keys_that_cannot_be_used, 0, sizeof(bad_keys) / sizeof(bad_keys[0]));
 	tcase_add_test(t, one_key_for_two_uses);
 	suite_add_tcase(suite, t);
 	SRunner *runner = srunner_create(suite);

@@ -80,20 +80,20 @@ static const struct {
 };
 /* clang-format on */
 
-#define CASES (sizeof cases / sizeof cases[0])
+#define CASES (sizeof(cases) / sizeof(cases[0]))
 
 static struct conf *
 conf_of(const char *hostname)
 {
 	char text[512];
 	struct problems p = { 0 };
-	snprintf(text, sizeof text,
+	snprintf(text, sizeof(text),
 	    "frontends = ( { name = \"f\"; bind = \"*:1\"; backend = \"b\"; hostname = \"%s\";\n"
 	    "tls = { certificates = \"/c\"; }; } );\n"
 	    "backends = ( { name = \"b\"; protocol = \"imap\"; servers = \"127.0.0.1:143\"; } );\n",
 	    hostname);
 	struct conf *conf = conf_parse(text, "f", "/", &p);
-	ck_assert_msg(conf != NULL, "%s", p.count > 0 ? p.items[0].text : "");
+	ck_assert_msg(conf, "%s", p.count > 0 ? p.items[0].text : "");
 	problems_clear(&p);
 	return conf;
 }
@@ -102,7 +102,7 @@ static struct bundle *
 bundle_of(int which)
 {
 	struct bundle_writer *w = bundle_new("test");
-	for (long n = 0; n < 3 && cases[which].files[n].san != NULL; n++) {
+	for (long n = 0; n < 3 && cases[which].files[n].san; n++) {
 		struct cert_spec spec = { .cn = "x",
 			.san = cases[which].files[n].san,
 			.from_day = cases[which].files[n].from,
@@ -111,7 +111,7 @@ bundle_of(int which)
 		int key = cases[which].files[n].key;
 		X509 *x = certs_make(&spec, keys[key], ca, ca_key);
 		char *pem = certs_pem(x, ca, NULL), name[32];
-		snprintf(name, sizeof name, "/c/%ld.pem", n);
+		snprintf(name, sizeof(name), "/c/%ld.pem", n);
 		struct piece p = { .kind = PIECE_CERT,
 			.name = name,
 			.key = (uint32_t)key,
@@ -135,11 +135,11 @@ static int
 shown(const struct tls_ctx *tls, const char *sni, const char *sigalgs)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	if (sigalgs != NULL)
+	if (sigalgs)
 		ck_assert_int_eq(shake_set_sigalgs(ctx, sigalgs), 1);
 	SSL *client = SSL_new(ctx), *server = tls_client_new(tls, 0);
 	SSL_set_connect_state(client);
-	if (sni != NULL)
+	if (sni)
 		ck_assert_int_eq(shake_set_sni(client, sni), 1);
 	shake_join(client, server);
 	int n = -1;
@@ -182,14 +182,13 @@ START_TEST(which_certificate)
 	struct bundle *b = bundle_of(_i);
 	char err[500], said[4096];
 	size_t lines = 0;
-	struct tls_ctx *tls = tls_ctx_new(conf, b, err, sizeof err);
-	ck_assert_msg(tls != NULL, "%s", err);
+	struct tls_ctx *tls = tls_ctx_new(conf, b, err, sizeof(err));
+	ck_assert_msg(tls, "%s", err);
 	int n = shown(tls, cases[_i].sni, cases[_i].sigalgs);
 	ck_assert_msg(n == cases[_i].shown, "%s: %d", cases[_i].name, n);
 	listen_to(tls, 1, said);
-	for (; lines < 2 && cases[_i].says[lines] != NULL; lines++)
-		ck_assert_msg(
-		    strstr(said, cases[_i].says[lines]) != NULL, "%s: %s", cases[_i].name, said);
+	for (; lines < 2 && cases[_i].says[lines]; lines++)
+		ck_assert_msg(strstr(said, cases[_i].says[lines]), "%s: %s", cases[_i].name, said);
 	ck_assert_msg(count_lines(said) == lines, "%s: %s", cases[_i].name, said);
 	/* Once is enough. */
 	listen_to(tls, 0, said);

@@ -45,7 +45,7 @@ static const struct {
 	{ "/c/e.pem",    "DNS:a.example,DNS:e.example",      KEY_RSA },
 };
 /* clang-format on */
-#define FILES ((int)(sizeof files / sizeof files[0]))
+#define FILES ((int)(sizeof(files) / sizeof(files[0])))
 
 struct fixture {
 	struct conf *conf;
@@ -59,7 +59,7 @@ add(struct bundle_writer *w, struct piece p, const char *text)
 {
 	p.data = text;
 	p.size = strlen(text);
-	p.key_name = p.key_name != NULL ? p.key_name : "";
+	p.key_name = p.key_name ? p.key_name : "";
 	ck_assert_int_eq(bundle_add(w, &p), 0);
 }
 
@@ -86,7 +86,7 @@ set_conf(struct fixture *f, const char *tls, const char *back_tls)
 {
 	char text[2048];
 	struct problems p = { 0 };
-	snprintf(text, sizeof text,
+	snprintf(text, sizeof(text),
 	    "frontends = ( { name = \"imaps\"; bind = \"*:993\"; backend = \"b\";\n"
 	    "tls = { certificates = \"/c\"; %s };\n"
 	    "} );\n"
@@ -95,7 +95,7 @@ set_conf(struct fixture *f, const char *tls, const char *back_tls)
 	    "} );\n",
 	    tls, back_tls);
 	f->conf = conf_parse(text, "f", "/", &p);
-	ck_assert_msg(f->conf != NULL, "%s", p.count > 0 ? p.items[0].text : "");
+	ck_assert_msg(f->conf, "%s", p.count > 0 ? p.items[0].text : "");
 	problems_clear(&p);
 }
 
@@ -125,7 +125,7 @@ seal(struct fixture *f, struct bundle_writer *w)
 static void
 open_ctx(struct fixture *f)
 {
-	f->tls = tls_ctx_new(f->conf, f->bundle, f->err, sizeof f->err);
+	f->tls = tls_ctx_new(f->conf, f->bundle, f->err, sizeof(f->err));
 }
 
 /* With the first n of the files; the contexts must come to be. */
@@ -140,7 +140,7 @@ fixture(const char *tls, int n)
 	add_lists(w);
 	seal(&f, w);
 	open_ctx(&f);
-	ck_assert_msg(f.tls != NULL, "%s", f.err);
+	ck_assert_msg(f.tls, "%s", f.err);
 	return f;
 }
 
@@ -171,7 +171,7 @@ start(struct fixture *f, SSL_CTX *cctx, const char *sni, SSL **client_r)
 	ck_assert_ptr_nonnull(server);
 	*client_r = SSL_new(cctx);
 	SSL_set_connect_state(*client_r);
-	if (sni != NULL)
+	if (sni)
 		ck_assert_int_eq(shake_set_sni(*client_r, sni), 1);
 	shake_join(*client_r, server);
 	return server;
@@ -188,7 +188,7 @@ shown(SSL *client)
 	for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++) {
 		ASN1_STRING *s = sk_GENERAL_NAME_value(sans, i)->d.dNSName;
 		size_t len = strlen(names);
-		snprintf(names + len, sizeof names - len, "%sDNS:%s", i > 0 ? "," : "",
+		snprintf(names + len, sizeof(names) - len, "%sDNS:%s", i > 0 ? "," : "",
 		    (const char *)ASN1_STRING_get0_data(s));
 	}
 	GENERAL_NAMES_free(sans);
@@ -231,7 +231,7 @@ START_TEST(which_certificate)
 		SSL_CTX *cctx = client_ctx();
 		SSL *client, *server;
 		SSL_CTX_set_max_proto_version(cctx, versions[v]);
-		if (choices[_i].sigalgs != NULL)
+		if (choices[_i].sigalgs)
 			ck_assert_int_eq(shake_set_sigalgs(cctx, choices[_i].sigalgs), 1);
 		server = start(&f, cctx, choices[_i].sni, &client);
 		int ok = shake_run(client, server);
@@ -304,16 +304,16 @@ START_TEST(what_is_spoken)
 	char why[200];
 	SSL_CTX_set_min_proto_version(cctx, policies[_i].min);
 	SSL_CTX_set_max_proto_version(cctx, policies[_i].max);
-	if (policies[_i].ciphers != NULL)
+	if (policies[_i].ciphers)
 		ck_assert_int_eq(SSL_CTX_set_cipher_list(cctx, policies[_i].ciphers), 1);
-	if (policies[_i].suites != NULL)
+	if (policies[_i].suites)
 		ck_assert_int_eq(SSL_CTX_set_ciphersuites(cctx, policies[_i].suites), 1);
-	if (policies[_i].groups != NULL)
+	if (policies[_i].groups)
 		ck_assert_int_eq(shake_set_groups(cctx, policies[_i].groups), 1);
 	server = start(&f, cctx, NULL, &client);
 	if (shake_run(client, server)) {
 		struct tls_facts facts;
-		ck_assert_msg(policies[_i].version != NULL, "%s: succeeded", policies[_i].name);
+		ck_assert_msg(policies[_i].version, "%s: succeeded", policies[_i].name);
 		tls_client_facts(server, &facts);
 		ck_assert_str_eq(facts.version, policies[_i].version);
 		ck_assert_str_eq(facts.cipher, policies[_i].cipher);
@@ -327,10 +327,10 @@ START_TEST(what_is_spoken)
 							       policies[_i].group);
 		ck_assert_ptr_null(SSL_get_current_compression(server));
 	} else {
-		int fault = tls_client_why(server, why, sizeof why);
+		int fault = tls_client_why(server, why, sizeof(why));
 		ck_assert_int_eq(fault,
 		    strncmp(why, "client offers", 13) == 0 ? TLS_FAULT_VERSION : TLS_FAULT_OTHER);
-		ck_assert_msg(policies[_i].why != NULL &&
+		ck_assert_msg(policies[_i].why &&
 			strncmp(why, policies[_i].why, strlen(policies[_i].why)) == 0,
 		    "%s: %s", policies[_i].name, why);
 		ck_assert_uint_eq(ERR_peek_error(), 0);
@@ -377,7 +377,7 @@ static const struct {
 START_TEST(who_a_client_is)
 {
 	char tls[256], why[200];
-	snprintf(tls, sizeof tls, "verify = \"%s\"; %s %s", clients[_i].mode,
+	snprintf(tls, sizeof(tls), "verify = \"%s\"; %s %s", clients[_i].mode,
 	    strcmp(clients[_i].mode, "none") != 0 ? "client_ca = \"/c/ca.pem\";" : "",
 	    clients[_i].crl);
 	struct fixture f = fixture(tls, 1);
@@ -396,7 +396,7 @@ START_TEST(who_a_client_is)
 		server = start(&f, cctx, NULL, &client);
 		if (shake_run(client, server)) {
 			int asked = clients[_i].sends && strcmp(clients[_i].mode, "none") != 0;
-			ck_assert_msg(clients[_i].why == NULL, "%s: succeeded", clients[_i].name);
+			ck_assert_msg(!clients[_i].why, "%s: succeeded", clients[_i].name);
 			tls_client_facts(server, &facts);
 			ck_assert_msg(strcmp(facts.cn, clients[_i].cn) == 0, "%s: %s",
 			    clients[_i].name, facts.cn);
@@ -409,8 +409,8 @@ START_TEST(who_a_client_is)
 			ck_assert_str_eq(facts.cn, "");
 			ck_assert_int_ne(facts.verify, X509_V_OK);
 		} else {
-			ck_assert_int_eq(tls_client_why(server, why, sizeof why), 1);
-			ck_assert_msg(clients[_i].why != NULL &&
+			ck_assert_int_eq(tls_client_why(server, why, sizeof(why)), 1);
+			ck_assert_msg(clients[_i].why &&
 				strncmp(why, clients[_i].why, strlen(clients[_i].why)) == 0,
 			    "%s: %s", clients[_i].name, why);
 		}
@@ -454,18 +454,18 @@ START_TEST(alpn)
 	struct tls_facts facts;
 	char why[200];
 	server = start(&f, cctx, "a.example", &client);
-	if (alpns[_i].offered != NULL)
+	if (alpns[_i].offered)
 		ck_assert_int_eq(
 		    SSL_set_alpn_protos(client, (const unsigned char *)alpns[_i].offered,
 			(unsigned)strlen(alpns[_i].offered)),
 		    0);
 	if (shake_run(client, server)) {
-		ck_assert_msg(alpns[_i].chosen != NULL, "%s: succeeded", alpns[_i].name);
+		ck_assert_msg(alpns[_i].chosen, "%s: succeeded", alpns[_i].name);
 		tls_client_facts(server, &facts);
 		ck_assert_str_eq(facts.alpn, alpns[_i].chosen);
 	} else {
 		ck_assert_ptr_null(alpns[_i].chosen);
-		tls_client_why(server, why, sizeof why);
+		tls_client_why(server, why, sizeof(why));
 		ck_assert_str_eq(why, "client's ALPN has no protocol of ours");
 		ck_assert_int_ne(SSL_do_handshake(client), 1);
 		ck_assert_int_eq(
@@ -487,15 +487,15 @@ START_TEST(strict_sni)
 	} names[] = { { NULL, 1 }, { "a.example", 1 }, { "x.c.example", 1 }, { "z.example", 0 },
 		{ "a..example", 0 } };
 	struct fixture f = fixture("strict_sni = true;", FILES);
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		SSL_CTX *cctx = client_ctx();
 		SSL *client, *server;
 		char why[200], expected[200];
 		server = start(&f, cctx, names[i].sni, &client);
 		ck_assert_int_eq(shake_run(client, server), names[i].ok);
 		if (!names[i].ok) {
-			ck_assert_int_eq(tls_client_why(server, why, sizeof why), 0);
-			snprintf(expected, sizeof expected,
+			ck_assert_int_eq(tls_client_why(server, why, sizeof(why)), 0);
+			snprintf(expected, sizeof(expected),
 			    "no certificate for \"%s\" (strict_sni)", names[i].sni);
 			ck_assert_str_eq(why, expected);
 			ck_assert_int_ne(SSL_do_handshake(client), 1);
@@ -519,12 +519,12 @@ START_TEST(not_tls)
 		{ "a1 LOGIN alice secret\r\n", "not TLS" },
 		{ "EHLO client.example\r\n", "not TLS" } };
 	struct fixture f = fixture("", 1);
-	for (size_t i = 0; i < sizeof talk / sizeof talk[0]; i++) {
+	for (size_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {
 		char why[200];
 		SSL *server = tls_client_new(f.tls, 0);
 		SSL_set_bio(server, BIO_new_mem_buf(talk[i].bytes, -1), BIO_new(BIO_s_mem()));
 		ck_assert_int_ne(SSL_do_handshake(server), 1);
-		ck_assert_int_eq(tls_client_why(server, why, sizeof why), 0);
+		ck_assert_int_eq(tls_client_why(server, why, sizeof(why)), 0);
 		ck_assert_str_eq(why, talk[i].why);
 		SSL_free(server);
 	}
@@ -543,7 +543,7 @@ START_TEST(no_renegotiation)
 	ck_assert(shake_run(client, server) && shake_talk(client, server));
 	ck_assert_int_eq(SSL_renegotiate(client), 1);
 	SSL_do_handshake(client);
-	ck_assert_int_le(SSL_read(server, buf, sizeof buf), 0); /* sees the hello, says no */
+	ck_assert_int_le(SSL_read(server, buf, sizeof(buf)), 0); /* sees the hello, says no */
 	ck_assert_int_ne(SSL_do_handshake(client), 1);
 	ck_assert_int_eq(ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
 	ERR_clear_error();
@@ -613,11 +613,10 @@ START_TEST(what_does_not_start)
 	add_lists(w);
 	seal(&f, w);
 	open_ctx(&f);
-	if (wrong[_i].err == NULL)
-		ck_assert_msg(f.tls != NULL, "%s: %s", wrong[_i].name, f.err);
+	if (!wrong[_i].err)
+		ck_assert_msg(f.tls, "%s: %s", wrong[_i].name, f.err);
 	else
-		ck_assert_msg(
-		    f.tls == NULL && strncmp(f.err, wrong[_i].err, strlen(wrong[_i].err)) == 0,
+		ck_assert_msg(!f.tls && strncmp(f.err, wrong[_i].err, strlen(wrong[_i].err)) == 0,
 		    "%s: %s", wrong[_i].name, f.err);
 	ck_assert_uint_eq(ERR_peek_error(), 0);
 	done(&f);
@@ -651,7 +650,7 @@ renew(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *ciphe
 	unsigned char mac_key[32] = { 2 };
 	char digest[] = "SHA256";
 	const OSSL_PARAM params[] = {
-		OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, mac_key, sizeof mac_key),
+		OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, mac_key, sizeof(mac_key)),
 		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_END,
 	};
@@ -722,14 +721,14 @@ main(void)
 
 	Suite *suite = suite_create("worker/tls/ctx");
 	TCase *t = tcase_create("tls_ctx");
-	tcase_add_loop_test(t, which_certificate, 0, sizeof choices / sizeof choices[0]);
-	tcase_add_loop_test(t, what_is_spoken, 0, sizeof policies / sizeof policies[0]);
-	tcase_add_loop_test(t, who_a_client_is, 0, sizeof clients / sizeof clients[0]);
-	tcase_add_loop_test(t, alpn, 0, sizeof alpns / sizeof alpns[0]);
+	tcase_add_loop_test(t, which_certificate, 0, sizeof(choices) / sizeof(choices[0]));
+	tcase_add_loop_test(t, what_is_spoken, 0, sizeof(policies) / sizeof(policies[0]));
+	tcase_add_loop_test(t, who_a_client_is, 0, sizeof(clients) / sizeof(clients[0]));
+	tcase_add_loop_test(t, alpn, 0, sizeof(alpns) / sizeof(alpns[0]));
 	tcase_add_test(t, strict_sni);
 	tcase_add_test(t, not_tls);
 	tcase_add_test(t, no_renegotiation);
-	tcase_add_loop_test(t, what_does_not_start, 0, sizeof wrong / sizeof wrong[0]);
+	tcase_add_loop_test(t, what_does_not_start, 0, sizeof(wrong) / sizeof(wrong[0]));
 	tcase_add_test(t, a_short_buffer_for_the_errors);
 	tcase_add_loop_test(t, servers, 0, 2);
 	tcase_set_timeout(t, 30);

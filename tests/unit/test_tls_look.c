@@ -77,13 +77,13 @@ with_day(const char *says, char buf[300])
 {
 	const char *at = strchr(says, '@');
 	char *end;
-	if (at == NULL)
+	if (!at)
 		return says;
 	/* The certificates were made a moment ago, maybe before midnight: the test is too short. */
 	time_t when = time(NULL) + strtol(at + 1, &end, 10) * 86400;
 	struct tm tm;
 	char day[16];
-	strftime(day, sizeof day, "%Y-%m-%d", gmtime_r(&when, &tm));
+	strftime(day, sizeof(day), "%Y-%m-%d", gmtime_r(&when, &tm));
 	snprintf(buf, 300, "%.*s%s%s", (int)(at - says), says, day, end);
 	return buf;
 }
@@ -101,19 +101,19 @@ hear_certs(const struct tls_ctx *tls, const struct bundle *b, int missing)
 
 	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_WORKER, &master, &worker), 0);
 	ck_assert_int_eq(tls_ctx_tell(tls, b, &worker), 0);
-	ck_assert_int_eq(chan_recv(&master, room, sizeof room, &got), CHAN_MSG);
+	ck_assert_int_eq(chan_recv(&master, room, sizeof(room), &got), CHAN_MSG);
 	c = got.fixed;
 	ck_assert(got.type == MSG_CERT && c->piece == 0 && c->kind == CERT_SHOWN);
 	ck_assert_uint_gt(c->until, 0);
 	ck_assert_str_eq(c->key, "EC P-256");
 	ck_assert(got.count == 10 && memcmp(got.items, "a.example\n", 10) == 0);
 	if (missing) {
-		ck_assert_int_eq(chan_recv(&master, room, sizeof room, &got), CHAN_MSG);
+		ck_assert_int_eq(chan_recv(&master, room, sizeof(room), &got), CHAN_MSG);
 		c = got.fixed;
 		ck_assert(c->piece == 1 && c->kind == CERT_LEFT_OUT);
 		ck_assert(got.count == strlen(why) && memcmp(got.items, why, got.count) == 0);
 	}
-	ck_assert_int_eq(chan_recv(&master, room, sizeof room, &got), CHAN_AGAIN);
+	ck_assert_int_eq(chan_recv(&master, room, sizeof(room), &got), CHAN_AGAIN);
 	chan_close(&master);
 	chan_close(&worker);
 }
@@ -136,20 +136,20 @@ START_TEST(what_is_said)
 	bundle_writer_free(&w);
 	struct bundle *b = bundle_open(fd);
 	struct conf *conf = conf_parse(text, "f", "/", &p);
-	ck_assert_msg(conf != NULL, "%s", p.count > 0 ? p.items[0].text : "");
-	struct tls_ctx *tls = tls_ctx_new(conf, b, err, sizeof err);
-	ck_assert_msg(tls != NULL, "%s", err);
+	ck_assert_msg(conf, "%s", p.count > 0 ? p.items[0].text : "");
+	struct tls_ctx *tls = tls_ctx_new(conf, b, err, sizeof(err));
+	ck_assert_msg(tls, "%s", err);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, log), 0);
 	log_open(log[0], LOG_INFO, 0, 0);
 	tls_ctx_look(tls, 1);
-	ssize_t n = read(log[1], said, sizeof said - 1);
+	ssize_t n = read(log[1], said, sizeof(said) - 1);
 	(void)n;
 	ck_assert_msg(
 	    strcmp(said, with_day(cases[_i].says, buf)) == 0, "%s: %s", cases[_i].name, said);
 	/* The next day the same. */
-	memset(said, 0, sizeof said);
+	memset(said, 0, sizeof(said));
 	tls_ctx_look(tls, 0);
-	n = read(log[1], said, sizeof said - 1);
+	n = read(log[1], said, sizeof(said) - 1);
 	(void)n;
 	ck_assert_str_eq(said, with_day(cases[_i].says, buf));
 	hear_certs(tls, b, cases[_i].missing);
@@ -172,7 +172,7 @@ main(void)
 
 	Suite *suite = suite_create("worker/tls/look");
 	TCase *t = tcase_create("tls_look");
-	tcase_add_loop_test(t, what_is_said, 0, sizeof cases / sizeof cases[0]);
+	tcase_add_loop_test(t, what_is_said, 0, sizeof(cases) / sizeof(cases[0]));
 	suite_add_tcase(suite, t);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -74,8 +74,8 @@ worker(const char *san, uint32_t key)
 	bundle_writer_free(&w);
 	struct end e = { .bundle = bundle_open(fd) };
 	close(fd);
-	e.tls = tls_ctx_new(conf, e.bundle, err, sizeof err);
-	ck_assert_msg(e.tls != NULL, "%s", err);
+	e.tls = tls_ctx_new(conf, e.bundle, err, sizeof(err));
+	ck_assert_msg(e.tls, "%s", err);
 	X509_free(x);
 	free(pem);
 	free(ca_pem);
@@ -124,9 +124,9 @@ meet_ssl(SSL *server, const char *sni, int version, SSL_SESSION *offer)
 	SSL_CTX *ctx = client_ctx(version);
 	SSL *ssl = SSL_new(ctx);
 	SSL_set_connect_state(ssl);
-	if (sni != NULL)
+	if (sni)
 		ck_assert_int_eq(shake_set_sni(ssl, sni), 1);
-	if (offer != NULL)
+	if (offer)
 		ck_assert_int_eq(SSL_set_session(ssl, offer), 1);
 	latest = NULL;
 	shake_join(ssl, server);
@@ -135,7 +135,7 @@ meet_ssl(SSL *server, const char *sni, int version, SSL_SESSION *offer)
 	int resumed = SSL_session_reused(ssl);
 	ck_assert_int_eq(SSL_session_reused(server), resumed);
 	/* OpenSSL tells of no new session when one of TLS 1.2 was resumed. */
-	if (latest == NULL && resumed)
+	if (!latest && resumed)
 		latest = SSL_get1_session(ssl);
 	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(ssl);
@@ -235,11 +235,11 @@ START_TEST(who_gives_tickets)
 	for (uint32_t front = 0; front < FRONTS; front++)
 		for (int v = 0; v < 2; v++) {
 			ck_assert_int_eq(meet(&e, front, "a.example", versions[v], NULL), 0);
-			int has = latest != NULL && SSL_SESSION_has_ticket(latest);
+			int has = latest && SSL_SESSION_has_ticket(latest);
 			ck_assert_msg(has == (front <= OTHER), "frontend %u", front);
 			/* Nor anything else to be remembered by. */
 			if (!has)
-				ck_assert(latest == NULL || !SSL_SESSION_is_resumable(latest));
+				ck_assert(!latest || !SSL_SESSION_is_resumable(latest));
 			SSL_SESSION_free(latest);
 		}
 	end(&e);
@@ -294,7 +294,7 @@ forge_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *c
 	(void)ssl;
 	if (!making)
 		return 0;
-	ck_assert_int_eq(tickets_open(&t, &seed, err, sizeof err), 0);
+	ck_assert_int_eq(tickets_open(&t, &seed, err, sizeof(err)), 0);
 	ck_assert_int_eq(tickets_keys(&t, (uint64_t)time(NULL), k, &left), 0);
 	tickets_close(&t);
 	const OSSL_PARAM params[] = {
@@ -316,7 +316,7 @@ forge_name(SSL *ssl, void *arg)
 	unsigned char digest[32];
 	(void)arg;
 	EVP_Digest("\1a.example", 10, digest, NULL, EVP_sha256(), NULL);
-	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), digest, sizeof digest);
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), digest, sizeof(digest));
 }
 
 static SSL_TICKET_RETURN
@@ -399,12 +399,12 @@ START_TEST(keys_change_with_the_clock)
 	struct piece p = { .kind = PIECE_SEED, .name = "f/seed", .data = seed_a, .size = 32 };
 	char err[100];
 	uint32_t left;
-	ck_assert_int_eq(tickets_open(&a, &p, err, sizeof err), 0);
-	ck_assert_int_eq(tickets_open(&again, &p, err, sizeof err), 0);
+	ck_assert_int_eq(tickets_open(&a, &p, err, sizeof(err)), 0);
+	ck_assert_int_eq(tickets_open(&again, &p, err, sizeof(err)), 0);
 	p.data = seed_b;
-	ck_assert_int_eq(tickets_open(&b, &p, err, sizeof err), 0);
+	ck_assert_int_eq(tickets_open(&b, &p, err, sizeof(err)), 0);
 	p.size = 31;
-	ck_assert_int_eq(tickets_open(&none, &p, err, sizeof err), -1);
+	ck_assert_int_eq(tickets_open(&none, &p, err, sizeof(err)), -1);
 	ck_assert_str_eq(err, "f/seed: a ticket seed has at least 32 bytes");
 	ck_assert_int_eq(tickets_keys(&none, t0, x, &left), -1);
 
@@ -413,21 +413,21 @@ START_TEST(keys_change_with_the_clock)
 	ck_assert_uint_eq(left, TICKET_PERIOD);
 	ck_assert_int_eq(tickets_keys(&again, t0 + TICKET_PERIOD - 1, y, &left), 0);
 	ck_assert_uint_eq(left, 1);
-	ck_assert_mem_eq(x, y, sizeof x);
+	ck_assert_mem_eq(x, y, sizeof(x));
 	/* In the next one each moves on by one. */
 	ck_assert_int_eq(tickets_keys(&a, t0 + TICKET_PERIOD, y, &left), 0);
-	ck_assert_mem_eq(&y[TICKET_BEFORE], &x[TICKET_NOW], sizeof *x);
-	ck_assert_mem_eq(&y[TICKET_NOW], &x[TICKET_NEXT], sizeof *x);
-	ck_assert_mem_ne(&y[TICKET_NEXT], &x[TICKET_NEXT], sizeof *x);
+	ck_assert_mem_eq(&y[TICKET_BEFORE], &x[TICKET_NOW], sizeof(*x));
+	ck_assert_mem_eq(&y[TICKET_NOW], &x[TICKET_NEXT], sizeof(*x));
+	ck_assert_mem_ne(&y[TICKET_NEXT], &x[TICKET_NEXT], sizeof(*x));
 	/* No part of one key says anything of another's. */
 	for (int i = 0; i < TICKET_KEYS; i++)
 		for (int k = 0; k < i; k++) {
-			ck_assert_mem_ne(x[i].name, x[k].name, sizeof x->name);
-			ck_assert_mem_ne(x[i].cipher, x[k].cipher, sizeof x->cipher);
-			ck_assert_mem_ne(x[i].mac, x[k].mac, sizeof x->mac);
+			ck_assert_mem_ne(x[i].name, x[k].name, sizeof(x->name));
+			ck_assert_mem_ne(x[i].cipher, x[k].cipher, sizeof(x->cipher));
+			ck_assert_mem_ne(x[i].mac, x[k].mac, sizeof(x->mac));
 		}
 	ck_assert_int_eq(tickets_keys(&b, t0, y, &left), 0);
-	ck_assert_mem_ne(x[TICKET_NOW].cipher, y[TICKET_NOW].cipher, sizeof x->cipher);
+	ck_assert_mem_ne(x[TICKET_NOW].cipher, y[TICKET_NOW].cipher, sizeof(x->cipher));
 	tickets_close(&a);
 	tickets_close(&again);
 	tickets_close(&b);
@@ -442,7 +442,7 @@ main(void)
 	if (tls_key_init(&channel) == -1)
 		return 2;
 	conf = conf_parse(text, "f", "/", &p);
-	if (conf == NULL)
+	if (!conf)
 		return 2;
 	problems_clear(&p);
 	/* The configuration permits none there; neither does the worker by itself. */
@@ -458,7 +458,7 @@ main(void)
 	TCase *t = tcase_create("tls_ticket");
 	tcase_add_loop_test(t, every_reconnect_resumes, 0, 2);
 	tcase_add_test(t, one_session_of_tls12_serves_again_and_again);
-	tcase_add_loop_test(t, who_resumes, 0, sizeof offers / sizeof offers[0]);
+	tcase_add_loop_test(t, who_resumes, 0, sizeof(offers) / sizeof(offers[0]));
 	tcase_add_test(t, who_gives_tickets);
 	tcase_add_loop_test(t, a_damaged_ticket, 0, 2);
 	tcase_add_test(t, a_stolen_ticket_key);

@@ -104,8 +104,8 @@ meet(SSL_CTX *sctx, const struct conf_back_tls *t, const char *expected)
 	static char why[REASON_WORDS];
 	struct finding found;
 	char err[200] = "";
-	SSL_CTX *cctx = tls_back_ctx(t, bundle, err, sizeof err);
-	ck_assert_msg(cctx != NULL, "%s", err);
+	SSL_CTX *cctx = tls_back_ctx(t, bundle, err, sizeof(err));
+	ck_assert_msg(cctx, "%s", err);
 	SSL *server = SSL_new(sctx), *ssl = SSL_new(cctx);
 	SSL_set_accept_state(server);
 	SSL_set_connect_state(ssl);
@@ -114,7 +114,7 @@ meet(SSL_CTX *sctx, const struct conf_back_tls *t, const char *expected)
 	why[0] = '\0';
 	if (!shake_run(ssl, server)) {
 		tls_back_why(ssl, expected, &found);
-		reason_words(&none, &found, why, sizeof why);
+		reason_words(&none, &found, why, sizeof(why));
 		ck_assert_uint_eq(ERR_peek_error(), 0);
 		ck_assert_str_ne(why, "");
 	}
@@ -130,13 +130,13 @@ with_day(const char *why)
 {
 	static char buf[300];
 	const char *at = strchr(why, '@');
-	if (at == NULL)
+	if (!at)
 		return why;
 	time_t when = time(NULL) + strtol(at + 1, NULL, 10) * 86400;
 	struct tm tm;
 	char day[16];
-	strftime(day, sizeof day, "%Y-%m-%d", gmtime_r(&when, &tm));
-	snprintf(buf, sizeof buf, "%.*s%s", (int)(at - why), why, day);
+	strftime(day, sizeof(day), "%Y-%m-%d", gmtime_r(&when, &tm));
+	snprintf(buf, sizeof(buf), "%.*s%s", (int)(at - why), why, day);
 	return buf;
 }
 
@@ -145,7 +145,7 @@ START_TEST(who_a_server_is)
 	struct conf_back_tls t = { .on = 1, .verify = VERIFY_REQUIRED, .ca_file = "ca.pem" };
 	SSL_CTX *ctx = server_ctx(servers[_i].by, &servers[_i].cert);
 	const char *why = meet(ctx, &t, servers[_i].expected);
-	if (servers[_i].why == NULL) {
+	if (!servers[_i].why) {
 		ck_assert_msg(*why == '\0', "%s: %s", servers[_i].name, why);
 	} else {
 		const char *words = with_day(servers[_i].why);
@@ -155,7 +155,7 @@ START_TEST(who_a_server_is)
 	/* Of the chain alone: whatever is wrong but the name. */
 	int by_name = strncmp(why, "certificate is for", 18) == 0;
 	char words[300];
-	snprintf(words, sizeof words, "%s", by_name ? "" : why);
+	snprintf(words, sizeof(words), "%s", by_name ? "" : why);
 	t.verify = VERIFY_CHAIN;
 	ck_assert_str_eq(meet(ctx, &t, servers[_i].expected), words);
 	/* Whoever does not want to know is not told. */
@@ -186,8 +186,8 @@ START_TEST(revoked)
 	struct cert_spec spec = { .san = "DNS:a.example", .serial = crls[_i].serial };
 	SSL_CTX *ctx = server_ctx(BY_CA, &spec);
 	const char *why = meet(ctx, &t, "a.example");
-	ck_assert_msg(crls[_i].why == NULL ? *why == '\0' : strcmp(why, crls[_i].why) == 0,
-	    "%s: %s", crls[_i].name, why);
+	ck_assert_msg(!crls[_i].why ? *why == '\0' : strcmp(why, crls[_i].why) == 0, "%s: %s",
+	    crls[_i].name, why);
 	SSL_CTX_free(ctx);
 }
 END_TEST
@@ -199,7 +199,7 @@ START_TEST(not_tls_at_all)
 	struct conf_back_tls t = { .on = 1, .verify = VERIFY_NONE };
 	struct finding found;
 	char err[200];
-	SSL_CTX *ctx = tls_back_ctx(&t, bundle, err, sizeof err);
+	SSL_CTX *ctx = tls_back_ctx(&t, bundle, err, sizeof(err));
 	SSL *ssl = SSL_new(ctx);
 	BIO *in = BIO_new_mem_buf(greetings[_i], -1);
 	SSL_set_bio(ssl, in, BIO_new(BIO_s_mem()));
@@ -269,8 +269,8 @@ START_TEST(settings_that_cannot_be)
 	EVP_PKEY *keys[] = { key, client_key };
 	pid_t pid = fork_keeper(keys, 2, &channel);
 	char err[200] = "";
-	SSL_CTX *ctx = tls_back_ctx(&settings[_i].t, bundle, err, sizeof err);
-	ck_assert_msg(ctx == NULL, "%s", settings[_i].name);
+	SSL_CTX *ctx = tls_back_ctx(&settings[_i].t, bundle, err, sizeof(err));
+	ck_assert_msg(!ctx, "%s", settings[_i].name);
 	ck_assert_msg(strncmp(err, settings[_i].error, strlen(settings[_i].error)) == 0, "%s: %s",
 	    settings[_i].name, err);
 	ck_assert(fork_keeper_end(pid, &channel));
@@ -302,14 +302,13 @@ START_TEST(what_goes_out_as_sni)
 		{ "2001:db8::1", NULL }, { "fe80::1%lo", NULL } };
 	struct conf_back_tls t = { .on = 1, .verify = VERIFY_NONE };
 	char err[200];
-	SSL_CTX *ctx = tls_back_ctx(&t, bundle, err, sizeof err);
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+	SSL_CTX *ctx = tls_back_ctx(&t, bundle, err, sizeof(err));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		SSL *ssl = SSL_new(ctx);
 		SSL_set_connect_state(ssl);
 		ck_assert_int_eq(tls_back_expect(ssl, &t, names[i].expected), 0);
 		const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-		ck_assert_msg(sni == NULL ? names[i].sni == NULL :
-					    names[i].sni != NULL && strcmp(sni, names[i].sni) == 0,
+		ck_assert_msg(!sni ? !names[i].sni : names[i].sni && strcmp(sni, names[i].sni) == 0,
 		    "%s: %s", names[i].expected, sni);
 		SSL_free(ssl);
 	}
@@ -342,7 +341,7 @@ make_bundle(void)
 	const char *list_names[] = { "crl.pem", "old.pem", "another.pem" };
 	X509 *wrong = certs_make(&(struct cert_spec){ .cn = "x" }, key, ca, ca_key);
 	char *wrong_pem = certs_pem(wrong, NULL);
-	snprintf(broken, sizeof broken, "%s-----BEGIN CERTIFICATE-----\nMIIB!!\n", ca_pem);
+	snprintf(broken, sizeof(broken), "%s-----BEGIN CERTIFICATE-----\nMIIB!!\n", ca_pem);
 	add(w, PIECE_CA, "ca.pem", ca_pem, 0, "");
 	add(w, PIECE_CA, "text.pem", "hello", 0, "");
 	add(w, PIECE_CA, "broken.pem", broken, 0, "");
@@ -384,17 +383,17 @@ main(void)
 	middle = certs_make(&spec, ca_key, ca, ca_key);
 	client = certs_make(&(struct cert_spec){ .cn = "proxy" }, client_key, ca, ca_key);
 	bundle = make_bundle();
-	if (bundle == NULL)
+	if (!bundle)
 		return 2;
 
 	Suite *suite = suite_create("tls/verify");
 	TCase *t = tcase_create("verify");
-	tcase_add_loop_test(t, who_a_server_is, 0, sizeof servers / sizeof servers[0]);
-	tcase_add_loop_test(t, revoked, 0, sizeof crls / sizeof crls[0]);
+	tcase_add_loop_test(t, who_a_server_is, 0, sizeof(servers) / sizeof(servers[0]));
+	tcase_add_loop_test(t, revoked, 0, sizeof(crls) / sizeof(crls[0]));
 	tcase_add_loop_test(t, not_tls_at_all, 0, 4);
 	tcase_add_test(t, an_old_server);
 	tcase_add_test(t, our_certificate);
-	tcase_add_loop_test(t, settings_that_cannot_be, 0, sizeof settings / sizeof settings[0]);
+	tcase_add_loop_test(t, settings_that_cannot_be, 0, sizeof(settings) / sizeof(settings[0]));
 	tcase_add_test(t, the_name_to_expect);
 	tcase_add_test(t, what_goes_out_as_sni);
 	suite_add_tcase(suite, t);

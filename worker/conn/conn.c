@@ -11,6 +11,7 @@
  */
 #include "worker/conn/conn.h"
 
+#include "common/container.h"
 #include "common/mail/refuse.h"
 #include "worker/conn/base.h"
 #include "worker/conn/steps.h"
@@ -342,7 +343,7 @@ conn_hurry(struct conn *c)
 static void
 on_client(struct watch *w, uint32_t events)
 {
-	struct conn *c = (struct conn *)((char *)w - offsetof(struct conn, client.watch));
+	struct conn *c = CONTAINER(w, struct conn, client.watch);
 
 	side_event(&c->client, events);
 	conn_run(c);
@@ -351,7 +352,7 @@ on_client(struct watch *w, uint32_t events)
 static void
 on_server(struct watch *w, uint32_t events)
 {
-	struct conn *c = (struct conn *)((char *)w - offsetof(struct conn, server.watch));
+	struct conn *c = CONTAINER(w, struct conn, server.watch);
 
 	side_event(&c->server, events);
 	conn_run(c);
@@ -360,7 +361,7 @@ on_server(struct watch *w, uint32_t events)
 static void
 on_timer(struct timer *t)
 {
-	struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, timer));
+	struct conn *c = CONTAINER(t, struct conn, timer);
 
 	c->expired = 1;
 	conn_run(c);

@@ -290,7 +290,7 @@ record_init(void)
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	ERR_clear_error();
-	proven = why == NULL;
+	proven = !why;
 	if (!proven)
 		record_provider_stop();
 	return why;

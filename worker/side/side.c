@@ -74,7 +74,7 @@ side_connected(const struct side *s)
 int
 side_has_tls(const struct side *s)
 {
-	return s->ssl != NULL || s->record != NULL;
+	return s->ssl || s->record;
 }
 
 /*
@@ -174,7 +174,7 @@ side_write(struct side *s, const void *data, size_t n)
 int
 side_blocked(const struct side *s)
 {
-	return s->spill != NULL || s->pipe != NULL;
+	return s->spill || s->pipe;
 }
 
 int

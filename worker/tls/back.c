@@ -19,7 +19,7 @@ static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
 	SSL_SESSION **place = SSL_get_ex_data(ssl, slot);
-	if (place == NULL || !SSL_SESSION_is_resumable(session))
+	if (!place || !SSL_SESSION_is_resumable(session))
 		return 0;
 	SSL_SESSION_free(*place);
 	*place = session;
@@ -32,7 +32,7 @@ on_info(const SSL *ssl, int where, int value)
 {
 	SSL_SESSION **place = SSL_get_ex_data(ssl, slot);
 	(void)value;
-	if (where != SSL_CB_HANDSHAKE_DONE || place == NULL || SSL_version(ssl) != TLS1_2_VERSION ||
+	if (where != SSL_CB_HANDSHAKE_DONE || !place || SSL_version(ssl) != TLS1_2_VERSION ||
 	    !SSL_session_reused(ssl) || SSL_get_session(ssl) == *place)
 		return;
 	SSL_SESSION *session = SSL_get_session(ssl);
@@ -49,7 +49,7 @@ tls_back_open(struct tls_back *back, const struct conf_backend *conf, const stru
 	if (slot == -1)
 		slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	back->ctx = tls_back_ctx(&conf->tls, b, err_r, err_size);
-	if (back->ctx == NULL)
+	if (!back->ctx)
 		return -1;
 	SSL_CTX_set_session_cache_mode(
 	    back->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -64,7 +64,7 @@ tls_back_ssl(const struct tls_back *back, const struct conf_backend *conf,
 {
 	char buf[ADDR_TEXT];
 	SSL *ssl = SSL_new(back->ctx);
-	if (ssl == NULL)
+	if (!ssl)
 		return NULL;
 	SSL_set_connect_state(ssl);
 	if (tls_back_expect(ssl, &conf->tls, tls_back_name(&conf->tls, server, buf)) == -1 ||
@@ -72,7 +72,7 @@ tls_back_ssl(const struct tls_back *back, const struct conf_backend *conf,
 		SSL_free(ssl);
 		return NULL;
 	}
-	if (*session != NULL && SSL_SESSION_is_resumable(*session))
+	if (*session && SSL_SESSION_is_resumable(*session))
 		SSL_set_session(ssl, *session);
 	ERR_clear_error();
 	return ssl;

@@ -22,11 +22,11 @@ static int slot = -1; /* of X509's ex_data: our struct tls_cert */
 static int
 key_type(EVP_PKEY *key)
 {
-	if (key != NULL && EVP_PKEY_is_a(key, "EC"))
+	if (key && EVP_PKEY_is_a(key, "EC"))
 		return TLS_KEY_EC;
-	if (key != NULL && EVP_PKEY_is_a(key, "RSA"))
+	if (key && EVP_PKEY_is_a(key, "RSA"))
 		return TLS_KEY_RSA;
-	if (key != NULL && EVP_PKEY_is_a(key, "ED25519"))
+	if (key && EVP_PKEY_is_a(key, "ED25519"))
 		return TLS_KEY_ED25519;
 	return -1;
 }
@@ -38,7 +38,7 @@ clean(const ASN1_STRING *s)
 	char in[256], name[254], *out = NULL;
 	size_t n = (size_t)ASN1_STRING_length(s);
 	const unsigned char *data = ASN1_STRING_get0_data(s);
-	if (n == 0 || n >= sizeof in || memchr(data, '\0', n) != NULL)
+	if (n == 0 || n >= sizeof(in) || memchr(data, '\0', n))
 		return NULL;
 	memcpy(in, data, n);
 	in[n] = '\0';
@@ -53,9 +53,8 @@ clean(const ASN1_STRING *s)
 static int
 add_name(struct tls_cert *c, char *name)
 {
-	char **names =
-	    name != NULL ? reallocarray(c->names, c->name_count + 1, sizeof *names) : NULL;
-	if (names == NULL) {
+	char **names = name ? reallocarray(c->names, c->name_count + 1, sizeof(*names)) : NULL;
+	if (!names) {
 		free(name);
 		return -1;
 	}
@@ -76,7 +75,7 @@ read_common_name(struct tls_cert *c)
 	const ASN1_STRING *cn = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
 	if (add_name(c, clean(cn)) == -1)
 		c->first = strdup(log_escape(
-		    ASN1_STRING_get0_data(cn), (size_t)ASN1_STRING_length(cn), text, sizeof text));
+		    ASN1_STRING_get0_data(cn), (size_t)ASN1_STRING_length(cn), text, sizeof(text)));
 }
 
 static void
@@ -92,7 +91,7 @@ read_names(struct tls_cert *c)
 	GENERAL_NAMES_free(names);
 	if (c->name_count == 0)
 		read_common_name(c);
-	if (c->first == NULL)
+	if (!c->first)
 		c->first = strdup(c->name_count > 0 ? c->names[0] : "-");
 	ERR_clear_error();
 }
@@ -103,12 +102,12 @@ read_algorithms(struct tls_cert *c)
 	X509 *x = sk_X509_value(c->chain, 0);
 	static const char *const words[] = { "EC", "RSA", "ED" };
 	if (c->type == TLS_KEY_ED25519)
-		snprintf(c->key_alg, sizeof c->key_alg, "ED25519");
+		snprintf(c->key_alg, sizeof(c->key_alg), "ED25519");
 	else
-		snprintf(c->key_alg, sizeof c->key_alg, "%s%d", words[c->type],
+		snprintf(c->key_alg, sizeof(c->key_alg), "%s%d", words[c->type],
 		    EVP_PKEY_get_bits(X509_get0_pubkey(x)));
 	const char *sig = OBJ_nid2sn(X509_get_signature_nid(x));
-	snprintf(c->sig_alg, sizeof c->sig_alg, "%s", sig != NULL ? sig : "-");
+	snprintf(c->sig_alg, sizeof(c->sig_alg), "%s", sig ? sig : "-");
 }
 
 static time_t
@@ -129,7 +128,7 @@ read_times(struct tls_cert *c)
 static void
 cert_free(struct tls_cert *c)
 {
-	if (c == NULL)
+	if (!c)
 		return;
 	for (size_t i = 0; i < c->name_count; i++)
 		free(c->names[i]);
@@ -145,14 +144,14 @@ check_usable(const struct tls_cert *c, char *err_r, size_t err_size)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	int ok = 0;
-	if (ctx != NULL) {
+	if (ctx) {
 		SSL_CTX_set_security_level(ctx, 2);
 		ok = pem_use(ctx, c->chain) == 0;
 	}
 	if (!ok) {
 		const char *why = ERR_reason_error_string(ERR_peek_error());
 		snprintf(err_r, err_size, "%s: OpenSSL does not take it: %s", c->piece->name,
-		    why != NULL ? why : "no memory");
+		    why ? why : "no memory");
 	}
 	ERR_clear_error();
 	SSL_CTX_free(ctx);
@@ -162,16 +161,16 @@ check_usable(const struct tls_cert *c, char *err_r, size_t err_size)
 int
 tls_certs_add(struct tls_certs *c, const struct piece *p, char *err_r, size_t err_size)
 {
-	struct tls_cert *cert = calloc(1, sizeof *cert);
+	struct tls_cert *cert = calloc(1, sizeof(*cert));
 	struct tls_cert **items = reallocarray(c->items, c->count + 1, sizeof(void *));
-	if (items != NULL)
+	if (items)
 		c->items = items;
 	snprintf(err_r, err_size, "%s: out of memory", p->name);
-	if (cert == NULL || items == NULL)
+	if (!cert || !items)
 		goto fail;
 	cert->piece = p;
 	cert->chain = pem_chain(p, err_r, err_size);
-	if (cert->chain == NULL)
+	if (!cert->chain)
 		goto fail;
 	X509 *x = sk_X509_value(cert->chain, 0);
 	cert->type = key_type(X509_get0_pubkey(x));
@@ -188,7 +187,7 @@ tls_certs_add(struct tls_certs *c, const struct piece *p, char *err_r, size_t er
 	read_times(cert);
 	if (slot == -1)
 		slot = X509_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	if (cert->first == NULL || X509_set_ex_data(x, slot, cert) != 1) {
+	if (!cert->first || X509_set_ex_data(x, slot, cert) != 1) {
 		snprintf(err_r, err_size, "%s: out of memory", p->name);
 		goto fail;
 	}
@@ -203,7 +202,7 @@ fail:
 const struct tls_cert *
 tls_certs_of(X509 *x)
 {
-	return x != NULL && slot != -1 ? X509_get_ex_data(x, slot) : NULL;
+	return x && slot != -1 ? X509_get_ex_data(x, slot) : NULL;
 }
 
 void

@@ -42,9 +42,9 @@ static const char *
 name_of(const X509_NAME *name, char buf[160])
 {
 	char text[128];
-	int n = X509_NAME_get_text_by_NID(name, NID_commonName, text, sizeof text);
+	int n = X509_NAME_get_text_by_NID(name, NID_commonName, text, sizeof(text));
 	if (n <= 0) {
-		X509_NAME_oneline(name, text, sizeof text);
+		X509_NAME_oneline(name, text, sizeof(text));
 		n = (int)strlen(text);
 	}
 	log_escape(text, (size_t)n, buf, 160);
@@ -59,8 +59,8 @@ add_root(struct tls_roots *roots, const X509 *x)
 	int ok = 0;
 	unsigned long hash = X509_NAME_hash_ex(X509_get_subject_name(x), NULL, NULL, &ok);
 	unsigned long *more =
-	    ok ? reallocarray(roots->names, roots->count + 1, sizeof *more) : NULL;
-	if (more == NULL)
+	    ok ? reallocarray(roots->names, roots->count + 1, sizeof(*more)) : NULL;
+	if (!more)
 		return;
 	roots->names = more;
 	more[roots->count++] = hash;
@@ -70,10 +70,10 @@ static void
 read_roots(struct tls_roots *roots, const struct bundle *b)
 {
 	const struct piece *p = bundle_find(b, PIECE_CA, BUNDLE_SYSTEM_CA);
-	BIO *bio = p != NULL && p->size <= INT_MAX ? BIO_new_mem_buf(p->data, (int)p->size) : NULL;
+	BIO *bio = p && p->size <= INT_MAX ? BIO_new_mem_buf(p->data, (int)p->size) : NULL;
 	X509 *x;
 	roots->was_read = 1;
-	while (bio != NULL && (x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
+	while (bio && (x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
 		add_root(roots, x);
 		X509_free(x);
 	}
@@ -269,7 +269,7 @@ tls_chain_look(const char *where, const char *file, const STACK_OF(X509) * chain
 		.where = where, .file = file, .chain = chain, .count = sk_X509_num(chain)
 	};
 	l.needed = l.count > 0 ? calloc((size_t)l.count, 1) : NULL;
-	if (l.needed == NULL)
+	if (!l.needed)
 		return;
 	mark_needed(&l);
 	look_for_issuer(&l, b, roots);

@@ -46,22 +46,22 @@ site_for(struct tls_certs *c, const struct tls_cert *const certs[TLS_KEY_TYPES],
     SSL_CTX *(*ctx_new)(const void *), const void *arg)
 {
 	for (size_t i = 0; i < c->site_count; i++)
-		if (memcmp(c->sites[i]->certs, certs, sizeof c->sites[i]->certs) == 0)
+		if (memcmp(c->sites[i]->certs, certs, sizeof(c->sites[i]->certs)) == 0)
 			return c->sites[i];
 	struct tls_site **sites = reallocarray(c->sites, c->site_count + 1, sizeof(void *));
-	if (sites == NULL)
+	if (!sites)
 		return NULL;
 	c->sites = sites;
-	struct tls_site *s = calloc(1, sizeof *s);
-	if (s == NULL)
+	struct tls_site *s = calloc(1, sizeof(*s));
+	if (!s)
 		return NULL;
 	sites[c->site_count++] = s;
-	memcpy(s->certs, certs, sizeof s->certs);
+	memcpy(s->certs, certs, sizeof(s->certs));
 	s->ctx = ctx_new(arg);
-	for (int i = 0; s->ctx != NULL && i < TLS_KEY_TYPES; i++)
-		if (certs[i] != NULL && pem_use(s->ctx, certs[i]->chain) == -1)
+	for (int i = 0; s->ctx && i < TLS_KEY_TYPES; i++)
+		if (certs[i] && pem_use(s->ctx, certs[i]->chain) == -1)
 			return NULL;
-	return s->ctx != NULL ? s : NULL;
+	return s->ctx ? s : NULL;
 }
 
 static int
@@ -73,7 +73,7 @@ compare_name(const void *key, const void *entry)
 static const struct tls_name *
 search(const struct tls_certs *c, const char *name)
 {
-	return bsearch(name, c->names, c->name_count, sizeof *c->names, compare_name);
+	return bsearch(name, c->names, c->name_count, sizeof(*c->names), compare_name);
 }
 
 /* The wildcard that covers a name: one label, the left-most (RFC 6125 section 6.4.3). */
@@ -82,19 +82,19 @@ search_wildcard(const struct tls_certs *c, const char *name)
 {
 	char wild[256];
 	const char *dot = strchr(name, '.');
-	if (dot == NULL || dot == name || name[0] == '*')
+	if (!dot || dot == name || name[0] == '*')
 		return NULL;
-	int n = snprintf(wild, sizeof wild, "*%s", dot);
-	return n > 0 && (size_t)n < sizeof wild ? search(c, wild) : NULL;
+	int n = snprintf(wild, sizeof(wild), "*%s", dot);
+	return n > 0 && (size_t)n < sizeof(wild) ? search(c, wild) : NULL;
 }
 
 struct tls_site *
 tls_certs_find(const struct tls_certs *c, const char *name)
 {
 	const struct tls_name *n = search(c, name);
-	if (n == NULL)
+	if (!n)
 		n = search_wildcard(c, name);
-	return n != NULL ? n->site : NULL;
+	return n ? n->site : NULL;
 }
 
 /* Claims, sorted; wildcards come first, for `*` sorts before letters and digits. */
@@ -104,13 +104,13 @@ sorted_claims(const struct tls_certs *c, size_t *count_r)
 	size_t count = 0, n = 0;
 	for (size_t i = 0; i < c->count; i++)
 		count += c->items[i]->name_count;
-	struct claim *claims = calloc(count + 1, sizeof *claims);
-	if (claims == NULL)
+	struct claim *claims = calloc(count + 1, sizeof(*claims));
+	if (!claims)
 		return NULL;
 	for (size_t i = 0; i < c->count; i++)
 		for (size_t k = 0; k < c->items[i]->name_count; k++)
 			claims[n++] = (struct claim){ c->items[i]->names[k], c->items[i], i };
-	qsort(claims, count, sizeof *claims, by_name);
+	qsort(claims, count, sizeof(*claims), by_name);
 	*count_r = count;
 	return claims;
 }
@@ -120,8 +120,7 @@ static void
 borrow(const struct tls_cert *certs[TLS_KEY_TYPES], const struct tls_site *wild)
 {
 	for (int k = 0; k < TLS_KEY_TYPES; k++)
-		if (wild->certs[k] != NULL &&
-		    (certs[k] == NULL || (!certs[k]->valid && wild->certs[k]->valid)))
+		if (wild->certs[k] && (!certs[k] || (!certs[k]->valid && wild->certs[k]->valid)))
 			certs[k] = wild->certs[k];
 }
 
@@ -134,9 +133,9 @@ drop_invalid(const struct tls_cert *certs[TLS_KEY_TYPES])
 {
 	int valid = 0;
 	for (int k = 0; k < TLS_KEY_TYPES; k++)
-		valid |= certs[k] != NULL && certs[k]->valid;
+		valid |= certs[k] && certs[k]->valid;
 	for (int k = 0; valid && k < TLS_KEY_TYPES; k++)
-		if (k != TLS_KEY_RSA && certs[k] != NULL && !certs[k]->valid)
+		if (k != TLS_KEY_RSA && certs[k] && !certs[k]->valid)
 			certs[k] = NULL;
 }
 
@@ -148,14 +147,14 @@ name_sites(struct tls_certs *c, const struct claim *claims, size_t count,
 		const struct tls_cert *certs[TLS_KEY_TYPES] = { 0 };
 		for (next = i; next < count && strcmp(claims[next].name, claims[i].name) == 0;
 		     next++)
-			if (certs[claims[next].cert->type] == NULL)
+			if (!certs[claims[next].cert->type])
 				certs[claims[next].cert->type] = claims[next].cert;
 		const struct tls_name *wild = search_wildcard(c, claims[i].name);
-		if (wild != NULL)
+		if (wild)
 			borrow(certs, wild->site);
 		drop_invalid(certs);
 		struct tls_site *s = site_for(c, certs, ctx_new, arg);
-		if (s == NULL)
+		if (!s)
 			return -1;
 		c->names[c->name_count++] = (struct tls_name){ claims[i].name, s };
 	}
@@ -173,7 +172,7 @@ default_site(
 	if (proxy_clean_name(hostname, name))
 		s = tls_certs_find(c, name);
 	c->by_hostname = s != NULL;
-	if (s != NULL)
+	if (s)
 		return s;
 	if (first->name_count > 0)
 		return tls_certs_find(c, first->names[0]);
@@ -186,7 +185,7 @@ choose_default(
     struct tls_certs *c, const char *hostname, SSL_CTX *(*ctx_new)(const void *), const void *arg)
 {
 	struct tls_site *s = default_site(c, hostname, ctx_new, arg);
-	if (s == NULL)
+	if (!s)
 		return -1;
 	for (size_t i = 0; i < c->site_count; i++)
 		if (c->sites[i] == s) {
@@ -211,9 +210,9 @@ tls_certs_group(struct tls_certs *c, const char *hostname, SSL_CTX *(*ctx_new)(c
 	size_t count = 0;
 	set_valid(c);
 	struct claim *claims = sorted_claims(c, &count);
-	c->names = calloc(count + 1, sizeof *c->names);
+	c->names = calloc(count + 1, sizeof(*c->names));
 	int r = -1;
-	if (claims != NULL && c->names != NULL)
+	if (claims && c->names)
 		r = name_sites(c, claims, count, ctx_new, arg);
 	if (r == 0)
 		r = choose_default(c, hostname, ctx_new, arg);
@@ -221,7 +220,7 @@ tls_certs_group(struct tls_certs *c, const char *hostname, SSL_CTX *(*ctx_new)(c
 	if (r == -1) {
 		const char *why = ERR_reason_error_string(ERR_peek_error());
 		snprintf(err_r, err_size, "OpenSSL does not take the certificates: %s",
-		    why != NULL ? why : "no memory");
+		    why ? why : "no memory");
 		ERR_clear_error();
 	}
 	return r;
@@ -232,11 +231,11 @@ tls_certs_instead(const struct tls_certs *c, const struct tls_cert *cert, const 
 {
 	for (size_t i = 0; i < cert->name_count; i++) {
 		const struct tls_site *s = tls_certs_find(c, cert->names[i]);
-		if (s == NULL || s->certs[cert->type] == cert)
+		if (!s || s->certs[cert->type] == cert)
 			continue;
 		*name_r = cert->names[i];
 		for (int k = 0; k < TLS_KEY_TYPES; k++)
-			if (s->certs[cert->type] == NULL && s->certs[k] != NULL)
+			if (!s->certs[cert->type] && s->certs[k])
 				return s->certs[k];
 		return s->certs[cert->type];
 	}

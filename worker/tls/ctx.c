@@ -57,11 +57,11 @@ static void
 leave_out(struct tls_ctx *t, size_t piece, const char *why)
 {
 	struct tls_left_out *all = reallocarray(t->left_out, t->left_out_count + 1, sizeof(*all));
-	if (all == NULL)
+	if (!all)
 		return;
 	t->left_out = all;
 	all[t->left_out_count] = (struct tls_left_out){ (uint32_t)piece, strdup(why) };
-	if (all[t->left_out_count].why != NULL)
+	if (all[t->left_out_count].why)
 		t->left_out_count++;
 }
 
@@ -71,13 +71,13 @@ read_certs(struct tls_ctx *t, uint32_t number, const struct bundle *b, struct er
 	struct tls_front *f = &t->fronts[number];
 	char where[512], why[512];
 	int found = 0;
-	conf_where(t->conf, f->conf->tls.line, where, sizeof where);
+	conf_where(t->conf, f->conf->tls.line, where, sizeof(where));
 	for (size_t i = 0; i < bundle_count(b); i++) {
 		const struct piece *p = bundle_piece(b, i);
 		if (p->kind != PIECE_CERT || p->owner != number)
 			continue;
 		found = 1;
-		if (tls_certs_add(&f->certs, p, why, sizeof why) == 0)
+		if (tls_certs_add(&f->certs, p, why, sizeof(why)) == 0)
 			continue;
 		if ((p->flags & PIECE_FOUND) != 0)
 			leave_out(t, i, why);
@@ -98,28 +98,26 @@ read_clients(struct tls_front *f, const struct conf *conf, const struct bundle *
 	char where[512], why[512];
 	if (t->verify == VERIFY_NONE)
 		return;
-	const struct piece *ca =
-	    t->client_ca != NULL ? bundle_find(b, PIECE_CA, t->client_ca) : NULL;
-	const struct piece *crl =
-	    t->client_crl != NULL ? bundle_find(b, PIECE_CRL, t->client_crl) : NULL;
-	conf_where(conf, t->line, where, sizeof where);
-	if (ca == NULL || (t->client_crl != NULL && crl == NULL)) {
+	const struct piece *ca = t->client_ca ? bundle_find(b, PIECE_CA, t->client_ca) : NULL;
+	const struct piece *crl = t->client_crl ? bundle_find(b, PIECE_CRL, t->client_crl) : NULL;
+	conf_where(conf, t->line, where, sizeof(where));
+	if (!ca || (t->client_crl && !crl)) {
 		complain(e, where, "%s: not in the bundle",
-		    ca != NULL               ? t->client_crl :
-			t->client_ca != NULL ? t->client_ca :
-					       "client_ca");
+		    ca               ? t->client_crl :
+			t->client_ca ? t->client_ca :
+				       "client_ca");
 		return;
 	}
-	f->clients = pem_store(ca, crl, why, sizeof why);
-	if (f->clients == NULL) {
+	f->clients = pem_store(ca, crl, why, sizeof(why));
+	if (!f->clients) {
 		complain(e, where, "%s", why);
 		return;
 	}
-	STACK_OF(X509) *certs = pem_chain(ca, why, sizeof why);
+	STACK_OF(X509) *certs = pem_chain(ca, why, sizeof(why));
 	f->client_names = sk_X509_NAME_new_null();
 	for (int i = 0; i < sk_X509_num(certs); i++) {
 		X509_NAME *name = X509_NAME_dup(X509_get_subject_name(sk_X509_value(certs, i)));
-		if (name != NULL && sk_X509_NAME_push(f->client_names, name) == 0)
+		if (name && sk_X509_NAME_push(f->client_names, name) == 0)
 			X509_NAME_free(name);
 	}
 	sk_X509_pop_free(certs, X509_free);
@@ -133,23 +131,22 @@ static int
 bind_sessions(struct tls_front *f, const struct bundle *b, char *err_r, size_t err_size)
 {
 	const struct conf_front_tls *t = &f->conf->tls;
-	const struct piece *ca =
-	    t->client_ca != NULL ? bundle_find(b, PIECE_CA, t->client_ca) : NULL;
+	const struct piece *ca = t->client_ca ? bundle_find(b, PIECE_CA, t->client_ca) : NULL;
 	const uint8_t verify = (uint8_t)t->verify;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	int ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+	int ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
 	    EVP_DigestUpdate(md, f->conf->name, strlen(f->conf->name) + 1) == 1 &&
 	    EVP_DigestUpdate(md, &verify, 1) == 1;
 	for (size_t i = 0; ok && i < f->certs.name_count; i++)
 		ok = EVP_DigestUpdate(
 			 md, f->certs.names[i].name, strlen(f->certs.names[i].name) + 1) == 1;
-	if (ok && ca != NULL)
+	if (ok && ca)
 		ok = EVP_DigestUpdate(md, ca->data, ca->size) == 1;
 	ok = ok && EVP_DigestFinal_ex(md, f->context, NULL) == 1;
 	EVP_MD_CTX_free(md);
 	for (size_t i = 0; ok && i < f->certs.site_count; i++)
 		ok = SSL_CTX_set_session_id_context(
-			 f->certs.sites[i]->ctx, f->context, sizeof f->context) == 1;
+			 f->certs.sites[i]->ctx, f->context, sizeof(f->context)) == 1;
 	if (ok)
 		return 0;
 	snprintf(err_r, err_size, "out of memory");
@@ -186,16 +183,16 @@ front_ctx(const void *arg)
 	const struct tls_front *f = arg;
 	const struct conf_front_tls *t = &f->conf->tls;
 	char why[512];
-	SSL_CTX *ctx = tls_policy_ctx(t, why, sizeof why);
-	if (ctx == NULL)
+	SSL_CTX *ctx = tls_policy_ctx(t, why, sizeof(why));
+	if (!ctx)
 		return NULL;
 	if (tls_hello_watch(ctx, f) == -1 ||
-	    (f->tickets != NULL && tls_tickets_use(ctx, f->tickets) == -1)) {
+	    (f->tickets && tls_tickets_use(ctx, f->tickets) == -1)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
 	why_verify(ctx, modes[t->verify]);
-	if (f->clients != NULL) {
+	if (f->clients) {
 		SSL_CTX_set1_cert_store(ctx, f->clients);
 		SSL_CTX_set_client_CA_list(ctx, SSL_dup_CA_list(f->client_names));
 	}
@@ -208,9 +205,9 @@ front_open(struct tls_ctx *t, uint32_t number, const struct bundle *b, struct er
 	struct tls_front *f = &t->fronts[number];
 	char where[512], why[512];
 	int before = e->count;
-	conf_where(t->conf, f->conf->tls.line, where, sizeof where);
-	SSL_CTX *trial = tls_policy_ctx(&f->conf->tls, why, sizeof why);
-	if (trial == NULL)
+	conf_where(t->conf, f->conf->tls.line, where, sizeof(where));
+	SSL_CTX *trial = tls_policy_ctx(&f->conf->tls, why, sizeof(why));
+	if (!trial)
 		complain(e, where, "%s", why);
 	SSL_CTX_free(trial);
 	read_certs(t, number, b, e);
@@ -218,8 +215,8 @@ front_open(struct tls_ctx *t, uint32_t number, const struct bundle *b, struct er
 	if (e->count > before)
 		return;
 	write_alpn(f);
-	if (tls_certs_group(&f->certs, f->conf->hostname, front_ctx, f, why, sizeof why) == -1 ||
-	    bind_sessions(f, b, why, sizeof why) == -1)
+	if (tls_certs_group(&f->certs, f->conf->hostname, front_ctx, f, why, sizeof(why)) == -1 ||
+	    bind_sessions(f, b, why, sizeof(why)) == -1)
 		complain(e, where, "%s", why);
 }
 
@@ -243,15 +240,15 @@ struct tls_ctx *
 tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t err_size)
 {
 	struct errors e = { .buf = err_r, .size = err_size };
-	struct tls_ctx *t = calloc(1, sizeof *t);
+	struct tls_ctx *t = calloc(1, sizeof(*t));
 	char where[512], why[512];
-	if (t != NULL) {
+	if (t) {
 		t->conf = conf;
-		t->fronts = calloc(conf->frontend_count + 1, sizeof *t->fronts);
-		t->backs = calloc(conf->backend_count + 1, sizeof *t->backs);
+		t->fronts = calloc(conf->frontend_count + 1, sizeof(*t->fronts));
+		t->backs = calloc(conf->backend_count + 1, sizeof(*t->backs));
 		t->sessions = calloc(conf->server_count + 1, sizeof(void *));
 	}
-	if (t == NULL || t->fronts == NULL || t->backs == NULL || t->sessions == NULL) {
+	if (!t || !t->fronts || !t->backs || !t->sessions) {
 		snprintf(err_r, err_size, "out of memory");
 		tls_ctx_free(&t);
 		return NULL;
@@ -271,9 +268,9 @@ tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 	}
 	for (uint32_t i = 0; i < conf->backend_count; i++) {
 		const struct conf_backend *back = &conf->backends[i];
-		if (!back->tls.on || tls_back_open(&t->backs[i], back, b, why, sizeof why) == 0)
+		if (!back->tls.on || tls_back_open(&t->backs[i], back, b, why, sizeof(why)) == 0)
 			continue;
-		complain(&e, conf_where(conf, back->tls.line, where, sizeof where), "%s", why);
+		complain(&e, conf_where(conf, back->tls.line, where, sizeof(where)), "%s", why);
 	}
 	if (e.count > 0)
 		tls_ctx_free(&t);
@@ -285,18 +282,18 @@ tls_ctx_free(struct tls_ctx **tp)
 {
 	struct tls_ctx *t = *tp;
 	*tp = NULL;
-	if (t == NULL)
+	if (!t)
 		return;
-	for (size_t i = 0; t->fronts != NULL && i < t->conf->frontend_count; i++) {
+	for (size_t i = 0; t->fronts && i < t->conf->frontend_count; i++) {
 		struct tls_front *f = &t->fronts[i];
 		tls_certs_free(&f->certs);
 		X509_STORE_free(f->clients);
 		sk_X509_NAME_pop_free(f->client_names, X509_NAME_free);
 		free(f->alpn);
 	}
-	for (size_t i = 0; t->backs != NULL && i < t->conf->backend_count; i++)
+	for (size_t i = 0; t->backs && i < t->conf->backend_count; i++)
 		tls_back_close(&t->backs[i]);
-	for (size_t i = 0; t->sessions != NULL && i < t->conf->server_count; i++)
+	for (size_t i = 0; t->sessions && i < t->conf->server_count; i++)
 		SSL_SESSION_free(t->sessions[i]);
 	tls_tickets_close(&t->tickets);
 	for (size_t i = 0; i < t->left_out_count; i++)
@@ -313,7 +310,7 @@ tls_client_new(const struct tls_ctx *t, uint32_t frontend)
 {
 	const struct tls_certs *c = &t->fronts[frontend].certs;
 	SSL *ssl = c->site_count > 0 ? SSL_new(c->sites[0]->ctx) : NULL;
-	if (ssl != NULL)
+	if (ssl)
 		SSL_set_accept_state(ssl);
 	return ssl;
 }

@@ -42,7 +42,7 @@ tls_client_sni(SSL *ssl)
 {
 	const struct tls_hello *hello = tls_hello_of(ssl);
 
-	return hello != NULL && hello->has_sni ? hello->sni : NULL;
+	return hello && hello->has_sni ? hello->sni : NULL;
 }
 
 void
@@ -54,18 +54,18 @@ tls_client_facts(SSL *ssl, struct tls_facts *f_r)
 	*f_r = (struct tls_facts){
 		.version = SSL_get_version(ssl),
 		.cipher = SSL_get_cipher_name(ssl),
-		.cert_name = cert != NULL ? cert->first : NULL,
-		.key_alg = cert != NULL ? cert->key_alg : NULL,
-		.sig_alg = cert != NULL ? cert->sig_alg : NULL,
+		.cert_name = cert ? cert->first : NULL,
+		.key_alg = cert ? cert->key_alg : NULL,
+		.sig_alg = cert ? cert->sig_alg : NULL,
 		.sni = tls_client_sni(ssl),
 		.resumed = SSL_session_reused(ssl),
 		.verify = X509_V_ERR_UNSPECIFIED,
 	};
 	SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
-	if (alpn_size > 0 && alpn_size < sizeof f_r->alpn)
+	if (alpn_size > 0 && alpn_size < sizeof(f_r->alpn))
 		memcpy(f_r->alpn, alpn, alpn_size);
 	X509 *peer = SSL_get0_peer_certificate(ssl);
-	if (peer == NULL)
+	if (!peer)
 		return;
 	f_r->cert_sent = 1;
 	f_r->cert_now = !f_r->resumed;
@@ -97,14 +97,14 @@ tls_client_why(SSL *ssl, char *buf_r, size_t size)
 	char text[256], name[256];
 	const struct tls_hello *hello = tls_hello_of(ssl);
 	const char *certificate = why_certificate(ssl);
-	int reason = why_error(text, sizeof text);
-	if (certificate != NULL) {
+	int reason = why_error(text, sizeof(text));
+	if (certificate) {
 		snprintf(buf_r, size, "client certificate: %s", certificate);
 		return TLS_FAULT_CERTIFICATE;
 	}
-	if (hello != NULL && hello->refused) {
+	if (hello && hello->refused) {
 		snprintf(buf_r, size, "no certificate for \"%s\" (strict_sni)",
-		    log_escape(hello->sni, strlen(hello->sni), name, sizeof name));
+		    log_escape(hello->sni, strlen(hello->sni), name, sizeof(name)));
 		return 0;
 	}
 	switch (reason) {
@@ -114,8 +114,8 @@ tls_client_why(SSL *ssl, char *buf_r, size_t size)
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_VERSION_TOO_LOW:
 	case SSL_R_WRONG_SSL_VERSION:
-		snprintf(buf_r, size, "client offers %s only",
-		    version_name(hello != NULL ? hello->version : 0));
+		snprintf(
+		    buf_r, size, "client offers %s only", version_name(hello ? hello->version : 0));
 		return TLS_FAULT_VERSION;
 	case SSL_R_HTTP_REQUEST:
 	case SSL_R_HTTPS_PROXY_REQUEST:

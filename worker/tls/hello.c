@@ -49,7 +49,7 @@ read_name(SSL *ssl, struct tls_hello *h)
 		return;
 	size_t len = number(p + 3);
 	if (number(p) != n - 2 || p[2] != TLSEXT_NAMETYPE_host_name || len != n - 5 || len == 0 ||
-	    len >= sizeof h->sni || memchr(p + 5, '\0', len) != NULL)
+	    len >= sizeof(h->sni) || memchr(p + 5, '\0', len))
 		return;
 	memcpy(h->sni, p + 5, len);
 	h->has_sni = 1;
@@ -82,10 +82,10 @@ static int
 on_hello(SSL *ssl, int *alert, void *arg)
 {
 	const struct tls_front *f = arg;
-	struct tls_hello *h = calloc(1, sizeof *h);
+	struct tls_hello *h = calloc(1, sizeof(*h));
 	char name[254];
 	*alert = SSL_AD_INTERNAL_ERROR;
-	if (h == NULL)
+	if (!h)
 		return SSL_CLIENT_HELLO_ERROR;
 	free(SSL_get_ex_data(ssl, slot));
 	if (SSL_set_ex_data(ssl, slot, h) != 1) {
@@ -97,9 +97,9 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	struct tls_site *site = NULL;
 	if (h->has_sni && proxy_clean_name(h->sni, name))
 		site = tls_certs_find(&f->certs, name);
-	if (site != NULL)
-		return SSL_set_SSL_CTX(ssl, site->ctx) != NULL ? SSL_CLIENT_HELLO_SUCCESS :
-								 SSL_CLIENT_HELLO_ERROR;
+	if (site)
+		return SSL_set_SSL_CTX(ssl, site->ctx) ? SSL_CLIENT_HELLO_SUCCESS :
+							 SSL_CLIENT_HELLO_ERROR;
 	if (h->has_sni && f->conf->tls.strict_sni) {
 		h->refused = 1;
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
@@ -115,7 +115,7 @@ on_name(SSL *ssl, int *alert, void *arg)
 	const struct tls_hello *h = tls_hello_of(ssl);
 	(void)alert;
 	(void)arg;
-	return h != NULL && h->has_sni ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+	return h && h->has_sni ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* RFC 7301 section 3.2: none in common is the alert no_application_protocol (ALPACA). */
@@ -146,10 +146,10 @@ tls_hello_watch(SSL_CTX *ctx, const struct tls_front *f)
 		slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_hello);
 	if (slot == -1)
 		return -1;
-	memcpy(&arg, &f, sizeof arg); /* OpenSSL's argument has no const; ours never writes */
+	memcpy(&arg, &f, sizeof(arg)); /* OpenSSL's argument has no const; ours never writes */
 	SSL_CTX_set_client_hello_cb(ctx, on_hello, arg);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
-	if (f->alpn != NULL)
+	if (f->alpn)
 		SSL_CTX_set_alpn_select_cb(ctx, on_alpn, arg);
 	return 0;
 }

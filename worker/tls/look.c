@@ -51,13 +51,13 @@ static void
 look_at_crls(const char *where, const char *file, X509_STORE *store)
 {
 	char day[16];
-	if (store == NULL || file == NULL)
+	if (!store || !file)
 		return;
 	const STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
 	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
 		X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(all, i));
-		const ASN1_TIME *next = crl != NULL ? X509_CRL_get0_nextUpdate(crl) : NULL;
-		if (next != NULL && X509_cmp_current_time(next) < 0)
+		const ASN1_TIME *next = crl ? X509_CRL_get0_nextUpdate(crl) : NULL;
+		if (next && X509_cmp_current_time(next) < 0)
 			log_say(LOG_WARNING,
 			    "%s: %s: the CRL expired on %s; nobody's certificate verifies until "
 			    "there is a new one",
@@ -89,7 +89,7 @@ look_at_choice(const char *where, const struct tls_front *f)
 		const char *name;
 		char why[64];
 		const struct tls_cert *other = tls_certs_instead(all, c, &name);
-		if (other != NULL &&
+		if (other &&
 		    X509_cmp(sk_X509_value(other->chain, 0), sk_X509_value(c->chain, 0)) != 0)
 			log_say(LOG_WARNING, "%s: %s is not shown for %s, but %s: %s", where,
 			    c->piece->name, name, other->piece->name, why_instead(other, c, why));
@@ -121,7 +121,7 @@ tls_ctx_look_at_chains(const struct tls_ctx *t, const struct bundle *b)
 	char where[512];
 	for (size_t i = 0; i < t->conf->frontend_count; i++) {
 		const struct tls_front *f = &t->fronts[i];
-		conf_where(t->conf, f->conf->tls.line, where, sizeof where);
+		conf_where(t->conf, f->conf->tls.line, where, sizeof(where));
 		for (size_t k = 0; k < f->certs.count; k++) {
 			const struct tls_cert *c = f->certs.items[k];
 			if (tls_certs_shown(&f->certs, c) && !was_looked_at(t, i, c->piece->name))
@@ -137,7 +137,7 @@ tls_ctx_look(const struct tls_ctx *t, int first)
 	char where[512];
 	for (size_t i = 0; i < t->conf->frontend_count; i++) {
 		const struct tls_front *f = &t->fronts[i];
-		conf_where(t->conf, f->conf->tls.line, where, sizeof where);
+		conf_where(t->conf, f->conf->tls.line, where, sizeof(where));
 		if (first)
 			look_at_choice(where, f);
 		for (size_t k = 0; k < f->certs.count; k++)
@@ -149,10 +149,10 @@ tls_ctx_look(const struct tls_ctx *t, int first)
 	for (size_t i = 0; i < t->conf->backend_count; i++) {
 		const struct conf_back_tls *b = &t->conf->backends[i].tls;
 		SSL_CTX *ctx = t->backs[i].ctx;
-		if (ctx == NULL)
+		if (!ctx)
 			continue;
-		conf_where(t->conf, b->line, where, sizeof where);
-		if (b->certificate != NULL)
+		conf_where(t->conf, b->line, where, sizeof(where));
+		if (b->certificate)
 			look_at_cert(where, b->certificate, SSL_CTX_get0_certificate(ctx));
 		look_at_crls(where, b->crl, SSL_CTX_get_cert_store(ctx));
 	}

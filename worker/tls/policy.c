@@ -34,7 +34,7 @@ static int
 set_versions(SSL_CTX *ctx, const struct conf_front_tls *t)
 {
 	int least = t->policy == POLICY_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION;
-	if (t->min_version != NULL)
+	if (t->min_version)
 		least = strcmp(t->min_version, "TLSv1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
 	return SSL_CTX_set_min_proto_version(ctx, least) == 1;
 }
@@ -53,7 +53,7 @@ ciphers_are_safe(const SSL_CTX *ctx, const char *list, char *err_r, size_t err_s
 			what = "no authentication";
 		else if (SSL_CIPHER_get_cipher_nid(c) == NID_undef)
 			what = "no encryption";
-		if (what == NULL)
+		if (!what)
 			continue;
 		snprintf(err_r, err_size, "ciphers = \"%s\": %s has %s; leave it out", list,
 		    SSL_CIPHER_get_name(c), what);
@@ -65,8 +65,8 @@ ciphers_are_safe(const SSL_CTX *ctx, const char *list, char *err_r, size_t err_s
 static int
 set_ciphers(SSL_CTX *ctx, const struct conf_front_tls *t, char *err_r, size_t err_size)
 {
-	const char *list = t->ciphers != NULL ? t->ciphers : CIPHERS;
-	const char *suites = t->ciphersuites != NULL ? t->ciphersuites : CIPHERSUITES;
+	const char *list = t->ciphers ? t->ciphers : CIPHERS;
+	const char *suites = t->ciphersuites ? t->ciphersuites : CIPHERSUITES;
 	if (SSL_CTX_set_cipher_list(ctx, list) != 1) {
 		snprintf(err_r, err_size, "ciphers = \"%s\": OpenSSL knows none of them", list);
 		return 0;
@@ -86,7 +86,7 @@ static int
 use_groups(SSL_CTX *ctx, const char *list)
 {
 	void *arg;
-	memcpy(&arg, &list, sizeof arg);
+	memcpy(&arg, &list, sizeof(arg));
 	return (int)SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0, arg);
 }
 
@@ -95,7 +95,7 @@ set_groups(SSL_CTX *ctx, const struct conf_front_tls *t, char *err_r, size_t err
 {
 	char list[128] = "";
 	size_t len = 0;
-	if (t->curves != NULL) {
+	if (t->curves) {
 		if (use_groups(ctx, t->curves) == 1)
 			return 1;
 		snprintf(err_r, err_size,
@@ -104,10 +104,10 @@ set_groups(SSL_CTX *ctx, const struct conf_front_tls *t, char *err_r, size_t err
 		    t->curves);
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (use_groups(ctx, groups[i]) == 1)
 			len += (size_t)snprintf(
-			    list + len, sizeof list - len, "%s%s", len > 0 ? ":" : "", groups[i]);
+			    list + len, sizeof(list) - len, "%s%s", len > 0 ? ":" : "", groups[i]);
 	ERR_clear_error();
 	return use_groups(ctx, list) == 1;
 }
@@ -117,7 +117,7 @@ tls_policy_ctx(const struct conf_front_tls *t, char *err_r, size_t err_size)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	snprintf(err_r, err_size, "OpenSSL does not take the TLS settings");
-	if (ctx == NULL || !set_versions(ctx, t) || SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1 ||
+	if (!ctx || !set_versions(ctx, t) || SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1 ||
 	    !set_ciphers(ctx, t, err_r, err_size) || !set_groups(ctx, t, err_r, err_size)) {
 		ERR_clear_error();
 		SSL_CTX_free(ctx);

@@ -43,7 +43,7 @@ send_names(const struct chan *master, const struct msg_cert *c, const struct tls
 	size_t len = 0;
 	for (size_t i = 0; i < cert->name_count; i++) {
 		size_t n = strlen(cert->names[i]);
-		if (len + n + 1 > sizeof text) {
+		if (len + n + 1 > sizeof(text)) {
 			if (send_text(master, c, text, len) == -1)
 				return -1;
 			len = 0;
@@ -66,7 +66,7 @@ send_cert(const struct chan *master, const struct tls_cert *cert, uint32_t piece
 		errno = ENOMEM;
 		return -1;
 	}
-	tls_key_kind(X509_get0_pubkey(x), c.key, sizeof c.key);
+	tls_key_kind(X509_get0_pubkey(x), c.key, sizeof(c.key));
 	return send_names(master, &c, cert);
 }
 
@@ -87,7 +87,7 @@ tls_ctx_tell(const struct tls_ctx *t, const struct bundle *b, const struct chan 
 	for (size_t i = 0; i < bundle_count(b); i++) {
 		const struct piece *p = bundle_piece(b, i);
 		const struct tls_cert *cert = p->kind == PIECE_CERT ? shown(t, p) : NULL;
-		if (cert != NULL && send_cert(master, cert, (uint32_t)i) == -1)
+		if (cert && send_cert(master, cert, (uint32_t)i) == -1)
 			return -1;
 	}
 	for (size_t i = 0; i < t->left_out_count; i++) {

@@ -60,16 +60,16 @@ refresh(struct tls_tickets *t)
 static int
 set_mac(EVP_MAC_CTX *mac, const struct msg_ticket_key *key)
 {
-	uint8_t copy[sizeof key->mac];
+	uint8_t copy[sizeof(key->mac)];
 	char digest[] = "SHA256";
-	memcpy(copy, key->mac, sizeof copy);
+	memcpy(copy, key->mac, sizeof(copy));
 	const OSSL_PARAM params[] = {
-		OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, copy, sizeof copy),
+		OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, copy, sizeof(copy)),
 		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_END,
 	};
 	int ok = EVP_MAC_CTX_set_params(mac, params);
-	OPENSSL_cleanse(copy, sizeof copy);
+	OPENSSL_cleanse(copy, sizeof(copy));
 	return ok == 1;
 }
 
@@ -85,12 +85,12 @@ on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *ciph
     EVP_MAC_CTX *mac, int making)
 {
 	struct tls_tickets *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), slot);
-	if (t == NULL)
+	if (!t)
 		return -1;
 	refresh(t);
 	if (making) {
 		const struct msg_ticket_key *key = &t->keys[TICKET_NOW];
-		memcpy(name, key->name, sizeof key->name);
+		memcpy(name, key->name, sizeof(key->name));
 		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes)) != 1 ||
 		    EVP_EncryptInit_ex(cipher, aes, NULL, key->cipher, iv) != 1)
 			return -1;
@@ -98,7 +98,7 @@ on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *ciph
 	}
 	for (int i = 0; i < TICKET_KEYS; i++) {
 		const struct msg_ticket_key *key = &t->keys[i];
-		if (memcmp(name, key->name, sizeof key->name) != 0)
+		if (memcmp(name, key->name, sizeof(key->name)) != 0)
 			continue;
 		if (EVP_DecryptInit_ex(cipher, aes, NULL, key->cipher, iv) != 1)
 			return -1;
@@ -114,9 +114,9 @@ static int
 name_digest(SSL *ssl, unsigned char digest_r[32])
 {
 	const struct tls_hello *h = tls_hello_of(ssl);
-	char name[1 + sizeof h->sni];
+	char name[1 + sizeof(h->sni)];
 	size_t n = 1;
-	if (h == NULL)
+	if (!h)
 		return -1;
 	name[0] = (char)h->has_sni;
 	for (const char *c = h->sni; *c != '\0'; c++)
@@ -130,7 +130,7 @@ on_issue(SSL *ssl, void *arg)
 	unsigned char digest[32];
 	(void)arg;
 	return name_digest(ssl, digest) == 0 &&
-	    SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), digest, sizeof digest) == 1;
+	    SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), digest, sizeof(digest)) == 1;
 }
 
 static SSL_TICKET_RETURN
@@ -145,8 +145,8 @@ on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name, size_t 
 	(void)arg;
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	if (SSL_SESSION_get0_ticket_appdata(session, &data, &size) != 1 || size != sizeof digest ||
-	    name_digest(ssl, digest) == -1 || memcmp(data, digest, sizeof digest) != 0)
+	if (SSL_SESSION_get0_ticket_appdata(session, &data, &size) != 1 || size != sizeof(digest) ||
+	    name_digest(ssl, digest) == -1 || memcmp(data, digest, sizeof(digest)) != 0)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW :
 						    SSL_TICKET_RETURN_USE;
@@ -157,11 +157,11 @@ tls_tickets_use(SSL_CTX *ctx, struct tls_tickets *t)
 {
 	if (slot == -1)
 		slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	if (aes == NULL)
+	if (!aes)
 		aes = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-	if (sha == NULL)
+	if (!sha)
 		sha = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (slot == -1 || aes == NULL || sha == NULL || SSL_CTX_set_ex_data(ctx, slot, t) != 1 ||
+	if (slot == -1 || !aes || !sha || SSL_CTX_set_ex_data(ctx, slot, t) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_key) != 1 ||
 	    SSL_CTX_set_session_ticket_cb(ctx, on_issue, on_ticket, NULL) != 1)
 		return -1;
@@ -175,5 +175,5 @@ tls_tickets_use(SSL_CTX *ctx, struct tls_tickets *t)
 void
 tls_tickets_close(struct tls_tickets *t)
 {
-	OPENSSL_cleanse(t, sizeof *t);
+	OPENSSL_cleanse(t, sizeof(*t));
 }
