@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Holds the private keys, in the keeper alone.  The bytes come from files that root named and the
- * master read.  Must never write a key anywhere, nor say more of one in a message than its kind.
+ * Holds the private keys; only the keeper does.  The bytes come from files that root named and the
+ * master read.  Must never write a key anywhere, nor put more of one into a message than its kind.
  */
 #include "keeper/keys.h"
 
@@ -20,7 +20,7 @@
 /* Secure memory per key: RSA with 8192 bits takes about 5 KiB, the rest is for signing. */
 #define KEY_ROOM ((size_t)16 * 1024)
 
-/* From this limit on the whole process may be locked without starving itself. */
+/* With this limit or a higher one the whole process can be locked and still have room. */
 #define LOCK_ALL ((rlim_t)64 * 1024 * 1024)
 
 int
@@ -38,7 +38,7 @@ keys_lock_memory(size_t count)
 	return locked;
 }
 
-/* A key is never asked for its password: the keeper has nobody to ask. */
+/* Encrypted keys are refused: the keeper has no one to ask for a password. */
 static int
 no_password(char *buf, int size, int rw, void *arg)
 {
@@ -49,7 +49,7 @@ no_password(char *buf, int size, int rw, void *arg)
 	return -1;
 }
 
-/* Curves that TLS 1.2 and 1.3 can sign with. */
+/* Curves that TLS 1.2 and 1.3 can sign with; common/tls/key.c has the same names for them. */
 static const struct {
 	const char *group, *name;
 } curves[] = {
@@ -58,7 +58,7 @@ static const struct {
 	{ "secp521r1", "P-521" },
 };
 
-/* What kind of key it is, into buf_r; returns 1 if it is one that we can use. */
+/* Writes the kind of key into buf_r; returns 1 if TLS can use it. */
 static int
 key_kind(const EVP_PKEY *pkey, char buf_r[24])
 {
@@ -87,6 +87,7 @@ key_kind(const EVP_PKEY *pkey, char buf_r[24])
 	return 0;
 }
 
+/* As common/tls/provider.c makes it; the keeper links no libssl and so none of common/tls. */
 static int
 key_id(const EVP_PKEY *pkey, uint8_t id_r[MSG_KEY_ID])
 {

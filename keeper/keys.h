@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * The private keys of one generation, read once at start out of the keeper's bundle.
+ * The private keys of one generation, read once at start from the keeper's bundle.
  */
 #ifndef KEEPER_KEYS_H
 #define KEEPER_KEYS_H
@@ -18,7 +18,7 @@ struct key {
 	char kind[24];          /* "EC P-256", "RSA 2048", "Ed25519" */
 	uint32_t use;           /* enum piece_use, or-ed */
 	enum msg_known known;
-	EVP_PKEY *pkey;                /* NULL: only the place of one that is not KEY_GOOD */
+	EVP_PKEY *pkey;                /* NULL: the place of one that is not KEY_GOOD */
 	EVP_PKEY_CTX *ready[KEY_WAYS]; /* sign.c's, by scheme; NULL until the first signature */
 };
 
@@ -28,7 +28,7 @@ struct keys {
 };
 
 /*
- * Room for so many keys in memory that is locked and left out of core dumps.  Call once, before
+ * Room for count keys in memory that is locked and left out of core dumps.  Call once, before
  * the first keys_add.  Returns 1 if the memory is locked, 0 if the system did not permit that.
  */
 int keys_lock_memory(size_t count);
@@ -36,8 +36,8 @@ int keys_lock_memory(size_t count);
 /*
  * Read one PIECE_KEY: an unencrypted PEM of a kind that TLS can use (RSA of 2048 to 8192 bits, EC
  * on P-256, P-384 or P-521, Ed25519).  A key that is there already gets the uses of both.
- * Returns KEY_GOOD; why it is not, and it keeps its number all the same: whoever has the
- * certificate tells the administrator; or KEY_NONE when there is no memory.
+ * Returns KEY_GOOD; or why it is not (it keeps its number, and the process that has the certificate
+ * logs the reason); or KEY_NONE when there is no memory.
  */
 enum msg_known keys_add(struct keys *k, const struct piece *p);
 

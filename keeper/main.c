@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * mailreeve-keeper: the process that holds the private keys and the seed of the ticket keys.
- * Reads them out of its bundle, then signs handshakes for the workers and the checker, by
- * message, until nobody is left to ask.
- * It has no network, no file and no configuration, and no other process ever maps a key.
+ * Reads them from its bundle, then signs handshakes for the workers and the checker, by
+ * message, until none of them is left.
+ * It has no network, no file and no configuration; no other process ever maps a key.
  */
 #include "common/bundle.h"
 #include "common/child.h"
@@ -36,8 +36,8 @@ read_piece(
 }
 
 /*
- * Read every secret.  Of a key that cannot be used, worker or checker tells, when it asks for the
- * key of its certificate; what else is wrong goes to the master from here, and we end.
+ * Read every secret.  A key that cannot be used is reported by the worker or checker that asks for
+ * the key of its certificate; anything else that is wrong goes to the master from here, and we end.
  */
 static void
 read_bundle(const struct child *c, struct keys *keys, struct tickets *tickets)
@@ -77,17 +77,17 @@ main(int argc, char **argv)
 	child_log(&c, LOG_INFO, 0);
 	/* No file is read: neither openssl.cnf nor a provider's module. */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
-		child_failed(&c, "keeper: libcrypto does not start");
+		child_failed(&c, "keeper: cannot initialise libcrypto");
 	read_bundle(&c, &keys, &tickets);
 	struct loop *loop = loop_new();
 	if (!loop || serve_start(&serve, loop, &c.chan, &keys, &tickets) == -1)
-		child_failed(&c, "keeper: no event loop: %s", strerror(errno));
+		child_failed(&c, "keeper: cannot set up the event loop: %s", strerror(errno));
 	keeper_sandbox(&c);
 	child_ready(&c);
 	stack_secret(); /* what reading the keys left */
 	while (serve_wanted(&serve)) {
 		stack_clean();
-		if (loop_once(loop, -1) == -1)
+		if (serve_once(&serve, -1) == -1)
 			fatal("keeper: waiting for messages: %s", strerror(errno));
 	}
 	serve_stop(&serve);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Tells a handshake from everything else that an attacker in a worker would like signed (an
- * OCSP answer, a certificate, a mail, the other side of a handshake).  Runs in the keeper, over
- * bytes from a process that may be in his hands.
+ * Tells a handshake from everything else that an attacker in a worker might want signed (an OCSP
+ * answer, a certificate, a mail, the other side of a handshake).  Runs in the keeper, over bytes
+ * from a process that may be compromised.
  */
 #include "keeper/policy.h"
 

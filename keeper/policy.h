@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The use of a key (enum piece_use) that a purpose of msg_sign belongs to; 0: no such purpose. */
+/* The use of a key (enum piece_use) that a purpose of msg_sign needs; 0: no such purpose. */
 uint32_t policy_use(uint32_t purpose);
 
 /*
- * Whether these bytes can be what the purpose says and nothing else:
+ * Whether these bytes can only be what the purpose says:
  * TLS 1.3, either side: 64 blanks, the side's context string, a NUL, a transcript hash of 32 or 48
  * bytes (RFC 8446 section 4.4.3);
  * TLS 1.2 server: two randoms and ServerECDHParams with a named group and a point of that group's

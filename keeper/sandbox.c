@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * What the keeper may ask of the kernel once it has its keys: to wait for messages and to answer
- * them.  No file, no network, no new descriptor but those that come with a message.
+ * them.  No file, no network, no new descriptor except those that come with a message.
  */
 #include "keeper/sandbox.h"
 

@@ -6,7 +6,7 @@
 
 struct child;
 
-/* Shut everything that signing does not need (child_lock); right before child_ready. */
+/* Forbid everything that signing does not need (child_lock); right before child_ready. */
 void keeper_sandbox(struct child *c);
 
 #endif

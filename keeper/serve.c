@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Answers the keeper's channels, one message of each in turn, so that nobody who asks much can
- * keep the others waiting.  The master goes before every answer: however many signatures wait, it
+ * Answers the keeper's channels, one message of each in turn, so that a signer that asks much does
+ * not keep the others waiting.  The loop only notes who asks; their questions are answered one after
+ * the other, and before each the master's channel is read: however many signatures wait, the master
  * hears within one that the keeper lives, and what it says of a worker is known before the worker
  * can profit from it.  A signer that breaks the protocol or does not read its answers loses its
- * channel; what the master sends is believed.  Never waits for anybody.
+ * channel; what the master sends is trusted.  Never waits for one of them.
  */
 #include "keeper/serve.h"
 
@@ -28,15 +29,13 @@
 static _Alignas(8) uint8_t buf[CHAN_BUF_KEEPER];
 static _Alignas(8) uint8_t master_buf[CHAN_BUF];
 
-static void hear_master(struct serve *s);
-
 static const char *
 who(const struct signer *g)
 {
 	return g->chan.peer == ROLE_WORKER ? "worker" : "checker";
 }
 
-/* End a channel that is in no list any more. */
+/* End a channel that is not in a list any more. */
 static void
 end(struct signer *g)
 {
@@ -45,16 +44,27 @@ end(struct signer *g)
 	free(g);
 }
 
+/* Take it out of the list of those that ask. */
+static void
+forget_question(struct signer *g)
+{
+	struct signer **p = &g->serve->asking;
+	if (!g->asking)
+		return;
+	while (*p != g)
+		p = &(*p)->next_asking;
+	*p = g->next_asking;
+	g->asking = 0;
+}
+
 static void
 drop(struct signer *g)
 {
-	if (g->serve->asking == g)
-		g->serve->asking = NULL;
-	for (struct signer **p = &g->serve->signers; *p; p = &(*p)->next)
-		if (*p == g) {
-			*p = g->next;
-			break;
-		}
+	struct signer **p = &g->serve->signers;
+	forget_question(g);
+	while (*p != g)
+		p = &(*p)->next;
+	*p = g->next;
 	end(g);
 }
 
@@ -169,30 +179,33 @@ take(struct signer *g, struct msg *m_r)
 	return 0;
 }
 
-/*
- * In this order: what the master says before a HANDOVER is here by the time that the worker asks
- * because of it, and the master may say that this signer is another one's by now.
- */
+/* It has a question, or its channel has ended: its turn comes when the loop's pass is over. */
 static void
 on_signer(struct watch *w, uint32_t events)
 {
-	struct signer *g = CONTAINER(w, struct signer, watch);
-	struct serve *s = g->serve;
-	struct msg m;
+	struct signer *g = CONTAINER(w, struct signer, watch), **p;
 	(void)events;
-	if (!take(g, &m))
+	if (g->asking)
 		return;
-	s->asking = g;
-	hear_master(s);
-	if (!s->asking)
+	for (p = &g->serve->asking; *p;)
+		p = &(*p)->next_asking;
+	*p = g;
+	g->next_asking = NULL;
+	g->asking = 1;
+}
+
+/* Answer one question of this signer, which may be gone afterwards. */
+static void
+serve_signer(struct signer *g)
+{
+	struct msg m;
+	forget_question(g);
+	if (!take(g, &m) || answer(g, &m) == 0)
 		return;
-	s->asking = NULL;
-	if (answer(g, &m) == -1) {
-		if (errno != EPIPE && errno != ECONNRESET)
-			log_say(LOG_WARNING, "keeper: %s %u does not read its answers: %s", who(g),
-			    g->slot, strerror(errno));
-		drop(g);
-	}
+	if (errno != EPIPE && errno != ECONNRESET)
+		log_say(LOG_WARNING, "keeper: %s %u does not read its answers: %s", who(g), g->slot,
+		    strerror(errno));
+	drop(g);
 }
 
 static struct signer *
@@ -299,6 +312,24 @@ on_master(struct watch *w, uint32_t events)
 {
 	(void)events;
 	hear_master(CONTAINER(w, struct serve, watch));
+}
+
+int
+serve_once(struct serve *s, int timeout_ms)
+{
+	if (loop_once(s->loop, timeout_ms) == -1)
+		return -1;
+	/*
+	 * What the master said before a HANDOVER had come by the time that the worker asked because
+	 * of it, so reading the master first is enough.  It may replace signers: their questions go
+	 * with them.
+	 */
+	while (s->asking) {
+		hear_master(s);
+		if (s->asking)
+			serve_signer(s->asking);
+	}
+	return 0;
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Signs for the keeper.  The question comes from a process that may be in an attacker's hands:
- * every size and choice here is made from our own keys and table, never taken from it.
+ * Signs for the keeper.  The question comes from a process that may be compromised: every size and
+ * choice here is made from our own keys and table, never taken from it.
  * Knows no network and no file.
  */
 #include "keeper/sign.h"
@@ -64,7 +64,7 @@ find_scheme(uint32_t code)
 	return NULL;
 }
 
-/* Whether this key can be used so, in the version of TLS that the purpose belongs to. */
+/* Whether the scheme fits this key, in the version of TLS that the purpose belongs to. */
 static int
 scheme_fits(const struct scheme *s, const struct key *key, uint32_t purpose)
 {
@@ -76,8 +76,8 @@ scheme_fits(const struct scheme *s, const struct key *key, uint32_t purpose)
 }
 
 /*
- * Key and scheme put together, once for all signatures: finding the algorithms by their names
- * anew each time takes longer than an ECDSA signature.
+ * Key and scheme put together, once for all signatures: looking the algorithms up by name each
+ * time takes longer than an ECDSA signature.
  */
 static EVP_PKEY_CTX *
 prepare(const struct scheme *s, const EVP_MD *md, EVP_PKEY *pkey)

@@ -8,12 +8,12 @@
 
 #include "keeper/keys.h"
 
-/* Uses that a process of this role may have a key put to; enum piece_use, or-ed. */
+/* The uses of keys that a process of this role may ask for; enum piece_use, or-ed. */
 uint32_t sign_uses(enum role role);
 
 /*
- * Answer one SIGN of a process that may have keys put to these uses: signs tbs if it is what
- * q->purpose says (policy.h), for a key and in a scheme that fit it.
+ * Answer one SIGN of a process that may ask for these uses: signs tbs if it is what q->purpose says
+ * (policy.h), with a key and in a scheme that fit it.
  * Returns 0 and the signature in sig_r, its length in *len_r; or the enum msg_refusal.
  */
 uint32_t sign(const struct keys *k, uint32_t uses, const struct msg_sign *q, const uint8_t *tbs,

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Derives ticket keys from the seed, in the keeper: HKDF (RFC 5869) over the number of the period.
- * Workers get keys, never the seed: whoever takes over a worker can read and make tickets of the
- * periods around now, and none of later ones.
+ * Workers get keys, never the seed: an attacker in a worker can read and make tickets of the periods
+ * around now, but not of later ones.
  */
 #include "keeper/tickets.h"
 

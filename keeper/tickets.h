@@ -11,18 +11,18 @@
 
 #include <stdint.h>
 
-/* What all keys come from; hosts with the same seed have the same keys. */
+/* What all ticket keys are derived from; hosts with the same seed have the same keys. */
 struct tickets {
 	uint8_t *seed; /* NULL: there are no tickets */
 	size_t size;
 };
 
-/* Take the seed out of its piece.  0, or -1 with words in err_r, which name the file. */
+/* Copy the seed from its piece.  0, or -1 with words in err_r, which name the file. */
 int tickets_open(struct tickets *t, const struct piece *p, char *err_r, size_t err_size);
 
 /*
- * The keys of the period before, of this one and of the one to come, at this time (seconds since
- * 1970); *left_r: seconds to the next period.  Returns 0, or -1 when there is no seed.
+ * The keys of the previous, the present and the next period, at this time (seconds since 1970);
+ * *left_r: seconds to the next period.  Returns 0, or -1 when there is no seed.
  */
 int tickets_keys(const struct tickets *t, uint64_t now, struct msg_ticket_key keys_r[TICKET_KEYS],
     uint32_t *left_r);

@@ -225,7 +225,7 @@ backends = ( { name = "back"; protocol = "pop3"; check = { type = "none"; };
                servers = ( { name = "s"; address = "%s:1110"; resolve = "all"; } ); } );
 """ % name)
     proxy.said(rf"server=back/s name={name} address=10.9.0.33 why=\"the name has more than 32 "
-               r"addresses: this one and those after it serve nobody; give the name fewer, ")
+               r"addresses: this one and those after it get no clients; give the name fewer, ")
     for address in many[:32]:
         proxy.said(rf"server=back/s-{address} address={address}:1110")
     assert not any("10.9.0.34" in line for line in proxy.raw())

@@ -61,7 +61,7 @@ fork_keeper(EVP_PKEY *const *keys, int count, struct chan *ours_r)
 		_exit(3);
 	s.signers->as_server = s.signers->as_client = (struct purse){ 1000, 1000 };
 	while (serve_wanted(&s))
-		loop_once(loop, -1);
+		serve_once(&s, -1);
 	_exit(0);
 }
 

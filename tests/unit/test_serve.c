@@ -51,7 +51,7 @@ static void
 passes(int n)
 {
 	while (n-- > 0)
-		ck_assert_int_eq(loop_once(loop, 0), 0);
+		ck_assert_int_eq(serve_once(&serve, 0), 0);
 }
 
 /* What the master says of this worker's connections, as a server and as a client. */
@@ -173,7 +173,7 @@ START_TEST(no_more_signatures_than_connections)
 {
 	struct chan w = signer(ROLE_WORKER, 3, 2);
 	ck_assert_uint_eq(signed_of(&w, 4, 1), 2);
-	/* One more; it is heard even when the question is read first. */
+	/* One more, sent before the question: it counts, whichever channel is read first. */
 	budget(3, 3, 3, 0, 0);
 	ck_assert_uint_eq(signed_of(&w, 3, 1), 1);
 	/* The same again, or an earlier number, brings nothing. */
@@ -295,6 +295,38 @@ START_TEST(replaced_while_it_asks_too_much)
 }
 END_TEST
 
+/* All that ask in one pass are replaced before the first of them is answered. */
+START_TEST(replaced_while_all_ask)
+{
+	enum { ASKERS = 8 };
+	struct chan old[ASKERS], new[ASKERS], other = signer(ROLE_CHECKER, 0, 0);
+	for (uint32_t i = 0; i < ASKERS; i++)
+		old[i] = signer(ROLE_WORKER, i, 10);
+	passes(1);
+	for (uint32_t i = 0; i < ASKERS; i++)
+		ask(&old[i], i, 1);
+	ask(&other, 99, 0);
+	for (uint32_t i = 0; i < ASKERS; i++) {
+		const struct msg_signer q = { .role = ROLE_WORKER, .slot = i };
+		struct chan theirs;
+		ck_assert_int_eq(chan_pair(ROLE_WORKER, ROLE_KEEPER, &new[i], &theirs), 0);
+		ck_assert_int_eq(chan_send(&master, MSG_SIGNER, &q, NULL, 0, &theirs.fd, 1), 0);
+		chan_close(&theirs);
+		budget(i, 1, 1, 0, 0);
+		ask(&new[i], i + 100, 1);
+	}
+	passes(2);
+	ck_assert_int_eq(answer(&other, 99), 0);
+	for (uint32_t i = 0; i < ASKERS; i++) {
+		ck_assert_int_eq(answer(&old[i], i), -2);
+		ck_assert_int_eq(answer(&new[i], i + 100), 0);
+		chan_close(&old[i]);
+		chan_close(&new[i]);
+	}
+	chan_close(&other);
+}
+END_TEST
+
 START_TEST(who_does_not_read_is_dropped)
 {
 	struct chan deaf = signer(ROLE_WORKER, 0, 1), other = signer(ROLE_WORKER, 1, 1);
@@ -379,6 +411,7 @@ main(void)
 	tcase_add_test(t, the_checker_is_not_counted);
 	tcase_add_test(t, a_new_channel_replaces_the_old);
 	tcase_add_test(t, replaced_while_it_asks_too_much);
+	tcase_add_test(t, replaced_while_all_ask);
 	tcase_add_test(t, who_does_not_read_is_dropped);
 	tcase_add_test(t, when_it_is_over);
 	tcase_add_test(t, a_master_without_workers_is_waited_for);
