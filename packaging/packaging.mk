@@ -102,7 +102,7 @@ deb: $(O)/$(DIST).tar.gz ## Debian's package; DEB_BUILD_OPTIONS=nocheck leaves t
 	cd $(O)/deb/$(DIST) && SOURCE_DATE_EPOCH=$(EPOCH) MAKEFLAGS= dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
 	@ls $(O)/deb/*.deb
 
-rpm: $(O)/$(DIST).tar.gz ## the rpm package ## about 2 min
+rpm: $(O)/$(DIST).tar.gz ## the rpm package ## 2 min
 	@rm -rf $(O)/rpm && mkdir -p $(O)/rpm
 	@echo 'rpm: builds and tests the package; RPM_FLAGS=--nocheck leaves the tests out'
 	SOURCE_DATE_EPOCH=$(EPOCH) MAKEFLAGS= rpmbuild --quiet --nodeps $(RPM_FLAGS) -ta -D '_topdir $(abspath $(O))/rpm' \
@@ -126,7 +126,7 @@ check-packages: docs ## tarball, deb, rpm, units, manuals ## 10 min
 CHECKS += check-packages
 
 # The packages on a Debian of their own under a real systemd; minutes, and root.
-check-systemd: can-root ## the packages under a real systemd ## about 10 min, packages, root
+check-systemd: can-root ## the packages under a real systemd ## 10 min, packages, root
 	@packaging/install-depends build check systemd
 	@packaging/as-root tests/systemd/run $(O)
 LONGER += check-systemd

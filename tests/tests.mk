@@ -120,10 +120,10 @@ checks-long: can-root all $(O)/lib/checker_master ## servers checked every secon
 	@CHECKS_LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q \
 	  integration/test_checks_servers.py integration/test_checks_product.py
 # A thousand workers killed, a worker that hangs for a minute; a thousand reloads.
-kills-long: can-root all $(STAND_INS) ## a thousand workers killed, one that hangs ## 15 min, root
+kills-long: can-root all $(STAND_INS) ## a thousand workers killed, one that hangs ## 3 min, root
 	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_kill.py \
 	  integration/test_crash_loop.py
-reloads-long: can-root all ## a thousand reloads ## 10 min, root
+reloads-long: can-root all ## a thousand reloads ## 7 min, root
 	@LONG=1 MAILREEVE_BUILD=$(O) tests/integration/run -q -rP integration/test_reload.py -k under_load
 # Every record size from 1 to 16384 against OpenSSL; 100,000 PROXY headers.
 records-long: $(O)/unit/test_record ## TLS records of every size against OpenSSL ## 5 min
@@ -136,7 +136,7 @@ soak: can-root all ## everything at once, for T=600 seconds ## 10 min, root
 	  tests/integration/run -q -rP integration/test_soak.py
 # Programs and unit tests by every other compiler that is here, warnings being errors.
 COMPILERS ?= $(notdir $(wildcard /usr/bin/gcc-[0-9]* /usr/bin/clang-[0-9]*))
-compilers: ## built by each gcc-N and clang-N that is installed ## about 2 min each
+compilers: ## built by each gcc-N and clang-N that is installed ## 2 min each
 	+@for cc in $(COMPILERS); do \
 	  $(MAKE) --no-print-directory CC=$$cc O=$(O)/by/$$cc all unit-programs || exit 1; \
 	  echo "compilers: $$cc has no warnings"; done
@@ -334,7 +334,7 @@ $(O)/hostile/master: $(addprefix $(O)/obj/tests/hostile/,master.o subject.o lies
 	@mkdir -p $(@D)
 	$(LINKER) -o $@ $^ -lconfig -lseccomp
 CHECKS += hostile-master
-hostile-master: $(O)/hostile/master $(addprefix $(O)/mailreeve-,worker checker keeper) ## worker, checker and keeper, and a master that lies to them ## about 1 min
+hostile-master: $(O)/hostile/master $(addprefix $(O)/mailreeve-,worker checker keeper) ## worker, checker and keeper, and a master that lies to them ## 1 min
 	@$^
 .PHONY: hostile-master
 
@@ -348,7 +348,7 @@ scan: can-root all ## TLS as scanners see it ## 10 min, packages, root
 # of its own; STEP=1 tries every record size.
 STEP ?= 97
 $(O)/lib/record_peer: $(RECORD_OBJECTS)
-interop: can-root $(O)/lib/record_peer ## TLS with other libraries; STEP=1 tries every record size ## about 1 min, packages, root
+interop: can-root $(O)/lib/record_peer ## TLS with other libraries; STEP=1 tries every record size ## 1 min, packages, root
 	@packaging/install-depends interop
 	@packaging/as-root unshare --net sh -c 'ip link set lo up && exec tests/interop/records.py $(O)/lib/record_peer $(STEP)'
 .PHONY: interop
@@ -357,7 +357,7 @@ interop: can-root $(O)/lib/record_peer ## TLS with other libraries; STEP=1 tries
 # In `make check` those that compute with keys, under two masks.
 PROCESSORS_SHORT := $(addprefix $(O)/unit/,test_record_take test_record_derive test_side test_idle \
 	test_tls_ctx test_key)
-processors: can-root $(addprefix $(O)/unit/,$(UNITS)) $(O)/hostile/attacks $(O)/lib/record_peer ## every test program as on other processors ## about 8 min, packages, root
+processors: can-root $(addprefix $(O)/unit/,$(UNITS)) $(O)/hostile/attacks $(O)/lib/record_peer ## every test program as on other processors ## 8 min, packages, root
 	@packaging/install-depends interop
 	@packaging/as-root unshare --net sh -c \
 	  'ip link set lo up && exec tests/processors.sh long $(filter-out can-root,$^)'
