@@ -10,12 +10,13 @@
  */
 #include "common/loop.h"
 
+#include "common/clock.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SLOTS   1024u
@@ -40,15 +41,6 @@ struct loop {
 	struct wheel near, far;
 };
 
-static uint64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 struct loop *
 loop_new(void)
 {
@@ -61,7 +53,7 @@ loop_new(void)
 		free(l);
 		return NULL;
 	}
-	l->now = clock_ms();
+	l->now = mono_ms();
 	l->near.at = l->now / TICK_MS;
 	l->far.at = l->now / FAR_MS;
 	return l;
@@ -264,7 +256,7 @@ wait_ms(struct loop *l, int max_ms)
 uint64_t
 loop_lasted(const struct loop *l)
 {
-	return clock_ms() - l->now;
+	return mono_ms() - l->now;
 }
 
 void
@@ -319,10 +311,10 @@ int
 loop_once(struct loop *l, int max_ms)
 {
 	/* What was done since the last pass took time, too. */
-	l->now = clock_ms();
+	l->now = mono_ms();
 	if (fetch(l, max_ms) == -1)
 		return -1;
-	l->now = clock_ms();
+	l->now = mono_ms();
 	l->yielded = 0;
 	call_fetched(l);
 	run_wheel(l, &l->near, l->now / TICK_MS);

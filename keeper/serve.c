@@ -10,6 +10,7 @@
  */
 #include "keeper/serve.h"
 
+#include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
 #include "common/stack.h"
@@ -22,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 /* One message of any signer at a time, and one of the master's. */
@@ -131,10 +131,9 @@ answer_tickets(struct signer *g, const struct msg *m)
 	const struct msg_ask_tickets *q = m->fixed;
 	struct msg_tickets answer = { .serial = q->serial };
 	struct msg_ticket_key keys[TICKET_KEYS];
-	struct timespec now;
+	uint64_t now = real_ms() / 1000;
 	int count = 0;
-	if (clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec > TICKET_PERIOD &&
-	    tickets_keys(g->serve->tickets, (uint64_t)now.tv_sec, keys, &answer.left) == 0)
+	if (now > TICKET_PERIOD && tickets_keys(g->serve->tickets, now, keys, &answer.left) == 0)
 		count = TICKET_KEYS;
 	int r = chan_send(&g->chan, MSG_TICKETS, &answer, keys, (uint32_t)count, NULL, 0);
 	OPENSSL_cleanse(keys, sizeof(keys));

@@ -4,6 +4,7 @@
  * mailreeve, the master: reads the configuration, opens ports, accepts, and starts and ends the
  * processes that do the work.  Runs as root, reads no byte of a client or server, links no TLS.
  */
+#include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
 #include "master/child/logs.h"
@@ -37,29 +38,10 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TICK  250  /* milliseconds */
 #define STALL 1000 /* a tick that comes so late was our own fault */
-
-uint64_t
-real_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-uint64_t
-mono_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* ---- Signals ---- */
 

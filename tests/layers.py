@@ -60,25 +60,19 @@ circle master/door/inherit
 circle master/door/listen
 circle master/host/ids
 circle master/host/notify
-circle master/host/options
 circle master/host/rlimit
-circle master/host/rootdir
 circle master/host/sandbox
 circle master/life/budget
 circle master/life/from_checker
 circle master/life/from_keeper
 circle master/life/from_worker
 circle master/life/generation
-circle master/life/leave
 circle master/life/master
 circle master/life/pairs
 circle master/life/reload
 circle master/life/retire
 circle master/life/status
-circle master/life/stop
 circle master/life/stored
-circle master/life/watchdog
-circle master/main
 circle master/servers/boards
 circle master/servers/counts
 circle master/servers/missing
@@ -118,10 +112,8 @@ floor master/child/proc master/life/generation
 floor master/child/proc master/life/master
 floor master/child/proc master/upgrade/store
 floor master/control/control master/upgrade/upgrade
-floor master/control/show master/main
 floor master/door/accept master/life/budget
 floor master/door/accept master/life/master
-floor master/door/accept master/main
 floor master/door/conns master/life/master
 floor master/door/inherit master/life/master
 floor master/door/inherit master/upgrade/store
@@ -130,7 +122,6 @@ floor master/door/listen master/upgrade/store
 floor master/host/ids master/life/master
 floor master/host/notify master/life/errors
 floor master/host/notify master/life/master
-floor master/host/notify master/main
 floor master/host/notify master/servers/counts
 floor master/host/notify master/servers/missing
 floor master/host/notify master/servers/servers
@@ -138,28 +129,19 @@ floor master/host/options master/life/master
 floor master/host/rlimit master/life/master
 floor master/host/rootdir master/life/master
 floor master/host/sandbox master/life/master
-floor master/life/from_checker master/main
-floor master/life/generation master/main
 floor master/life/generation master/upgrade/store
 floor master/life/leave master/upgrade/store
 floor master/life/reload master/control/control
-floor master/life/reload master/main
 floor master/life/reload master/upgrade/upgrade
-floor master/life/status master/main
 floor master/life/status master/upgrade/upgrade
-floor master/life/stored master/main
 floor master/life/stored master/upgrade/restored
 floor master/life/stored master/upgrade/saved
 floor master/servers/boards master/life/master
 floor master/servers/counts master/life/master
 floor master/servers/servers master/life/master
-floor master/servers/servers master/main
 floor master/upgrade/restored master/control/control
-floor master/upgrade/restored master/main
 floor master/upgrade/saved master/control/control
-floor master/upgrade/store master/main
 floor master/upgrade/upgrade master/control/control
-floor master/upgrade/upgrade master/main
 floor worker/conn/base worker/shed
 header common/log_escape.c
 header common/proxy/clean.c

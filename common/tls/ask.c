@@ -7,10 +7,11 @@
  */
 #include "common/tls/ask.h"
 
+#include "common/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 /* libcrypto calls the provider without a word of ours, so the channel has to be known here. */
 static const struct chan *keeper;
@@ -25,20 +26,12 @@ ask_init(const struct chan *k)
 	keeper = k;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Wait until the channel can be read or written.  0, or -1 with errno. */
 static int
 wait_for(short events, int64_t deadline)
 {
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - (int64_t)mono_ms();
 		struct pollfd p = { .fd = keeper->fd, .events = events };
 		int n = left > 0 ? poll(&p, 1, (int)left) : 0;
 		if (n > 0)
@@ -112,7 +105,7 @@ begin(int64_t *deadline_r)
 		return -1;
 	}
 	serial++;
-	*deadline_r = now_ms() + ASK_WAIT_MS;
+	*deadline_r = (int64_t)mono_ms() + ASK_WAIT_MS;
 	return 0;
 }
 

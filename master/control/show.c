@@ -6,6 +6,7 @@
  */
 #include "master/control/show.h"
 
+#include "common/clock.h"
 #include "common/control.h"
 #include "common/log.h"
 #include "master/child/proc.h"

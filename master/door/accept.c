@@ -8,6 +8,7 @@
  */
 #include "master/door/accept.h"
 
+#include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
 

@@ -3,6 +3,7 @@
 /* Telling the service manager how we are.  Master.  Never waits for it longer than a moment. */
 #include "master/host/notify.h"
 
+#include "common/clock.h"
 #include "master/servers/counts.h"
 #include "master/servers/servers.h"
 

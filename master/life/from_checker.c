@@ -4,6 +4,7 @@
  * Everything that the checker may report.  It talks to servers and to DNS, so its bytes are as
  * good as theirs: every field of a record is checked before anything is done with it.
  */
+#include "common/clock.h"
 #include "master/child/from_child.h"
 #include "master/servers/servers.h"
 

@@ -9,6 +9,7 @@
  */
 #include "master/life/generation.h"
 
+#include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
 #include "master/bundle/bundles.h"

@@ -258,9 +258,4 @@ struct master {
 	int status; /* exit status */
 };
 
-/* CLOCK_REALTIME in milliseconds. */
-uint64_t real_ms(void);
-/* CLOCK_MONOTONIC in milliseconds, now (loop_now is as of this pass). */
-uint64_t mono_ms(void);
-
 #endif

@@ -3,6 +3,7 @@
 /* From a configuration file to a generation that is being built.  Master. */
 #include "master/life/reload.h"
 
+#include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
 #include "master/bundle/bundles.h"

@@ -3,6 +3,7 @@
 /* The verdict, its reasons and the table of servers.  Master; reads its own state. */
 #include "master/life/status.h"
 
+#include "common/clock.h"
 #include "common/control.h"
 #include "master/servers/counts.h"
 #include "master/servers/servers.h"

@@ -6,6 +6,7 @@
  */
 #include "master/life/stored.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "master/bundle/bundles.h"
 #include "master/door/listen.h"

@@ -6,6 +6,7 @@
  */
 #include "master/servers/servers.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/reason.h"
 #include "master/servers/boards.h"

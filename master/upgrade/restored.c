@@ -4,6 +4,7 @@
  * Taking over the state of the master before us (saved.c).  Each line is read into a struct of its
  * own first, so that a bad one leaves nothing half done behind it.
  */
+#include "common/clock.h"
 #include "master/upgrade/saved.h"
 
 #include "common/bundle.h"

@@ -8,6 +8,7 @@
 #include "master/upgrade/store.h"
 
 #include "common/child.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "master/child/proc.h"
 #include "master/host/notify.h"

@@ -3,6 +3,7 @@
 /* Trial and re-execution of a new version.  Master. */
 #include "master/upgrade/upgrade.h"
 
+#include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
 #include "master/child/logs.h"

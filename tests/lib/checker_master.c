@@ -19,6 +19,7 @@
 #include "common/board.h"
 #include "common/bundle.h"
 #include "common/child.h"
+#include "common/clock.h"
 #include "common/conf.h"
 #include "common/health.h"
 #include "common/log.h"
@@ -31,7 +32,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct conf *conf;
@@ -48,15 +48,6 @@ clean(void)
 {
 	if (empty)
 		rmdir(empty);
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 static char *
@@ -194,7 +185,7 @@ on_report(const struct report *r)
 	if (!memchr(r->found.text, '\0', sizeof(r->found.text)))
 		fatal("report without an end");
 	reason_words(b, &r->found, why, sizeof(why));
-	printf("%llu ", (unsigned long long)(now_ms() - start_ms));
+	printf("%llu ", (unsigned long long)(mono_ms() - start_ms));
 	switch (r->type) {
 	case REPORT_RESULT:
 		healths[r->server] = health_next(healths[r->server], rules, (int)r->ok);
@@ -238,7 +229,7 @@ on_command(char *line)
 	} else if (strncmp(line, "ping", 4) == 0) {
 		(void)chan_tell(&to_checker, MSG_PING, &ping);
 	} else if (sscanf(line, "pause %u", &value) == 1) {
-		paused_until = now_ms() + value;
+		paused_until = mono_ms() + value;
 	} else {
 		exit(0);
 	}
@@ -252,7 +243,7 @@ on_channel(void)
 
 	switch (chan_recv(&to_checker, buf, sizeof(buf), &m)) {
 	case CHAN_MSG:
-		printf("%llu message %s %s\n", (unsigned long long)(now_ms() - start_ms),
+		printf("%llu message %s %s\n", (unsigned long long)(mono_ms() - start_ms),
 		    msg_name(m.type),
 		    m.type == MSG_FAILED ? ((const struct msg_failed *)m.fixed)->text : "");
 		fflush(stdout);
@@ -260,7 +251,7 @@ on_channel(void)
 	case CHAN_AGAIN:
 		break;
 	case CHAN_GONE:
-		printf("%llu gone\n", (unsigned long long)(now_ms() - start_ms));
+		printf("%llu gone\n", (unsigned long long)(mono_ms() - start_ms));
 		exit(1);
 	case CHAN_BAD:
 		fatal("bad message from the checker");
@@ -287,7 +278,7 @@ serve(void)
 	char line[256];
 
 	for (;;) {
-		p[0].events = now_ms() < paused_until ? 0 : POLLIN;
+		p[0].events = mono_ms() < paused_until ? 0 : POLLIN;
 		if (poll(p, 4, 50) == -1 && errno != EINTR)
 			fatal("poll: %s", strerror(errno));
 		if (p[0].revents & POLLIN) {
@@ -348,7 +339,7 @@ main(int argc, char **argv)
 			board_write(board, s->slot + k, &servers[s->slot + k]);
 		}
 	}
-	start_ms = now_ms();
+	start_ms = mono_ms();
 	if (spawn(argv[1], bundle, reader, log_fds[1], pipe_fds[1], &child_end, &keeper[0]) == -1)
 		fatal("fork: %s", strerror(errno));
 	atexit(clean);

@@ -28,12 +28,6 @@ static struct worker w;
 static struct chan worker_end;
 static struct listener ports[PORTS];
 
-uint64_t
-real_ms(void)
-{
-	return 1;
-}
-
 static void
 open_port(int n)
 {

@@ -20,12 +20,6 @@
 static char complaint[512];
 static int checked, resolved, certs;
 
-uint64_t
-real_ms(void)
-{
-	return 0;
-}
-
 void
 generation_complain(struct generation *g, const char *text)
 {

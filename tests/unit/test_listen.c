@@ -44,12 +44,6 @@ port_holder(uint16_t number, char *buf_r, size_t size)
 	return -1;
 }
 
-uint64_t
-real_ms(void)
-{
-	return 1;
-}
-
 /* A listening socket, as a socket unit gives it. */
 static struct listener *
 given(void)

@@ -71,12 +71,6 @@ proc_adopt(struct proc *p)
 	return -1;
 }
 
-uint64_t
-mono_ms(void)
-{
-	return 0;
-}
-
 static int no_stream; /* fdopen has no memory */
 
 FILE *__real_fdopen(int fd, const char *mode);

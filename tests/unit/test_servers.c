@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Server states: what checks make of them, what the log says, what outlives a reload. */
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/reason.h"
 #include "master/servers/servers.h"
@@ -16,6 +17,12 @@ static uint64_t now = 1000000;
 
 uint64_t
 real_ms(void)
+{
+	return now;
+}
+
+uint64_t
+mono_ms(void)
 {
 	return now;
 }

@@ -8,6 +8,7 @@
  */
 #include "worker/tls/ticket.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/tls/key.h"
 #include "worker/tls/front.h"
@@ -19,7 +20,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #define RETRY 10 /* seconds, when the keeper did not answer */
 
@@ -32,9 +32,7 @@ static EVP_MD *sha;     /* of clients' names */
 static uint64_t
 now(void)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
+	return mono_ms() / 1000;
 }
 
 int
