@@ -15,7 +15,7 @@
 FUZZ_conf  := tests/lib/conf_dump.c
 FUZZ_expect := checker/verdict.c
 FUZZ_hello := worker/conn/hello.c
-FUZZ_record := $(addprefix worker/record/,record.c crypt.c derive.c provider.c selftest.c take.c) \
+FUZZ_record := $(addprefix worker/record/,record.c crypt.c derive.c provider.c selftest.c start.c take.c) \
 	tests/lib/tls_pair.c
 
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

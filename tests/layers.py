@@ -89,10 +89,6 @@ circle worker/conn/carry
 circle worker/conn/conn
 circle worker/conn/log
 circle worker/conn/reach
-circle worker/record/crypt
-circle worker/record/provider
-circle worker/record/record
-circle worker/record/take
 circle worker/shed
 circle worker/side/record
 circle worker/side/side
@@ -154,7 +150,6 @@ header master/life/watchdog.c
 header master/servers/missing.c
 header master/upgrade/restored.c
 header worker/from_master.c
-header worker/record/selftest.c
 header worker/tls/choice.c
 header worker/tls/facts.c
 header worker/tls/hello.c

@@ -9,7 +9,7 @@
 #include "common/stack.h"
 #include "common/tls/key.h"
 #include "worker/conn/base.h"
-#include "worker/record/record.h"
+#include "worker/record/start.h"
 #include "worker/sandbox.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
  * a buffer; the end is the end; and what the victim writes, its peer can read.
  */
 #include "tests/lib/tls_pair.h"
+#include "worker/record/start.h"
 #include "worker/record/take.h"
 
 #include <openssl/err.h>

@@ -13,6 +13,8 @@
  * over, bytes, KeyUpdates, and how it ended.
  */
 #include "worker/record/record.h"
+#include "worker/record/start.h"
+#include "worker/record/take.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* A TLS client and a TLS server in memory; see the header. */
 #include "tests/lib/tls_pair.h"
+#include "worker/record/take.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -11,6 +11,8 @@
 #include "worker/record/crypt.h"
 #include "worker/record/record.h"
 
+#include <openssl/ssl.h>
+
 enum side { CLIENT, SERVER };
 
 struct tls_suite {

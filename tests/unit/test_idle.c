@@ -8,6 +8,7 @@
 #include "worker/conn/base.h"
 #include "worker/conn/steps.h"
 #include "worker/record/record.h"
+#include "worker/record/start.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -6,6 +6,7 @@
  * RECORD_LONG=1 in the environment tries every record size (`make check-long`).
  */
 #include "tests/lib/tls_pair.h"
+#include "worker/record/start.h"
 
 #include <check.h>
 #include <openssl/err.h>

@@ -5,6 +5,7 @@
  * that OpenSSL's own record layer says the same to the peer.
  */
 #include "tests/lib/tls_pair.h"
+#include "worker/record/start.h"
 
 #include <check.h>
 #include <openssl/err.h>

@@ -6,7 +6,6 @@
  */
 #include "worker/record/derive.h"
 #include "worker/record/provider.h"
-#include "worker/record/take.h"
 
 #include <check.h>
 #include <openssl/core_names.h>
@@ -36,8 +35,8 @@ __wrap_EVP_KDF_CTX_reset(EVP_KDF_CTX *ctx)
 static int told, told_servers;
 static uint8_t told_secret[48];
 
-void
-record_take_secret(int servers, const uint8_t *secret, size_t size)
+static void
+hear(int servers, const uint8_t *secret, size_t size)
 {
 	ck_assert_uint_le(size, sizeof(told_secret));
 	told++;
@@ -50,7 +49,7 @@ setup(void)
 {
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 11 + (i >> 8));
-	ck_assert_int_eq(record_provider_start(), 0);
+	ck_assert_int_eq(record_provider_start(hear), 0);
 }
 
 #define LABEL_83 \
@@ -278,7 +277,7 @@ START_TEST(tells_traffic_secrets)
 	record_provider_stop();
 	ck_assert_int_eq(run(2, NULL, "s ap traffic", out), 1);
 	ck_assert_int_eq(told, 0);
-	ck_assert_int_eq(record_provider_start(), 0);
+	ck_assert_int_eq(record_provider_start(hear), 0);
 	ck_assert_int_eq(run(2, NULL, "s ap traffic", out), 1);
 	ck_assert_int_eq(told, 1);
 }

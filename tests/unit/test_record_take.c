@@ -6,6 +6,7 @@
  */
 #include "common/stack.h"
 #include "tests/lib/tls_pair.h"
+#include "worker/record/start.h"
 #include "worker/record/take.h"
 
 #include <check.h>

@@ -5,6 +5,8 @@
  * calls, which the linker lets this test count, and in records of the right size.
  */
 #include "worker/record/crypt.h"
+#include "worker/record/record.h"
+#include "worker/record/start.h"
 #include "worker/side/int.h"
 #include "worker/side/relay.h"
 

@@ -3,6 +3,8 @@
 /* A side with an object of OpenSSL's: peers that send much and no data, sockets that wait. */
 #include "worker/record/crypt.h"
 #include "worker/record/record.h"
+#include "worker/record/start.h"
+#include "worker/record/take.h"
 #include "worker/side/side.h"
 
 #include <check.h>

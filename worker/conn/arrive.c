@@ -7,7 +7,7 @@
  */
 #include "worker/conn/base.h"
 #include "worker/conn/steps.h"
-#include "worker/record/record.h"
+#include "worker/record/take.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

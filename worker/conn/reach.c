@@ -9,7 +9,7 @@
 #include "common/tls/verify.h"
 #include "worker/conn/base.h"
 #include "worker/conn/steps.h"
-#include "worker/record/record.h"
+#include "worker/record/take.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -10,7 +10,6 @@
 
 #include "common/stack.h"
 #include "worker/record/derive.h"
-#include "worker/record/provider.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
@@ -67,7 +66,7 @@ record_crypt_start(void)
 		if (!c)
 			return -1;
 	}
-	return record_provider_start();
+	return 0;
 }
 
 /* Bytes that protect one direction. */

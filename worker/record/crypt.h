@@ -1,10 +1,57 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* Inside of worker/record: keys, and the protection of one record. */
+/*
+ * The keys of one side of a connection, and the protection of a single record.  Outside of
+ * worker/record only struct record, its size and the sizes of records are of use.
+ */
 #ifndef WORKER_RECORD_CRYPT_H
 #define WORKER_RECORD_CRYPT_H
 
-#include "worker/record/record.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum record_way { RECORD_READ, RECORD_WRITE };
+
+/*
+ * What protects one direction, at most: an iv, a key, and in TLS 1.3 the secret that the next key
+ * is derived from.
+ */
+#define RECORD_KEYS_MOST (12 + 32 + 48)
+
+/*
+ * Both directions of one side of one connection.  Nothing outside the module looks inside.  It is
+ * kept for as long as the connection lives, so only record_size() bytes of it need be.
+ */
+struct record {
+	uint64_t seq[2];            /* number of the next record, by enum record_way */
+	uint32_t message;           /* handshake message that has begun: its type, bytes to come */
+	unsigned suite : 2;         /* enum record_suite */
+	unsigned v12 : 1;           /* TLS 1.2, else 1.3 */
+	unsigned server : 1;        /* we are the server */
+	unsigned fragment_code : 3; /* max_fragment_length, RFC 6066 section 4; 0: none */
+	unsigned head : 3;          /* bytes of the message's head that are here */
+	unsigned idle : 6;          /* what came in this pass instead of data */
+	unsigned alert : 8;         /* why it is broken */
+	unsigned broken : 1;        /* nothing can be read any more */
+	unsigned closed_in : 1;     /* close_notify came */
+	unsigned closed_out : 1;    /* close_notify or a fatal alert was written */
+	unsigned owe_update : 1;    /* a KeyUpdate to write */
+	unsigned owe_refusal : 1;   /* a no_renegotiation to write */
+	unsigned asked : 1;         /* the peer was asked for a KeyUpdate and has not sent it yet */
+	uint8_t keys[2 * RECORD_KEYS_MOST]; /* as much of it as the suite needs: record_keys() */
+};
+
+/* Header and the longest ciphertext that is not refused by its header: RFC 8446 section 5.2. */
+#define RECORD_HEAD 5
+#define RECORD_MAX  (RECORD_HEAD + 16384 + 256)
+/* Most plaintext in a record, and most that a record adds to it. */
+#define RECORD_PLAIN    16384
+#define RECORD_OVERHEAD 29
+/* Room for any alert or KeyUpdate. */
+#define RECORD_SMALL 40
+
+/* How many bytes of *r are in use; a copy of that many, in memory of that size, does as well. */
+size_t record_size(const struct record *r);
 
 /* By AEAD; each has one hash in all the suites of both versions. */
 enum record_suite { SUITE_AES128, SUITE_AES256, SUITE_CHACHA, SUITE_COUNT };
@@ -14,7 +61,7 @@ enum record_type { TYPE_CHANGE_CIPHER = 20, TYPE_ALERT = 21, TYPE_HANDSHAKE = 22
 
 #define RECORD_TAG 16
 
-/* Fetch the ciphers and prepare the derivations, once.  0 or -1. */
+/* Fetch the ciphers, once; the derivations are derive.h's.  0 or -1. */
 int record_crypt_start(void);
 
 /* Where the keys of one direction are, one behind the other. */

@@ -12,7 +12,6 @@
 #include "worker/record/provider.h"
 
 #include "worker/record/derive.h"
-#include "worker/record/take.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -29,6 +28,7 @@
 
 static EVP_KDF_CTX *default13, *default12; /* the default provider's */
 static int started;
+static void (*on_secret)(int servers, const uint8_t *bytes, size_t size);
 
 #define SEED_MOST 1024 /* the default provider takes no more */
 
@@ -99,7 +99,7 @@ derive13(void *ctx, unsigned char *out, size_t n, const OSSL_PARAM params[])
 		return derive_by(default13, out, n, params);
 	if (mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY &&
 	    (is(label, "s ap traffic") || is(label, "c ap traffic")))
-		record_take_secret(label.p[0] == 's', out, n);
+		on_secret(label.p[0] == 's', out, n);
 	return 1;
 }
 
@@ -205,8 +205,9 @@ start(void)
 }
 
 int
-record_provider_start(void)
+record_provider_start(void (*secret)(int servers, const uint8_t *bytes, size_t size))
 {
+	on_secret = secret;
 	started = started || start();
 	return started && EVP_set_default_properties(NULL, ASK_OURS) == 1 ? 0 : -1;
 }

@@ -16,83 +16,11 @@
 #ifndef WORKER_RECORD_RECORD_H
 #define WORKER_RECORD_RECORD_H
 
-#include <openssl/ssl.h>
+#include "worker/record/crypt.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-enum record_way { RECORD_READ, RECORD_WRITE };
-
-/*
- * What protects one direction, at most: an iv, a key, and in TLS 1.3 the secret that the next key
- * is derived from.
- */
-#define RECORD_KEYS_MOST (12 + 32 + 48)
-
-/*
- * Both directions of one side of one connection.  Nothing outside the module looks inside.  It is
- * kept for as long as the connection lives, so only record_size() bytes of it need be.
- */
-struct record {
-	uint64_t seq[2];            /* number of the next record, by enum record_way */
-	uint32_t message;           /* handshake message that has begun: its type, bytes to come */
-	unsigned suite : 2;         /* enum record_suite */
-	unsigned v12 : 1;           /* TLS 1.2, else 1.3 */
-	unsigned server : 1;        /* we are the server */
-	unsigned fragment_code : 3; /* max_fragment_length, RFC 6066 section 4; 0: none */
-	unsigned head : 3;          /* bytes of the message's head that are here */
-	unsigned idle : 6;          /* what came in this pass instead of data */
-	unsigned alert : 8;         /* why it is broken */
-	unsigned broken : 1;        /* nothing can be read any more */
-	unsigned closed_in : 1;     /* close_notify came */
-	unsigned closed_out : 1;    /* close_notify or a fatal alert was written */
-	unsigned owe_update : 1;    /* a KeyUpdate to write */
-	unsigned owe_refusal : 1;   /* a no_renegotiation to write */
-	unsigned asked : 1;         /* the peer was asked for a KeyUpdate and has not sent it yet */
-	uint8_t keys[2 * RECORD_KEYS_MOST]; /* as much of it as the suite needs: record_keys() */
-};
-
-/* Header and the longest ciphertext that is not refused by its header: RFC 8446 section 5.2. */
-#define RECORD_HEAD 5
-#define RECORD_MAX  (RECORD_HEAD + 16384 + 256)
-/* Most plaintext in a record, and most that a record adds to it. */
-#define RECORD_PLAIN    16384
-#define RECORD_OVERHEAD 29
-/* Room for any alert or KeyUpdate. */
-#define RECORD_SMALL 40
-
-/*
- * Before anything else in the process uses OpenSSL: memory is wiped when OpenSSL frees it, because
- * its SSL_free leaves secrets behind.  Returns 0, or -1 if it is too late.
- */
-int record_wipe_memory(void);
-
-/*
- * Once in a process, before its system calls are restricted: prepare the ciphers, and prove on
- * handshakes in memory that what OpenSSL reports is what this module believes.  If it is, libssl
- * makes its secrets by provider.c from then on, and nobody else may set libcrypto's default
- * properties.  Returns NULL, or in words why not; then record_take always says no and every
- * connection keeps its SSL object.
- */
-const char *record_init(void);
-
-/*
- * Watch this object from before its first byte, so that record_take can succeed.  Its message and
- * info callbacks are ours then (the context's info callback goes on).  What is seen is freed at
- * the take-over or with the object.  Returns 0, or -1 without memory.
- */
-int record_watch(SSL *ssl);
-
-/*
- * Take over, if the handshake is complete, nothing read is waiting in the object, nothing written is
- * half sent, and read_ahead was never on.  Returns 0: *r_r does the records from here on, what logs
- * need must have been copied, and the caller frees the object (its session stays good).  Returns
- * -1: stay on the object; asking again later is fine.
- */
-int record_take(SSL *ssl, struct record *r_r);
-
-/* How many bytes of *r are in use; a copy of so many, in memory of that size, does as well. */
-size_t record_size(const struct record *r);
 
 enum record_result {
 	RECORD_MORE,    /* not a whole record: need bytes in all, nothing was used */

@@ -6,10 +6,9 @@
  * over first, then the client, bytes and KeyUpdates both ways at each step.  A library that has
  * changed fails here, and every connection then keeps its SSL object.
  */
-#include "worker/record/record.h"
+#include "worker/record/selftest.h"
 
-#include "worker/record/crypt.h"
-#include "worker/record/provider.h"
+#include "worker/record/record.h"
 #include "worker/record/take.h"
 
 #include <openssl/err.h>
@@ -19,8 +18,6 @@
 #include <string.h>
 
 #define SIZE 300 /* several records where fragments are small */
-
-static int proven;
 
 /* One connection in memory; the records stand in for an object once it was taken over. */
 struct pair {
@@ -204,7 +201,7 @@ change_keys(struct record *r, BIO *bio)
 static int
 take(SSL **ssl, struct record *r)
 {
-	if (record_take_unproven(*ssl, r) == -1)
+	if (record_take(*ssl, r) == -1)
 		return -1;
 	SSL_free(*ssl);
 	*ssl = NULL;
@@ -279,28 +276,14 @@ prove_all(X509 *cert, EVP_PKEY *key)
 }
 
 const char *
-record_init(void)
+record_selftest(void)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = key ? self_signed(key) : NULL;
-	const char *why = "no certificate for the self-test";
+	const char *why = cert ? prove_all(cert, key) : "no certificate for the self-test";
 
-	if (cert)
-		why = record_crypt_start() == -1 ? "an algorithm is missing" : prove_all(cert, key);
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	ERR_clear_error();
-	proven = !why;
-	if (!proven)
-		record_provider_stop();
 	return why;
-}
-
-int
-record_take(SSL *ssl, struct record *r_r)
-{
-	if (proven)
-		return record_take_unproven(ssl, r_r);
-	memset(r_r, 0, sizeof(*r_r));
-	return -1;
 }

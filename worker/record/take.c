@@ -15,7 +15,6 @@
 #include "worker/record/crypt.h"
 #include "worker/record/derive.h"
 
-#include <malloc.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -37,6 +36,7 @@ struct record_watch {
 	uint8_t server;         /* we are the server */
 };
 
+static int permitted;
 static int watch_index = -1; /* of an object: its struct record_watch */
 
 /*
@@ -44,6 +44,12 @@ static int watch_index = -1; /* of an object: its struct record_watch */
  * that step of the handshake: in one thread, it can be nobody else's.
  */
 static struct record_watch *expecting;
+
+void
+record_take_permit(int permit)
+{
+	permitted = permit;
+}
 
 static void
 forget(struct record_watch *w)
@@ -248,13 +254,13 @@ take_keys13(const struct record_watch *w, struct record *r)
 }
 
 int
-record_take_unproven(SSL *ssl, struct record *r_r)
+record_take(SSL *ssl, struct record *r_r)
 {
 	struct record_watch *w = watch_index == -1 ? NULL : SSL_get_ex_data(ssl, watch_index);
 	int rc;
 
 	memset(r_r, 0, sizeof(*r_r));
-	if (!w || w->spoiled || !is_quiet(ssl) || take_parameters(ssl, r_r) == -1)
+	if (!permitted || !w || w->spoiled || !is_quiet(ssl) || take_parameters(ssl, r_r) == -1)
 		return -1;
 	rc = r_r->v12 ? take_keys12(ssl, w, r_r) : take_keys13(w, r_r);
 	if (rc == -1) {
@@ -268,46 +274,4 @@ record_take_unproven(SSL *ssl, struct record *r_r)
 	/* else SSL_free takes the session for one that broke, and no longer resumes it */
 	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	return 0;
-}
-
-static void *
-plain_malloc(size_t n, const char *file, int line)
-{
-	(void)file, (void)line;
-	return malloc(n);
-}
-
-static void
-wiping_free(void *p, const char *file, int line)
-{
-	(void)file, (void)line;
-	if (p)
-		explicit_bzero(p, malloc_usable_size(p));
-	free(p);
-}
-
-/* Not realloc: it would leave what it moves away from. */
-static void *
-wiping_realloc(void *p, size_t n, const char *file, int line)
-{
-	size_t old = p ? malloc_usable_size(p) : 0;
-	void *q;
-
-	if (n == 0) {
-		wiping_free(p, file, line);
-		return NULL;
-	}
-	q = malloc(n);
-	if (!q)
-		return NULL;
-	if (p)
-		memcpy(q, p, old < n ? old : n);
-	wiping_free(p, file, line);
-	return q;
-}
-
-int
-record_wipe_memory(void)
-{
-	return CRYPTO_set_mem_functions(plain_malloc, wiping_realloc, wiping_free) == 1 ? 0 : -1;
 }

@@ -6,6 +6,7 @@
  */
 #include "common/stack.h"
 #include "worker/record/record.h"
+#include "worker/record/take.h"
 #include "worker/side/int.h"
 
 #include <errno.h>
