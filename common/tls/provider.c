@@ -422,11 +422,14 @@ provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSS
 int
 provider_load(void)
 {
+	static OSSL_PROVIDER *standard, *ours; /* loaded for good */
+
 	/* Ours must be asked for by name: ephemeral keys and everybody's certificates are not it. */
-	if (!OSSL_PROVIDER_load(NULL, "default") ||
-	    OSSL_PROVIDER_add_builtin(NULL, "keeper", provider_init) != 1 ||
-	    !OSSL_PROVIDER_load(NULL, "keeper") ||
-	    EVP_set_default_properties(NULL, "?provider=default") != 1)
+	standard = OSSL_PROVIDER_load(NULL, "default");
+	if (!standard || OSSL_PROVIDER_add_builtin(NULL, "keeper", provider_init) != 1)
+		return -1;
+	ours = OSSL_PROVIDER_load(NULL, "keeper");
+	if (!ours || EVP_set_default_properties(NULL, "?provider=default") != 1)
 		return -1;
 	return 0;
 }

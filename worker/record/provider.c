@@ -27,6 +27,7 @@
 #define ASK      "?provider=default"
 
 static EVP_KDF_CTX *default13, *default12; /* the default provider's */
+static OSSL_PROVIDER *standard, *ours;     /* loaded for good */
 static int started;
 static void (*on_secret)(int servers, const uint8_t *bytes, size_t size);
 
@@ -199,9 +200,9 @@ start(void)
 	default13 = default_kdf(OSSL_KDF_NAME_TLS1_3_KDF);
 	default12 = default_kdf(OSSL_KDF_NAME_TLS1_PRF);
 	return default13 && default12 && record_derive_start() == 0 &&
-	    OSSL_PROVIDER_load(NULL, "default") &&
+	    (standard = OSSL_PROVIDER_load(NULL, "default")) != NULL &&
 	    OSSL_PROVIDER_add_builtin(NULL, "records", init) == 1 &&
-	    OSSL_PROVIDER_load(NULL, "records");
+	    (ours = OSSL_PROVIDER_load(NULL, "records")) != NULL;
 }
 
 int
