@@ -20,10 +20,12 @@
 #include "master/host/rlimit.h"
 #include "master/host/rootdir.h"
 #include "master/host/sandbox.h"
-#include "master/life/generation.h"
+#include "master/life/children.h"
 #include "master/life/leave.h"
 #include "master/life/reload.h"
 #include "master/life/stop.h"
+#include "master/life/succession.h"
+#include "master/life/watchdog.h"
 #include "master/servers/servers.h"
 #include "master/upgrade/saved.h"
 #include "master/upgrade/store.h"
@@ -157,11 +159,11 @@ on_tick(struct timer *t)
 	m->ticked = now;
 	for (g = TAILQ_FIRST(&m->generations); g; g = next) {
 		next = TAILQ_NEXT(g, link);
-		procs_tick(g, after_stall);
+		watchdog_tick(g, after_stall);
 	}
 	if (m->current)
 		servers_tick(m->current, &m->generations);
-	accept_resume(m);
+	accept_resume(&m->door);
 	say_ready(m);
 	if (log_lost() > m->lost_told) {
 		uint64_t lost = log_lost() - m->lost_told;
@@ -173,6 +175,46 @@ on_tick(struct timer *t)
 	notify_tick(m);
 	timer_set(m->loop, t, TICK);
 }
+
+/* ---- What life says, and who wants to hear it ---- */
+
+static void
+on_reloading(struct master *m)
+{
+	notify_reloading(m);
+}
+
+static void
+on_reloaded(struct master *m, enum reload_kind kind, const char *why)
+{
+	if (!why)
+		upgrade_complete(m);
+	control_reload_done(m, kind);
+	if (!m->stopping)
+		notify_reloaded(m);
+	if (why)
+		upgrade_half(m, why);
+	upgrade_go_on(m);
+}
+
+static void
+on_applied(struct master *m)
+{
+	control_open(m, m->current->conf);
+}
+
+static void
+on_stopping(struct master *m)
+{
+	notify_stopping(m);
+}
+
+static const struct life_events events = {
+	.reloading = on_reloading,
+	.reloaded = on_reloaded,
+	.applied = on_applied,
+	.stopping = on_stopping,
+};
 
 /* ---- Start and end ---- */
 
@@ -206,18 +248,20 @@ static void
 init(struct master *m)
 {
 	TAILQ_INIT(&m->generations);
-	TAILQ_INIT(&m->listeners);
-	TAILQ_INIT(&m->given);
-	conns_init(&m->conns, 0);
+	door_init(&m->door, &children_door, 0);
 	rlimit_raise(m);
 	m->loop = loop_new();
 	if (!m->loop)
 		fatal("cannot make an event loop: %s", strerror(errno));
+	m->door.loop = m->loop;
+	m->events = &events;
+	memcpy(m->owners, children, sizeof(m->owners));
+	reload_init(m);
 	m->started_mono = m->ticked = mono_ms();
 	m->started_real = real_ms();
 	/* Ids go on growing over restarts, of which no two are in one 16th of a second, and a
 	 * double holds them exactly. */
-	m->next_id = m->started_real * 16 / 1000 << 16;
+	m->door.next_id = m->started_real * 16 / 1000 << 16;
 	if (getrandom(m->ticket_seed, sizeof(m->ticket_seed), 0) != sizeof(m->ticket_seed))
 		fatal("no random bytes: %s", strerror(errno));
 	m->drop = geteuid() == 0;
@@ -257,9 +301,9 @@ take_over(struct master *m, int saved)
 		next = TAILQ_NEXT(g, link);
 		if (g->state == GEN_CURRENT)
 			servers_inherit(g, &m->generations);
-		generation_progress(g);
+		succession_progress(g);
 	}
-	accept_resume(m);
+	accept_resume(&m->door);
 }
 
 /* Children that are still there when the loop ends: a stop at once, or a failed start. */
@@ -306,7 +350,7 @@ main(int argc, char **argv)
 	needs_check();
 	notify_open(&m);
 	store_take(&m);
-	inherit_listeners(&m);
+	inherit_listeners(&m.door);
 	if (saved == -1 && !m.testing)
 		reload_open_ports(&m);
 	master_sandbox(&m);

@@ -50,37 +50,22 @@ circle common/proxy/clean
 circle common/proxy/proxy
 circle master/bundle/bundles
 circle master/bundle/front_certs
-circle master/child/from_child
 circle master/child/proc
 circle master/control/control
-circle master/control/show
-circle master/door/accept
-circle master/door/conns
-circle master/door/inherit
-circle master/door/listen
-circle master/host/ids
-circle master/host/notify
 circle master/host/rlimit
-circle master/host/sandbox
 circle master/life/budget
-circle master/life/from_checker
-circle master/life/from_keeper
-circle master/life/from_worker
 circle master/life/generation
 circle master/life/master
 circle master/life/pairs
 circle master/life/reload
-circle master/life/retire
+circle master/life/say
 circle master/life/status
 circle master/life/stored
+circle master/life/succession
 circle master/servers/boards
-circle master/servers/counts
-circle master/servers/missing
 circle master/servers/servers
-circle master/upgrade/members
 circle master/upgrade/restored
 circle master/upgrade/saved
-circle master/upgrade/saved_pairs
 circle master/upgrade/store
 circle master/upgrade/upgrade
 circle worker/conn/arrive
@@ -97,24 +82,7 @@ floor common/reason common/conf/words
 floor master/bundle/bundles master/host/rlimit
 floor master/bundle/front_certs master/life/pairs
 floor master/bundle/int master/life/master
-floor master/child/from_child master/life/generation
-floor master/child/from_child master/life/master
-floor master/child/proc master/door/accept
-floor master/child/proc master/life/budget
-floor master/child/proc master/life/from_checker
-floor master/child/proc master/life/from_keeper
-floor master/child/proc master/life/from_worker
-floor master/child/proc master/life/generation
-floor master/child/proc master/life/master
-floor master/child/proc master/upgrade/store
 floor master/control/control master/upgrade/upgrade
-floor master/door/accept master/life/budget
-floor master/door/accept master/life/master
-floor master/door/conns master/life/master
-floor master/door/inherit master/life/master
-floor master/door/inherit master/upgrade/store
-floor master/door/listen master/life/master
-floor master/door/listen master/upgrade/store
 floor master/host/ids master/life/master
 floor master/host/notify master/life/errors
 floor master/host/notify master/life/master
@@ -125,14 +93,14 @@ floor master/host/options master/life/master
 floor master/host/rlimit master/life/master
 floor master/host/rootdir master/life/master
 floor master/host/sandbox master/life/master
-floor master/life/generation master/upgrade/store
+floor master/life/children master/upgrade/store
 floor master/life/leave master/upgrade/store
-floor master/life/reload master/control/control
-floor master/life/reload master/upgrade/upgrade
 floor master/life/status master/upgrade/upgrade
 floor master/life/stored master/upgrade/restored
 floor master/life/stored master/upgrade/saved
+floor master/life/succession master/upgrade/store
 floor master/servers/boards master/life/master
+floor master/servers/counts master/life/generation
 floor master/servers/counts master/life/master
 floor master/servers/servers master/life/master
 floor master/upgrade/restored master/control/control
@@ -142,24 +110,12 @@ floor worker/conn/base worker/shed
 header common/log_escape.c
 header common/proxy/clean.c
 header common/tally.c
-header master/life/from_checker.c
-header master/life/from_keeper.c
-header master/life/from_worker.c
-header master/life/retire.c
-header master/life/watchdog.c
 header master/servers/missing.c
 header master/upgrade/restored.c
 header worker/from_master.c
 header worker/tls/choice.c
 header worker/tls/facts.c
 header worker/tls/hello.c
-master master/child/proc.c
-master master/door/accept.c
-master master/door/accept.h
-master master/door/inherit.c
-master master/door/inherit.h
-master master/door/listen.c
-master master/door/listen.h
 master master/host/notify.c
 master master/host/notify.h
 master master/host/options.c

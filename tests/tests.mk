@@ -56,12 +56,12 @@ $(O)/unit/test_words: $(O)/obj/worker/conn/words.o
 
 $(O)/unit/test_conns: $(O)/obj/master/door/conns.o
 $(O)/unit/test_logs: $(O)/obj/master/child/logs.o
-$(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o life/budget.o door/conns.o door/inherit.o)
+$(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o door/handover.o door/door.o door/conns.o door/inherit.o)
 $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,host/sockpath.o host/unixsock.o)
 $(O)/unit/test_errors: $(O)/obj/master/life/errors.o
-$(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,child/from_child.o life/from_worker.o life/from_checker.o life/budget.o door/conns.o)
-$(O)/unit/test_budget: $(addprefix $(O)/obj/master/,life/budget.o door/conns.o)
-$(O)/unit/test_accept: $(addprefix $(O)/obj/master/,door/accept.o life/budget.o door/conns.o)
+$(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,child/from_child.o life/from_worker.o life/from_checker.o door/conns.o door/door.o)
+$(O)/unit/test_budget: $(addprefix $(O)/obj/master/,life/budget.o door/conns.o door/door.o)
+$(O)/unit/test_accept: $(addprefix $(O)/obj/master/,door/accept.o door/handover.o door/door.o door/conns.o)
 $(O)/unit/test_pairs: $(O)/obj/master/life/pairs.o
 $(O)/unit/test_master_sandbox: $(O)/obj/master/host/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers/servers.o servers/boards.o)

@@ -9,7 +9,6 @@
 #include "master/child/from_child.h"
 
 #include "common/log.h"
-#include "master/life/generation.h"
 
 #include <string.h>
 
@@ -38,9 +37,7 @@ from_failed(struct proc *p, const struct msg *m)
 	if (!memchr(failed->text, '\0', sizeof(failed->text)))
 		return "sent a text without an end";
 	p->complained = 1;
-	if (failed->contents)
-		p->m->wrong = 1;
-	generation_complain(p->gen, failed->text);
+	p->owner->complains(p, failed->text, failed->contents != 0);
 	return NULL;
 }
 

@@ -2,12 +2,12 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Reading what a child says.  A message that is wrong in any way costs the child its life and
- * never ours: handlers return a reason, proc.c kills and replaces.
+ * never ours: handlers return a reason, proc.c kills it, its owner replaces it.
  */
 #ifndef MASTER_CHILD_FROM_CHILD_H
 #define MASTER_CHILD_FROM_CHILD_H
 
-#include "master/life/master.h"
+#include "master/child/proc.h"
 
 /* What to do with a message, and the states of its sender in which it may come (or-ed). */
 struct from_rule {
@@ -26,16 +26,5 @@ const char *from_pong(struct proc *p, const struct msg *m);
  */
 const char *
 from_child(struct proc *p, const struct from_rule table[MSG_COUNT], int all, int *gone_r);
-
-/* The same for one kind: from_worker.c, from_checker.c, from_keeper.c. */
-const char *from_worker(struct proc *p, int all, int *gone_r);
-const char *from_checker(struct proc *p, int all, int *gone_r);
-const char *from_keeper(struct proc *p, int all, int *gone_r);
-
-/* The checker's pipe of reports: the same. */
-const char *from_checker_reports(struct generation *g, int all, int *gone_r);
-
-/* Whether a report may be believed; NULL, or what is wrong with it. */
-const char *report_wrong(const struct report *r, const struct conf *conf);
 
 #endif

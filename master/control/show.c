@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "master/child/proc.h"
 #include "master/host/sandbox.h"
+#include "master/life/generation.h"
 #include "master/servers/counts.h"
 #include "master/servers/servers.h"
 
@@ -119,9 +120,9 @@ show_info(struct master *m, FILE *f)
 	    up / 3600 % 24, up / 60 % 60, up % 60);
 	fprintf(f, "Uptime_sec: %" PRIu64 "\n", up);
 	print_time(f, "Start_time", m->started_real);
-	fprintf(f, "CurrConns: %zu\nCumConns: %" PRIu64 "\n", counts_all(m), m->accepted);
-	fprintf(
-	    f, "Conns_parked: %zu\nConns_held: %zu\n", m->conns.parked_count, m->conns.held_count);
+	fprintf(f, "CurrConns: %zu\nCumConns: %" PRIu64 "\n", counts_all(m), m->door.accepted);
+	fprintf(f, "Conns_parked: %zu\nConns_held: %zu\n", m->door.conns.parked_count,
+	    m->door.conns.held_count);
 	fprintf(f, "Stopping: %d\n", m->stopping != STOP_NO);
 	if (g) {
 		fprintf(f, "Generation: %u\n", g->id);
@@ -167,8 +168,8 @@ state_word(enum proc_state s)
 static void
 print_process(FILE *f, const struct proc *p, uint64_t now, const char *conns)
 {
-	fprintf(f, "%u %s %u %d %s %" PRIu64 " %lu %s\n", p->gen->id, role_name(p->role), p->slot,
-	    proc_alive(p) ? (int)p->pid : 0, state_word(p->state),
+	fprintf(f, "%u %s %u %d %s %" PRIu64 " %lu %s\n", gen_of(p)->id, role_name(p->role),
+	    p->slot, proc_alive(p) ? (int)p->pid : 0, state_word(p->state),
 	    proc_alive(p) ? (now - p->born) / 1000 : 0, proc_alive(p) ? memory_of(p->pid) : 0,
 	    conns);
 }

@@ -6,8 +6,6 @@
  */
 #include "master/door/conns.h"
 
-#include "master/life/master.h"
-
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -26,6 +24,13 @@ conns_init(struct conns *c, size_t held_most)
 	*c = (struct conns){ .held_most = held_most };
 	TAILQ_INIT(&c->parked);
 	TAILQ_INIT(&c->held);
+}
+
+void
+holder_init(struct holder *h)
+{
+	*h = (struct holder){ 0 };
+	TAILQ_INIT(&h->conns);
 }
 
 static size_t
@@ -101,15 +106,15 @@ conns_find(const struct conns *c, uint64_t id)
 static void
 leave(struct conns *c, struct conn *conn)
 {
-	if (conn->worker) {
+	if (conn->holder) {
 		if (conn->held) {
 			TAILQ_REMOVE(&c->held, conn->held, link);
 			c->held_count--;
 		}
-		TAILQ_REMOVE(&conn->worker->conns, conn, link);
-		conn->worker->conn_count--;
-		conn->worker->budget.unshaken -= conn->ends_tls;
-		conn->worker = NULL;
+		TAILQ_REMOVE(&conn->holder->conns, conn, link);
+		conn->holder->count--;
+		conn->holder->unshaken -= conn->ends_tls;
+		conn->holder = NULL;
 	} else {
 		TAILQ_REMOVE(&c->parked, conn, link);
 		c->parked_count--;
@@ -117,13 +122,13 @@ leave(struct conns *c, struct conn *conn)
 }
 
 void
-conns_give(struct conns *c, struct conn *conn, struct worker *w)
+conns_give(struct conns *c, struct conn *conn, struct holder *h)
 {
 	leave(c, conn);
-	conn->worker = w;
-	TAILQ_INSERT_TAIL(&w->conns, conn, link);
-	w->conn_count++;
-	w->budget.unshaken += conn->ends_tls;
+	conn->holder = h;
+	TAILQ_INSERT_TAIL(&h->conns, conn, link);
+	h->count++;
+	h->unshaken += conn->ends_tls;
 	if (conn->held) {
 		TAILQ_INSERT_TAIL(&c->held, conn->held, link);
 		c->held_count++;
@@ -159,7 +164,7 @@ drop_fd(struct conns *c, struct conn *conn, int reset)
 
 	if (!h)
 		return;
-	if (conn->worker) {
+	if (conn->holder) {
 		TAILQ_REMOVE(&c->held, h, link);
 		c->held_count--;
 	}
@@ -199,6 +204,15 @@ conns_free(struct conns *c, struct conn *conn)
 	*p = conn->hash_next;
 	c->count--;
 	free(conn);
+}
+
+void
+conns_shaken(struct conn *conn)
+{
+	conn->shaken = 1;
+	if (conn->ends_tls)
+		conn->holder->unshaken--;
+	conn->ends_tls = 0;
 }
 
 int

@@ -2,10 +2,10 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * One small record per live connection: from this alone, never from a worker's numbers, the
- * master knows whose connections they are and what it still holds of them.
+ * door knows whose connections they are and what it still holds of them.
  *
- * A record is parked (no worker has it yet) or a worker's.  As long as the worker has not said
- * TOUCHED the master holds the connection's descriptor too, so that a worker's death does not lose
+ * A record is parked (nobody has it yet) or a holder's, a worker's.  As long as that has not said
+ * TOUCHED we hold the connection's descriptor too, so that its death does not lose
  * it.  Held descriptors are bounded: the oldest goes first.
  */
 #ifndef MASTER_DOOR_CONNS_H
@@ -19,11 +19,10 @@
 
 struct conn;
 struct listener;
-struct worker;
 
-/* What giving a connection to a worker takes, for the first time or again. */
+/* What giving a connection to a taker takes, for the first time or again. */
 struct held {
-	TAILQ_ENTRY(held) link; /* while a worker has it */
+	TAILQ_ENTRY(held) link; /* while a taker has it */
 	struct conn *conn;
 	struct listener *listener; /* NULL: closed since */
 	uint64_t accepted;         /* CLOCK_REALTIME, milliseconds */
@@ -33,18 +32,25 @@ struct held {
 TAILQ_HEAD(held_list, held);
 
 struct conn {
-	TAILQ_ENTRY(conn) link; /* in its worker's list, or among the parked */
+	TAILQ_ENTRY(conn) link; /* in its holder's list, or among the parked */
 	struct conn *hash_next;
-	struct worker *worker; /* NULL: parked */
+	struct holder *holder; /* NULL: parked */
 	struct held *held;     /* NULL: given up */
 	uint64_t id;
-	uint8_t touched;  /* the worker said so */
+	uint8_t touched;  /* the taker said so */
 	uint8_t shaken;   /* so did it of this */
-	uint8_t ends_tls; /* its worker still needs the keeper for it: until shaken */
+	uint8_t ends_tls; /* its taker still needs the keeper for it: until shaken */
 };
 /* What the master keeps of an idle connection, malloc's part and the table included: at most. */
 #define CONNS_IDLE_BYTES 80
 TAILQ_HEAD(conn_list, conn);
+
+/* Whoever has connections. */
+struct holder {
+	struct conn_list conns;
+	uint32_t count;
+	uint32_t unshaken; /* that end TLS, and whose handshake is not done */
+};
 
 struct conns {
 	struct conn **buckets;
@@ -56,7 +62,10 @@ struct conns {
 	size_t held_count, held_most;
 };
 
-/* The table, empty; held_most: how many descriptors may be held for workers at a time. */
+/* It has none. */
+void holder_init(struct holder *h);
+
+/* The table, empty; held_most: how many descriptors may be held for takers at a time. */
 void conns_init(struct conns *c, size_t held_most);
 
 /*
@@ -66,20 +75,20 @@ void conns_init(struct conns *c, size_t held_most);
 struct conn *conns_add(struct conns *c, uint64_t id, int fd);
 struct conn *conns_find(const struct conns *c, uint64_t id);
 
-/* A worker has it from now on, and a place in its budget if ends_tls; its descriptor counts as held. */
-void conns_give(struct conns *c, struct conn *conn, struct worker *w);
-/* Take it away from its worker; it is parked, before all others. */
+/* Somebody has it from now on; its descriptor counts as held. */
+void conns_give(struct conns *c, struct conn *conn, struct holder *h);
+/* Take it away from its holder; it is parked, before all others. */
 void conns_park(struct conns *c, struct conn *conn);
 
 /*
  * Give up the oldest descriptors until no more are held than may be: when all of them have been
- * sent to their workers, since those who have not got theirs cannot do without ours.
+ * sent to their takers, since those who have not got theirs cannot do without ours.
  */
 void conns_trim(struct conns *c);
 
 /*
- * Give up our descriptor: the worker has looked at the connection, or has closed it.  Never
- * sleeps, whatever the worker did to the socket before.
+ * Give up our descriptor: the taker has looked at the connection, or has closed it.  Never
+ * sleeps, whatever the taker did to the socket before.
  */
 void conns_release(struct conns *c, struct conn *conn);
 /* The same with a reset for the client: nobody serves this connection any more. */
@@ -87,6 +96,9 @@ void conns_reset(struct conns *c, struct conn *conn);
 
 /* The connection is over: close what we hold and free the record. */
 void conns_free(struct conns *c, struct conn *conn);
+
+/* Its handshake is done: it needs the keeper no more. */
+void conns_shaken(struct conn *conn);
 
 /*
  * Whether nobody has read from or written to this socket: no TCP_NODELAY, which workers set before

@@ -8,7 +8,6 @@
 
 #include "common/log.h"
 #include "master/door/accept.h"
-#include "master/upgrade/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +59,7 @@ address(int fd, struct addr *a_r)
 
 /* is_ours: an earlier master has put it into the store; else a socket unit listens. */
 static void
-take(struct master *m, int fd, int is_ours)
+take(struct door *d, int fd, int is_ours)
 {
 	struct addr a;
 	struct listener *l;
@@ -74,24 +73,24 @@ take(struct master *m, int fd, int is_ours)
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		fatal("out of memory");
-	l->m = m;
+	l->door = d;
 	l->addr = a;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
 	l->given = !is_ours;
 	l->stored = is_ours;
-	TAILQ_INSERT_TAIL(&m->given, l, link);
+	TAILQ_INSERT_TAIL(&d->given, l, link);
 	log_say(LOG_DEBUG, "%s comes from the service manager", addr_text(&a, text));
 }
 
 void
-inherit_listeners(struct master *m)
+inherit_listeners(struct door *d)
 {
 	long count = number("LISTEN_FDS"), pid = number("LISTEN_PID");
 	const char *name = getenv("LISTEN_FDNAMES");
 
 	if (pid == (long)getpid() && count > 0 && count < INT_MAX - FIRST_FD)
 		for (int fd = FIRST_FD; fd < FIRST_FD + (int)count; fd++) {
-			take(m, fd, name && strncmp(name, "l-", 2) == 0);
+			take(d, fd, name && strncmp(name, "l-", 2) == 0);
 			name = name ? strchr(name, ':') : NULL;
 			name = name ? name + 1 : NULL;
 		}
@@ -101,42 +100,42 @@ inherit_listeners(struct master *m)
 }
 
 struct listener *
-inherit_find(struct master *m, const struct addr *a)
+inherit_find(struct door *d, const struct addr *a)
 {
 	struct listener *l;
 
-	TAILQ_FOREACH(l, &m->given, link)
+	TAILQ_FOREACH(l, &d->given, link)
 	if (addr_equal(&l->addr, a) && l->addr.wildcard == a->wildcard)
 		break;
 	if (l)
-		TAILQ_REMOVE(&m->given, l, link);
+		TAILQ_REMOVE(&d->given, l, link);
 	return l;
 }
 
 /* Whether another descriptor for this address is the one that we use. */
 static int
-in_use(struct master *m, const struct addr *a)
+in_use(struct door *d, const struct addr *a)
 {
 	const struct listener *l;
 
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(l, &d->listeners, link)
 	if (addr_equal(&l->addr, a) && l->addr.wildcard == a->wildcard)
 		return 1;
 	return 0;
 }
 
 void
-inherit_drop(struct master *m)
+inherit_drop(struct door *d)
 {
 	struct listener *l, *next;
 
-	for (l = TAILQ_FIRST(&m->given); l; l = next) {
+	for (l = TAILQ_FIRST(&d->given); l; l = next) {
 		next = TAILQ_NEXT(l, link);
 		if (l->given)
 			continue;
-		TAILQ_REMOVE(&m->given, l, link);
-		if (!in_use(m, &l->addr)) {
-			store_forget_listener(m, l);
+		TAILQ_REMOVE(&d->given, l, link);
+		if (!in_use(d, &l->addr)) {
+			d->owner->keeps(d, l, 0);
 			(void)shutdown(l->watch.fd, SHUT_RD); /* the store's descriptor, too */
 		}
 		close(l->watch.fd);

@@ -4,20 +4,20 @@
 #ifndef MASTER_DOOR_INHERIT_H
 #define MASTER_DOOR_INHERIT_H
 
-#include "master/life/master.h"
+#include "master/door/door.h"
 
 /*
- * Put the sockets that LISTEN_FDS speaks of into m->given, and take the variables out of the
+ * Put the sockets that LISTEN_FDS speaks of into d->given, and take the variables out of the
  * environment.  What is no listening TCP socket stays open and is not touched.
  */
-void inherit_listeners(struct master *m);
+void inherit_listeners(struct door *d);
 
 /*
- * The socket for this address, taken out of m->given; NULL: there is none.
+ * The socket for this address, taken out of d->given; NULL: there is none.
  */
-struct listener *inherit_find(struct master *m, const struct addr *a);
+struct listener *inherit_find(struct door *d, const struct addr *a);
 
 /* Close those that an earlier master had stored and that nobody uses any more. */
-void inherit_drop(struct master *m);
+void inherit_drop(struct door *d);
 
 #endif

@@ -8,7 +8,6 @@
 #include "master/door/accept.h"
 #include "master/door/inherit.h"
 #include "master/host/holder.h"
-#include "master/upgrade/store.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,11 +19,11 @@
 #include <unistd.h>
 
 static struct listener *
-find(struct master *m, const struct addr *a)
+find(struct door *d, const struct addr *a)
 {
 	struct listener *l;
 
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(l, &d->listeners, link)
 	if (addr_equal(&l->addr, a) && l->addr.wildcard == a->wildcard)
 		return l;
 	return NULL;
@@ -112,15 +111,15 @@ share(const struct listener *l, const struct addr *a)
  * not listen until the old one goes, so that no connection waits at a port that may never be served.
  */
 static int
-share_port(struct master *m, const struct addr *a, int fd)
+share_port(struct door *d, const struct addr *a, int fd)
 {
 	struct listener *l;
 	int one = 1, shared = 0;
 
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(l, &d->listeners, link)
 	if (!l->is_new)
 		shared |= share(l, a);
-	TAILQ_FOREACH(l, &m->given, link)
+	TAILQ_FOREACH(l, &d->given, link)
 	if (l->stored)
 		shared |= share(l, a);
 	if (shared)
@@ -129,12 +128,12 @@ share_port(struct master *m, const struct addr *a, int fd)
 }
 
 static void
-begin_to_listen(struct master *m, const struct conf *conf)
+begin_to_listen(struct door *d, const struct conf *conf)
 {
 	struct listener *l;
 	char text[ADDR_TEXT];
 
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(l, &d->listeners, link)
 	{
 		if (!l->waits)
 			continue;
@@ -203,23 +202,23 @@ set_keepalive(int fd, const struct conf *conf, const struct conf_listener *cl)
 
 static void
 open_listener(
-    struct master *m, const struct conf *conf, const struct conf_listener *cl, struct problems *p)
+    struct door *d, const struct conf *conf, const struct conf_listener *cl, struct problems *p)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
 	int foreign = 0, shared, fd;
-	struct listener *l = inherit_find(m, &cl->addr);
+	struct listener *l = inherit_find(d, &cl->addr);
 
 	if (l) {
 		l->is_new = 1;
 		l->any = is_any(&cl->addr);
-		TAILQ_INSERT_TAIL(&m->listeners, l, link);
+		TAILQ_INSERT_TAIL(&d->listeners, l, link);
 		return;
 	}
 	fd = open_socket(&cl->addr, &ss, &len);
 	if (fd != -1)
 		set_keepalive(fd, conf, cl);
-	shared = fd != -1 && share_port(m, &cl->addr, fd);
+	shared = fd != -1 && share_port(d, &cl->addr, fd);
 	if (fd == -1 || bind_socket(fd, &ss, len, &foreign) == -1 ||
 	    (!shared && listen(fd, BACKLOG) == -1)) {
 		complain(conf, p, cl, errno);
@@ -232,56 +231,56 @@ open_listener(
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		fatal("out of memory");
-	l->m = m;
+	l->door = d;
 	l->addr = cl->addr;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
 	l->is_new = 1;
 	l->waits = shared;
 	l->any = is_any(&cl->addr);
-	TAILQ_INSERT_TAIL(&m->listeners, l, link);
+	TAILQ_INSERT_TAIL(&d->listeners, l, link);
 }
 
 void
-listeners_prepare(struct master *m, const struct conf *conf, struct problems *p)
+listeners_prepare(struct door *d, const struct conf *conf, struct problems *p)
 {
 	for (size_t i = 0; i < conf->listener_count; i++)
-		if (!find(m, &conf->listeners[i].addr))
-			open_listener(m, conf, &conf->listeners[i], p);
+		if (!find(d, &conf->listeners[i].addr))
+			open_listener(d, conf, &conf->listeners[i], p);
 }
 
 /* Connections that are with a worker outlive the listener that they came from. */
 static void
-forget(struct master *m, struct listener *l)
+forget(struct door *d, struct listener *l)
 {
 	struct held *h;
 
-	TAILQ_FOREACH(h, &m->conns.held, link)
+	TAILQ_FOREACH(h, &d->conns.held, link)
 	if (h->listener == l)
 		h->listener = NULL;
 }
 
 static void
-close_listener(struct master *m, struct listener *l)
+close_listener(struct door *d, struct listener *l)
 {
 	struct conn *c, *next;
 
-	for (c = TAILQ_FIRST(&m->conns.parked); c; c = next) {
+	for (c = TAILQ_FIRST(&d->conns.parked); c; c = next) {
 		next = TAILQ_NEXT(c, link);
 		if (c->held->listener == l) {
-			conns_reset(&m->conns, c);
-			conns_free(&m->conns, c);
+			conns_reset(&d->conns, c);
+			conns_free(&d->conns, c);
 		}
 	}
-	forget(m, l);
-	watch_set(m->loop, &l->watch, 0);
-	TAILQ_REMOVE(&m->listeners, l, link);
+	forget(d, l);
+	watch_set(d->loop, &l->watch, 0);
+	TAILQ_REMOVE(&d->listeners, l, link);
 	if (l->given || l->stored) {
 		l->is_new = l->is_kept = 0;
-		TAILQ_INSERT_TAIL(&m->given, l, link);
+		TAILQ_INSERT_TAIL(&d->given, l, link);
 		return;
 	}
 	if (l->is_kept)
-		store_forget_listener(m, l);
+		d->owner->keeps(d, l, 0);
 	/* The service manager's descriptor listens no more, either, before it gets to closing it. */
 	(void)shutdown(l->watch.fd, SHUT_RD);
 	close(l->watch.fd);
@@ -289,14 +288,14 @@ close_listener(struct master *m, struct listener *l)
 }
 
 void
-listeners_rollback(struct master *m)
+listeners_rollback(struct door *d)
 {
 	struct listener *l, *next;
 
-	for (l = TAILQ_FIRST(&m->listeners); l; l = next) {
+	for (l = TAILQ_FIRST(&d->listeners); l; l = next) {
 		next = TAILQ_NEXT(l, link);
 		if (l->is_new)
-			close_listener(m, l);
+			close_listener(d, l);
 	}
 }
 
@@ -305,71 +304,71 @@ listeners_rollback(struct master *m)
  * it is served as if he had come to the new one.
  */
 static void
-take_rest(struct master *m)
+take_rest(struct door *d)
 {
 	struct listener *old, *l;
 	struct conn *c;
 
-	TAILQ_FOREACH(old, &m->given, link)
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(old, &d->given, link)
+	TAILQ_FOREACH(l, &d->listeners, link)
 	if (old->stored && overlap(&old->addr, &l->addr)) {
 		/* An index of the new configuration: nobody is current who could take it for his own. */
-		assert(!m->current);
+		assert(!d->conf);
 		old->any = is_any(&old->addr);
 		old->index = l->index;
 		accept_rest(old);
-		TAILQ_FOREACH(c, &m->conns.parked, link)
+		TAILQ_FOREACH(c, &d->conns.parked, link)
 		if (c->held->listener == old)
 			c->held->listener = l;
-		forget(m, old);
+		forget(d, old);
 		break;
 	}
 }
 
 /* Called while the old generation is still current: what waits at a port that goes is its. */
 void
-listeners_commit(struct master *m, const struct conf *conf)
+listeners_commit(struct door *d, const struct conf *conf)
 {
 	struct listener *l, *next;
 
-	begin_to_listen(m, conf);
-	TAILQ_FOREACH(l, &m->listeners, link)
+	begin_to_listen(d, conf);
+	TAILQ_FOREACH(l, &d->listeners, link)
 	l->wanted = 0;
 	for (size_t i = 0; i < conf->listener_count; i++) {
-		l = find(m, &conf->listeners[i].addr);
+		l = find(d, &conf->listeners[i].addr);
 		if (!l)
 			continue;
 		l->wanted = 1;
 	}
-	for (l = TAILQ_FIRST(&m->listeners); l; l = next) {
+	for (l = TAILQ_FIRST(&d->listeners); l; l = next) {
 		next = TAILQ_NEXT(l, link);
 		if (l->wanted)
 			continue;
 		accept_rest(l);
-		close_listener(m, l);
+		close_listener(d, l);
 	}
 	for (size_t i = 0; i < conf->listener_count; i++) {
-		l = find(m, &conf->listeners[i].addr);
+		l = find(d, &conf->listeners[i].addr);
 		if (!l)
 			continue;
 		l->index = (uint32_t)i;
 		set_keepalive(l->watch.fd, conf, &conf->listeners[i]);
 		if (l->is_new && !l->given)
-			store_listener(m, l);
+			d->owner->keeps(d, l, 1);
 		l->is_new = l->stored = 0;
 		l->is_kept = 1;
 	}
-	take_rest(m);
-	inherit_drop(m);
+	take_rest(d);
+	inherit_drop(d);
 }
 
 void
-listeners_close(struct master *m)
+listeners_close(struct door *d)
 {
 	struct listener *l, *next;
 
-	for (l = TAILQ_FIRST(&m->listeners); l; l = next) {
+	for (l = TAILQ_FIRST(&d->listeners); l; l = next) {
 		next = TAILQ_NEXT(l, link);
-		close_listener(m, l);
+		close_listener(d, l);
 	}
 }

@@ -70,11 +70,11 @@ rlimit_raise(struct master *m)
 
 	raise_file_size();
 	most = r.rlim_cur < OWN + EACH ? 1 : (r.rlim_cur - OWN) / EACH;
-	m->worker_most = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
-	m->conns.held_most = r.rlim_cur / 4 < HELD_MOST ? (size_t)r.rlim_cur / 4 : HELD_MOST;
+	m->door.taker_most = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+	m->door.conns.held_most = r.rlim_cur / 4 < HELD_MOST ? (size_t)r.rlim_cur / 4 : HELD_MOST;
 	if (r.rlim_cur < FEW && !m->testing)
 		log_say(LOG_WARNING,
 		    "the limit of descriptors is %llu, so a worker serves at most %u connections; "
 		    "raise it with LimitNOFILE= or ulimit -n",
-		    (unsigned long long)r.rlim_cur, m->worker_most);
+		    (unsigned long long)r.rlim_cur, m->door.taker_most);
 }

@@ -6,15 +6,9 @@
  */
 #include "master/life/budget.h"
 
-#include "master/life/master.h"
+#include "master/life/generation.h"
 
 #define AHEAD HANDOVER_MAX
-
-int
-budget_ends_tls(const struct conf *conf, uint32_t listener)
-{
-	return conf->frontends[conf->listeners[listener].frontend].tls.mode == TLS_IMPLICIT;
-}
 
 /* Client certificates that one connection may have to prove on its way to a server. */
 static uint32_t
@@ -43,7 +37,7 @@ tell_version_1(struct worker *w)
 {
 	struct msg_grant more = { .slot = w->p.slot, .connections = AHEAD };
 
-	if (chan_tell(&w->p.gen->keeper.chan, MSG_GRANT, &more) == -1)
+	if (chan_tell(&gen_of(&w->p)->keeper.chan, MSG_GRANT, &more) == -1)
 		return -1;
 	w->budget.told_conns += AHEAD;
 	w->budget.told_tls = w->budget.tls + AHEAD;
@@ -54,29 +48,29 @@ static int
 tell(struct worker *w)
 {
 	struct budget *b = &w->budget;
-	uint64_t tries = attempts(w->p.gen->conf);
+	uint64_t tries = attempts(gen_of(&w->p)->conf);
 	struct msg_budget m = {
 		.slot = w->p.slot,
-		.as_server = { b->tls + AHEAD, b->unshaken + AHEAD },
-		.as_client = { (b->conns + AHEAD) * tries, (w->conn_count + AHEAD) * tries },
+		.as_server = { b->tls + AHEAD, w->t.has.unshaken + AHEAD },
+		.as_client = { (b->conns + AHEAD) * tries, (w->t.has.count + AHEAD) * tries },
 	};
 
 	/* A keeper that does not take it is about to be replaced; the next one is told everything. */
-	if (chan_tell(&w->p.gen->keeper.chan, MSG_BUDGET, &m) == -1)
+	if (chan_tell(&gen_of(&w->p)->keeper.chan, MSG_BUDGET, &m) == -1)
 		return -1;
 	b->told_conns = b->conns + AHEAD;
 	b->told_tls = b->tls + AHEAD;
-	b->open = w->conn_count + AHEAD;
-	b->open_tls = b->unshaken + AHEAD;
+	b->open = w->t.has.count + AHEAD;
+	b->open_tls = w->t.has.unshaken + AHEAD;
 	return 0;
 }
 
 int
 budget_begin(struct worker *w)
 {
-	if (!is_version_1(&w->p.gen->keeper))
+	if (!is_version_1(&gen_of(&w->p)->keeper))
 		return tell(w);
-	w->budget.told_conns = w->budget.conns + w->batched;
+	w->budget.told_conns = w->budget.conns + w->t.batched;
 	w->budget.told_tls = w->budget.tls + AHEAD;
 	return 0;
 }
@@ -87,8 +81,8 @@ count_tls(const struct worker *w)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < w->batched; i++)
-		n += w->batch[i]->ends_tls;
+	for (uint32_t i = 0; i < w->t.batched; i++)
+		n += w->t.batch[i]->ends_tls;
 	return n;
 }
 
@@ -96,13 +90,13 @@ void
 budget_before(struct worker *w)
 {
 	struct budget *b = &w->budget;
-	int more_conns = b->conns + w->batched > b->told_conns;
+	int more_conns = b->conns + w->t.batched > b->told_conns;
 
-	if (is_version_1(&w->p.gen->keeper)) {
+	if (is_version_1(&gen_of(&w->p)->keeper)) {
 		if (more_conns)
 			(void)tell_version_1(w);
 	} else if (b->tls + count_tls(w) > b->told_tls ||
-	    (more_conns && attempts(w->p.gen->conf) > 0)) {
+	    (more_conns && attempts(gen_of(&w->p)->conf) > 0)) {
 		(void)tell(w);
 	}
 }
@@ -110,17 +104,8 @@ budget_before(struct worker *w)
 void
 budget_after(struct worker *w)
 {
-	w->budget.conns += w->batched;
+	w->budget.conns += w->t.batched;
 	w->budget.tls += count_tls(w);
-}
-
-void
-budget_shaken(struct conn *c)
-{
-	c->shaken = 1;
-	if (c->ends_tls)
-		c->worker->budget.unshaken--;
-	c->ends_tls = 0;
 }
 
 void
@@ -133,8 +118,8 @@ budget_tick(struct generation *g)
 		const struct budget *b = &w->budget;
 
 		if ((w->p.state & (PROC_SERVING | PROC_RETIRING)) &&
-		    (b->open_tls > b->unshaken + 2 * AHEAD ||
-			(b->open > w->conn_count + 2 * AHEAD && attempts(g->conf) > 0)))
+		    (b->open_tls > w->t.has.unshaken + 2 * AHEAD ||
+			(b->open > w->t.has.count + 2 * AHEAD && attempts(g->conf) > 0)))
 			(void)tell(w);
 	}
 }

@@ -9,7 +9,6 @@
 
 #include <stdint.h>
 
-struct conn;
 struct generation;
 struct worker;
 
@@ -18,12 +17,7 @@ struct budget {
 	uint64_t conns, tls; /* handed over in all, and those of them that end TLS */
 	uint64_t told_conns, told_tls;
 	uint32_t open, open_tls; /* as the keeper was told: those that are there */
-	uint32_t unshaken;       /* that end TLS, and whose handshake is not done */
 };
-
-/* Whether a worker needs the keeper for the connections of this listener (index in the conf). */
-struct conf;
-int budget_ends_tls(const struct conf *conf, uint32_t listener);
 
 /*
  * The keeper has a new channel to this worker: all that it has now, after the SIGNER.  Returns the
@@ -34,9 +28,6 @@ int budget_begin(struct worker *w);
 /* Before the HANDOVER of w's batch, and when that is out. */
 void budget_before(struct worker *w);
 void budget_after(struct worker *w);
-
-/* Its handshake is done. */
-void budget_shaken(struct conn *c);
 
 /* From time to time: take back what connections that are over have not used. */
 void budget_tick(struct generation *g);

@@ -4,16 +4,19 @@
  * Everything that the checker may report.  It talks to servers and to DNS, so its bytes are as
  * good as theirs: every field of a record is checked before anything is done with it.
  */
-#include "common/clock.h"
-#include "master/child/from_child.h"
-#include "master/servers/servers.h"
+#include "master/life/from_checker.h"
 
+#include "common/clock.h"
+#include "common/container.h"
 #include "common/log.h"
 #include "common/reason.h"
+#include "master/child/from_child.h"
+#include "master/servers/servers.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #define REPORTS_PER_PASS 32
@@ -27,12 +30,6 @@ static const struct from_rule table[MSG_COUNT] = {
 	[MSG_FAILED] = { from_failed, PROC_STARTING },
 	[MSG_PONG] = { from_pong, PROC_SERVING },
 };
-
-const char *
-from_checker(struct proc *p, int all, int *gone_r)
-{
-	return from_child(p, table, all, gone_r);
-}
 
 static int
 is_clean_text(const char *s, size_t size)
@@ -182,7 +179,7 @@ pass_over(struct generation *g)
 }
 
 const char *
-from_checker_reports(struct generation *g, int all, int *gone_r)
+reports_read(struct generation *g, int all, int *gone_r)
 {
 	struct report reports[REPORTS_PER_PASS];
 	const char *wrong;
@@ -214,4 +211,45 @@ from_checker_reports(struct generation *g, int all, int *gone_r)
 		}
 	} while (all);
 	return NULL;
+}
+
+static void
+on_report(struct watch *w, uint32_t events)
+{
+	struct generation *g = CONTAINER(w, struct generation, report);
+	const char *reason;
+	int gone;
+
+	(void)events;
+	reason = reports_read(g, 0, &gone);
+	if (reason)
+		proc_kill(&g->checker, reason);
+	if (reason || gone)
+		watch_set(g->m->loop, w, 0);
+}
+
+int
+reports_open(struct generation *g, int fd)
+{
+	g->report = (struct watch){ .fn = on_report, .fd = fd };
+	return watch_set(g->m->loop, &g->report, EPOLLIN);
+}
+
+void
+reports_close(struct generation *g)
+{
+	if (g->report.fd == -1)
+		return;
+	watch_set(g->m->loop, &g->report, 0);
+	close(g->report.fd);
+	g->report.fd = -1;
+}
+
+const char *
+from_checker(struct proc *p, int all, int *gone_r)
+{
+	/* Its last words: what it has found is no less true. */
+	if (all && gen_of(p)->report.fd != -1)
+		(void)reports_read(gen_of(p), 1, gone_r);
+	return from_child(p, table, all, gone_r);
 }

@@ -4,6 +4,8 @@
  * Everything that the keeper may say to the root process: that it serves, why it cannot, and that
  * it lives.
  */
+#include "master/life/from_keeper.h"
+
 #include "master/child/from_child.h"
 
 static const struct from_rule table[MSG_COUNT] = {

@@ -5,8 +5,11 @@
  * attacker would own first.  Ids and slots are looked up among this worker's own records; nothing
  * is allocated here and no descriptor is ever accepted.
  */
+#include "master/life/from_worker.h"
+
 #include "common/container.h"
 #include "master/child/from_child.h"
+#include "master/life/generation.h"
 #include "master/servers/servers.h"
 
 #define SUSPECT_PAUSE 1000 /* milliseconds between two CHECK_NOW for one server */
@@ -23,12 +26,12 @@ on_taken(struct proc *p, const struct msg *m)
 	const struct msg_taken *taken = m->fixed;
 	struct worker *w = worker_of(p);
 
-	if (p->gen->orphaned)
+	if (gen_of(p)->orphaned)
 		return NULL;
-	if (taken->upto < w->taken || taken->upto > w->handed)
+	if (taken->upto < w->t.taken || taken->upto > w->t.handed)
 		return "took connections that it was not given";
-	w->taken = taken->upto;
-	w->waiting = w->taken == w->handed ? 0 : loop_now(p->m->loop);
+	w->t.taken = taken->upto;
+	w->t.waiting = w->t.taken == w->t.handed ? 0 : loop_now(gen_of(p)->m->loop);
 	return NULL;
 }
 
@@ -36,9 +39,9 @@ on_taken(struct proc *p, const struct msg *m)
 static struct conn *
 own_conn(struct proc *p, uint64_t id)
 {
-	struct conn *c = conns_find(&p->m->conns, id);
+	struct conn *c = conns_find(&gen_of(p)->m->door.conns, id);
 
-	return c && c->worker == worker_of(p) ? c : NULL;
+	return c && c->holder == &worker_of(p)->t.has ? c : NULL;
 }
 
 /*
@@ -48,7 +51,7 @@ own_conn(struct proc *p, uint64_t id)
 static const char *
 not_own(const struct proc *p, const char *reason)
 {
-	return p->gen->orphaned ? NULL : reason;
+	return gen_of(p)->orphaned ? NULL : reason;
 }
 
 static const char *
@@ -64,7 +67,7 @@ on_touched(struct proc *p, const struct msg *m)
 		if (c->touched)
 			return "touched a connection twice";
 		c->touched = 1;
-		conns_release(&p->m->conns, c);
+		conns_release(&gen_of(p)->m->door.conns, c);
 	}
 	return NULL;
 }
@@ -82,7 +85,7 @@ on_shaken(struct proc *p, const struct msg *m)
 			    p, "finished the handshake of a connection that it does not have");
 		if (c->shaken)
 			return "finished a handshake twice";
-		budget_shaken(c);
+		conns_shaken(c);
 	}
 	return NULL;
 }
@@ -97,7 +100,7 @@ on_closed(struct proc *p, const struct msg *m)
 
 		if (!c)
 			return not_own(p, "closed a connection that it does not have");
-		conns_free(&p->m->conns, c);
+		conns_free(&gen_of(p)->m->door.conns, c);
 		worker_of(p)->finished++;
 	}
 	return NULL;
@@ -108,15 +111,15 @@ static const char *
 on_suspect(struct proc *p, const struct msg *m)
 {
 	const struct msg_server *suspect = m->fixed;
-	struct generation *current = p->m->current;
-	uint64_t now = loop_now(p->m->loop);
+	struct generation *current = gen_of(p)->m->current;
+	uint64_t now = loop_now(gen_of(p)->m->loop);
 	struct msg_server check = { 0 };
 	struct server *s;
 
-	if (suspect->server >= p->gen->conf->slot_count)
+	if (suspect->server >= gen_of(p)->conf->slot_count)
 		return "suspects a server that there is none of";
-	s = &p->gen->servers[suspect->server];
-	if (p->gen != current)
+	s = &gen_of(p)->servers[suspect->server];
+	if (gen_of(p) != current)
 		s = s->heir;
 	if (!s || !current || now - s->suspected < SUSPECT_PAUSE ||
 	    current->checker.state != PROC_SERVING)
@@ -134,8 +137,9 @@ on_cert(struct proc *p, const struct msg *m)
 {
 	if (p->slot != 0)
 		return "speaks of certificates, which only the first does";
-	return p->gen->state == GEN_BUILDING ? pairs_take(p->gen, m->fixed, m->items, m->count) :
-					       NULL;
+	return gen_of(p)->state == GEN_BUILDING ?
+	    pairs_take(gen_of(p), m->fixed, m->items, m->count) :
+	    NULL;
 }
 
 #define LIVE (PROC_SERVING | PROC_RETIRING)
@@ -158,6 +162,6 @@ from_worker(struct proc *p, int all, int *gone_r)
 	const char *reason = from_child(p, table, all, gone_r);
 
 	/* It has read from its channel, or will be followed by another that does. */
-	worker_of(p)->stuck = 0;
+	worker_of(p)->t.stuck = 0;
 	return reason;
 }

@@ -8,7 +8,7 @@
 #include "master/child/proc.h"
 #include "master/door/accept.h"
 #include "master/host/notify.h"
-#include "master/life/generation.h"
+#include "master/life/succession.h"
 #include "master/upgrade/store.h"
 
 #define LOOK_MS  10   /* how often what we have accepted is looked at ... */
@@ -29,7 +29,7 @@ store_all(struct master *m)
 	const struct generation *g;
 	const struct listener *l;
 
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(l, &m->door.listeners, link)
 	if (l->is_kept && !l->given)
 		store_listener(m, l);
 	TAILQ_FOREACH(g, &m->generations, link)
@@ -46,7 +46,7 @@ on_look(struct timer *t)
 	struct master *m = CONTAINER(t, struct master, stop_deadline);
 	struct generation *g;
 
-	if (!TAILQ_EMPTY(&m->conns.parked) && loop_now(m->loop) < m->leave_by) {
+	if (!TAILQ_EMPTY(&m->door.conns.parked) && loop_now(m->loop) < m->leave_by) {
 		timer_set(m->loop, t, LOOK_MS);
 		return;
 	}
@@ -70,12 +70,13 @@ leave_begin(struct master *m)
 	}
 	log_say(LOG_NOTICE, "restart: ports and sessions are left to the next master");
 	m->stopping = STOP_LEAVE;
+	m->door.closed = 1;
 	m->leave_by = loop_now(m->loop) + LEAVE_MS;
 	if (m->building) {
 		m->building->failed = 1;
-		generation_fail(m->building);
+		succession_fail(m->building);
 	}
-	accept_resume(m);
+	accept_resume(&m->door);
 	m->stop_deadline.fn = on_look;
 	timer_set(m->loop, &m->stop_deadline, 0);
 }

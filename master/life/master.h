@@ -14,13 +14,11 @@
 #include "common/board.h"
 #include "common/chan.h"
 #include "common/conf.h"
-#include "common/container.h"
 #include "common/health.h"
 #include "common/loop.h"
 #include "common/reason.h"
-#include "master/child/backoff.h"
-#include "master/child/logs.h"
-#include "master/door/conns.h"
+#include "master/child/proc.h"
+#include "master/door/door.h"
 #include "master/life/budget.h"
 #include "master/life/errors.h"
 #include "master/life/pairs.h"
@@ -30,55 +28,15 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
-/* A child's life as the master sees it; one bit each, for the permit masks of from_*.c. */
-enum proc_state {
-	PROC_NONE = 1 << 0,     /* there is no process */
-	PROC_STARTING = 1 << 1, /* has not said READY */
-	PROC_SERVING = 1 << 2,
-	PROC_RETIRING = 1 << 3, /* finishes what it has */
-	PROC_ENDING = 1 << 4,   /* killed, or has closed its channel: we wait for its death */
-};
-
 struct generation;
 struct master;
 
-/* One place for a process; a dead one is followed by another in the same place. */
-struct proc {
-	struct master *m;
-	struct generation *gen;
-	enum role role;
-	uint32_t slot; /* which worker; 0 for the others */
-	enum proc_state state;
-	pid_t pid;
-	int pidfd;
-	struct chan chan;
-	struct watch on_chan, on_death;
-	struct log_pipe log;
-	uint64_t born;   /* CLOCK_MONOTONIC, milliseconds */
-	int was_ready;   /* it has said READY */
-	int complained;  /* it has said why it cannot */
-	uint32_t layers; /* enum sandbox_layer: those that stand around it, as it says */
-	int restless;    /* its death is not our will: say so, and let another follow */
-	uint64_t pinged; /* when; 0: no answer is owed */
-	uint64_t cookie; /* of the last PING */
-	/* MSG_VERSION of its program, by its READY: before an upgrade is complete perhaps an older one */
-	uint32_t version;
-	struct backoff backoff;
-	struct timer rebirth;
-};
-
 struct worker {
 	struct proc p;
-	struct conn_list conns; /* its records */
-	uint32_t conn_count;
-	uint64_t handed, taken; /* connections, in this process's life */
-	struct budget budget;   /* what the keeper may sign for it */
-	uint64_t waiting;       /* since when it owes us a TAKEN; 0: it owes none */
-	uint64_t finished;      /* connections that ended since its birth */
-	int stuck;              /* its channel took no more: no credit until it has read */
-	struct conn *batch[HANDOVER_MAX]; /* given to it in this burst, not yet sent */
-	uint32_t batched;
-	int tally_fd; /* outlives the process: the others have it mapped */
+	struct taker t;
+	struct budget budget; /* what the keeper may sign for it */
+	uint64_t finished;    /* connections that ended since its birth */
+	int tally_fd;         /* outlives the process: the others have it mapped */
 	struct tally *tally;
 };
 
@@ -149,23 +107,6 @@ struct generation {
 };
 TAILQ_HEAD(generation_list, generation);
 
-/* An open port.  It outlives generations. */
-struct listener {
-	TAILQ_ENTRY(listener) link;
-	struct master *m;
-	struct addr addr;
-	struct watch watch; /* its socket */
-	uint32_t index;     /* in the current generation's conf->listeners */
-	int is_new;         /* bound for the generation that is being built */
-	int wanted;         /* ... and that one keeps it */
-	int is_kept;        /* polled: belongs to the current generation */
-	int any;            /* bound to no one address: the local one must be asked for */
-	int given;          /* by the service manager, who keeps it open: never closed for good */
-	int stored;         /* by the master before us, and no generation of ours has it yet */
-	int waits;          /* for the end of one that it overlaps: bound, but it does not listen */
-};
-TAILQ_HEAD(listener_list, listener);
-
 /* What is read again: the configuration with all its files, or only the files that it names. */
 enum reload_kind { RELOAD_FILE, RELOAD_CERTS, RELOAD_KINDS };
 
@@ -195,8 +136,23 @@ enum stopping { STOP_NO, STOP_DRAIN /* TERM, USR1 */, STOP_NOW /* INT */, STOP_L
 
 struct control;
 
+/* What life says to those above it; main.c knows who wants to hear what. */
+struct life_events {
+	void (*reloading)(struct master *m); /* the file is being read */
+	void (*reloaded)(
+	    struct master *m, enum reload_kind kind, const char *why); /* NULL: it serves */
+	void (*applied)(struct master *m); /* another configuration is the current one */
+	void (*stopping)(struct master *m);
+};
+
 struct master {
 	struct loop *loop;
+	const struct life_events *events;
+	const struct proc_owner *owners[HELPER_COUNT]; /* of the children, by enum helper */
+	/* reload.c: g is about to take the place of old; a building one serves (why NULL) or cannot be. */
+	void (*replaces)(
+	    struct master *m, const struct generation *old, const struct generation *g);
+	void (*settled)(struct master *m, const char *why);
 	const char *program;   /* path of this executable, as it was at start */
 	const char *conf_path; /* absolute */
 	const char *libexec;
@@ -214,20 +170,12 @@ struct master {
 	int libexec_given;       /* ... by -L */
 	struct upgrade *upgrade; /* one that is being tried */
 	struct upgrading up;
+	struct timer upgrade_later; /* set: one that was asked for meanwhile begins from the loop */
 	int force_new; /* the next reload makes a new generation, whatever is the same */
 	struct generation_list generations;
 	struct generation *current, *building;
 	uint32_t next_generation;
-	struct listener_list listeners;
-	struct listener_list given; /* sockets of the service manager that nobody wants yet */
-	int accept_paused;          /* no descriptors: until the timer */
-	struct timer accept_again;
-	uint64_t pause_told;     /* when the log last said so */
-	uint64_t keeper_missed;  /* since when none serves (loop_now); 0: one does */
-	uint64_t keeper_refused; /* connections, for want of it */
-	struct conns conns;
-	uint64_t next_id;
-	uint32_t worker_most;    /* connections that one worker has descriptors for */
+	struct door door;
 	uint8_t ticket_seed[32]; /* where no file has one: sessions outlive a reload */
 	struct watch signals;
 	struct timer tick;
@@ -239,6 +187,7 @@ struct master {
 	uint32_t stop_spread;  /* milliseconds over which connections end at its end */
 	uint64_t leave_by;     /* STOP_LEAVE: loop_now when we go in any case */
 	int reloading;         /* a configuration is being read or a generation built */
+	struct timer again;    /* set: what was asked for meanwhile begins from the loop */
 	enum reload_kind kind; /* ... of which kind; the last one's, if none is running */
 	struct reload reloads[RELOAD_KINDS];
 	struct timer watch;       /* the next look at the files that the configuration names */
@@ -251,7 +200,6 @@ struct master {
 	int said_ready;
 	uint64_t serves_since; /* the first generation became current: CLOCK_MONOTONIC, ms */
 	uint64_t started_mono, started_real; /* milliseconds */
-	uint64_t accepted;                   /* connections, ever */
 	uint64_t lost_told;                  /* log lines lost that were reported */
 	uint64_t ticked;                     /* CLOCK_MONOTONIC, milliseconds */
 	int done;

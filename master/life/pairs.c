@@ -9,7 +9,7 @@
 #include "common/bundle.h"
 #include "common/log.h"
 #include "master/life/generation.h"
-#include "master/life/reload.h"
+#include "master/life/say.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -338,7 +338,7 @@ pairs_judge(struct generation *g)
 		free(names.items);
 	}
 	for (size_t i = 0; i < g->pairs.left_out_count; i++)
-		reload_say(g->m, PROBLEM_LEFT_OUT, g->pairs.left_out[i]);
+		say(g->m, PROBLEM_LEFT_OUT, g->pairs.left_out[i]);
 	return g->pairs.lost ? -1 : 0;
 }
 
@@ -376,7 +376,7 @@ pairs_uncovered(struct generation *g, const char *names)
 			"no certificate covers %.*s; issue one and name it in certificates",
 			(int)len, s) == -1)
 			abort();
-		reload_say(g->m, PROBLEM_ERROR, line);
+		say(g->m, PROBLEM_ERROR, line);
 		free(line);
 		count++;
 	}

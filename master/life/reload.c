@@ -8,42 +8,20 @@
 #include "common/log.h"
 #include "master/bundle/bundles.h"
 #include "master/bundle/files.h"
-#include "master/child/proc.h"
-#include "master/control/control.h"
-#include "master/door/accept.h"
 #include "master/door/listen.h"
 #include "master/host/ids.h"
-#include "master/host/notify.h"
 #include "master/host/places.h"
 #include "master/life/generation.h"
+#include "master/life/say.h"
 #include "master/life/stored.h"
+#include "master/life/succession.h"
 #include "master/servers/servers.h"
-#include "master/upgrade/upgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define EXIT_WRONG 78 /* EX_CONFIG: the unit does not start us again */
-
-void
-reload_say(struct master *m, enum problem_kind kind, const char *text)
-{
-	/* A person or an editor gets it as it is, and all of it, however slowly it is read. */
-	if (m->plain)
-		fprintf(stderr, "%s%s\n", kind == PROBLEM_WARNING ? "warning: " : "", text);
-	else
-		log_say(kind == PROBLEM_WARNING ? LOG_WARNING : LOG_ERR, "%s", text);
-	if (kind == PROBLEM_ERROR && m->reloading)
-		(void)errors_add(&m->reloads[m->kind].errors, text, strlen(text));
-}
-
-static void
-say_all(struct master *m, const struct problems *p)
-{
-	for (size_t i = 0; i < p->count; i++)
-		reload_say(m, p->items[i].kind, p->items[i].text);
-}
 
 static void watch_files(struct master *m);
 
@@ -61,7 +39,7 @@ reload_apply(struct master *m)
 	const struct conf *conf = m->current->conf;
 
 	log_as(m, conf);
-	control_open(m, conf);
+	m->events->applied(m);
 	watch_files(m);
 }
 
@@ -82,7 +60,7 @@ fail(struct master *m, const char *why)
 	char brief[LOG_LINE_MAX / 4];
 
 	if (r->errors.count == 0)
-		reload_say(m, PROBLEM_ERROR, why);
+		say(m, PROBLEM_ERROR, why);
 	r->refused = real_ms();
 	errors_brief(&r->errors, brief, sizeof(brief));
 	if (m->current) {
@@ -100,8 +78,8 @@ fail(struct master *m, const char *why)
 	m->done = 1;
 }
 
-void
-reload_tell(struct master *m, const struct generation *old, const struct generation *g)
+static void
+tell(struct master *m, const struct generation *old, const struct generation *g)
 {
 	/* Of an older program that did not tell what it showed, nothing is said that may not be so. */
 	if (m->force_new && old->pairs.count == 0)
@@ -120,38 +98,54 @@ end_watched(struct master *m, const char *why)
 	m->watched = 0;
 }
 
-void
-reload_done(struct master *m, const char *why)
+/* What was asked for while something else went on. */
+static void
+on_again(struct timer *t)
 {
-	end_watched(m, why);
-	if (m->stopping) {
-		refuse(&m->reloads[m->kind]);
-	} else if (why) {
-		fail(m, why);
-	} else {
-		/* Whoever has read the configuration has read the files as well. */
-		for (int kind = m->kind; kind < RELOAD_KINDS && !m->current->stored; kind++)
-			errors_clear(&m->reloads[kind].errors);
-		stored_drop(m);
-		m->force_new = 0;
-		if (m->up.is_half)
-			m->up = (struct upgrading){ .again = m->up.again };
-		reload_apply(m);
-	}
-	m->reloading = m->building != NULL; /* another one may have begun: what was stored */
-	control_reload_done(m, m->kind);
-	notify_reloaded(m);
-	if (why && m->up.from[0])
-		upgrade_half(m, why);
-	if (m->up.again && !m->done) {
-		m->up.again = 0;
-		upgrade_begin(m);
-	}
+	struct master *m = CONTAINER(t, struct master, again);
+
 	for (int kind = 0; kind < RELOAD_KINDS && !m->done; kind++)
 		if (m->reloads[kind].again && !m->building) {
 			m->reloads[kind].again = 0;
 			reload_begin(m, (enum reload_kind)kind);
 		}
+}
+
+static int
+is_asked_again(const struct master *m)
+{
+	for (int kind = 0; kind < RELOAD_KINDS; kind++)
+		if (m->reloads[kind].again)
+			return 1;
+	return 0;
+}
+
+/* One that was taken over has nothing wrong any more, and neither has what it was built on. */
+static void
+succeed(struct master *m)
+{
+	/* Whoever has read the configuration has read the files as well. */
+	for (int kind = m->kind; kind < RELOAD_KINDS && !m->current->stored; kind++)
+		errors_clear(&m->reloads[kind].errors);
+	stored_drop(m);
+	m->force_new = 0;
+	reload_apply(m);
+}
+
+static void
+reload_done(struct master *m, const char *why)
+{
+	end_watched(m, why);
+	if (m->stopping)
+		refuse(&m->reloads[m->kind]);
+	else if (why)
+		fail(m, why);
+	else
+		succeed(m);
+	m->reloading = m->building != NULL; /* another one may have begun: what was stored */
+	m->events->reloaded(m, m->kind, why);
+	if (is_asked_again(m) && !m->done)
+		timer_set(m->loop, &m->again, 0);
 }
 
 void
@@ -163,10 +157,11 @@ reload_open_ports(struct master *m)
 	if (conf) {
 		/* It says how even the start is logged; a later one says it when it serves. */
 		log_as(m, conf);
-		listeners_prepare(m, conf, &p);
+		listeners_prepare(&m->door, conf, &p);
 	}
 	if (p.errors > 0 && m->stored[HELPER_WORKER] != -1) {
-		listeners_rollback(m); /* what ran before may have its ports; reload_begin sees */
+		listeners_rollback(
+		    &m->door); /* what ran before may have its ports; reload_begin sees */
 	} else {
 		say_all(m, &p);
 		if (p.errors > 0)
@@ -203,7 +198,7 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
 	if (m->testing)
 		listeners_look(conf, p);
 	else
-		listeners_prepare(m, conf, p);
+		listeners_prepare(&m->door, conf, p);
 	/* What is held changes only when somebody says so. */
 	(void)gather_files(m, conf, text, m->kind == RELOAD_CERTS && !m->watched, p, bundles);
 }
@@ -212,15 +207,14 @@ static void
 build(
     struct master *m, struct conf *conf, char *text, const struct identity *ids, const int *bundles)
 {
-	struct generation *g = generation_new(m, conf, text, ids, bundles);
+	struct generation *g = succession_begin(m, conf, text, ids, bundles);
 
 	if (!g) {
-		listeners_rollback(m);
+		listeners_rollback(&m->door);
 		reload_done(m, "a generation could not be made");
 		return;
 	}
-	m->building = g;
-	generation_progress(g);
+	succession_progress(g);
 }
 
 /* What has been read becomes a generation, if it is another than the current one. */
@@ -251,7 +245,7 @@ take_over(
 		    kind == RELOAD_FILE ? "reloaded" : "certificates", m->current->id);
 	if (!conf || p->errors > 0 || is_same) {
 		bundles_close(bundles);
-		listeners_rollback(m);
+		listeners_rollback(&m->door);
 		conf_free(&conf);
 		free(text);
 		if (is_same) {
@@ -289,7 +283,7 @@ reload_begin(struct master *m, enum reload_kind kind)
 	if (m->stopping) {
 		r->begun++;
 		refuse(r);
-		control_reload_done(m, kind);
+		m->events->reloaded(m, kind, "stopping");
 		return;
 	}
 	if (m->building) {
@@ -299,7 +293,7 @@ reload_begin(struct master *m, enum reload_kind kind)
 	if (kind == RELOAD_CERTS && m->current) {
 		conf = same_again(m, &p, &text);
 	} else {
-		notify_reloading(m);
+		m->events->reloading(m);
 		conf = conf_load_from(m->conf_path, m->conf_dir, &p, &text);
 	}
 	take_over(m, kind, conf, text, &p);
@@ -430,4 +424,12 @@ watch_files(struct master *m)
 	timer_stop(&m->watch);
 	if (m->current->conf->watch)
 		timer_set(m->loop, &m->watch, m->current->conf->watch);
+}
+
+void
+reload_init(struct master *m)
+{
+	m->again.fn = on_again;
+	m->replaces = tell;
+	m->settled = reload_done;
 }

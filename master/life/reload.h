@@ -9,10 +9,13 @@
 
 #include "master/life/master.h"
 
+/* Before anything else here. */
+void reload_init(struct master *m);
+
 /*
  * Read configuration and files (RELOAD_CERTS: the files alone, for the configuration that runs)
- * and begin to build a generation of them; reload_done says how it went, perhaps before this
- * returns.  One that is asked for while another is being built follows it, once for all who ask
+ * and begin to build a generation of them; m->events->reloaded says how it went, perhaps before
+ * this returns.  One that is asked for while another is being built follows it from the loop, once for all who ask
  * meanwhile: the files are read again then.  In both cases it becomes number begun + 1 of its kind.
  */
 void reload_begin(struct master *m, enum reload_kind kind);
@@ -23,16 +26,7 @@ void reload_begin(struct master *m, enum reload_kind kind);
  */
 void reload_open_ports(struct master *m);
 
-/* The generation that was built serves (why NULL), or could not be built. */
-void reload_done(struct master *m, const char *why);
-
-/* A new generation serves in place of the old one: what the log says of its files. */
-void reload_tell(struct master *m, const struct generation *old, const struct generation *g);
-
 /* What the master itself takes from the current configuration: log and control sockets. */
 void reload_apply(struct master *m);
-
-/* Words for the administrator: an error or a warning of the configuration. */
-void reload_say(struct master *m, enum problem_kind kind, const char *text);
 
 #endif

@@ -8,8 +8,7 @@
 #include "master/child/proc.h"
 #include "master/door/accept.h"
 #include "master/door/listen.h"
-#include "master/host/notify.h"
-#include "master/life/generation.h"
+#include "master/life/succession.h"
 
 #define STOP_SPREAD 10000 /* milliseconds, at most, over which connections end at a stop */
 
@@ -20,7 +19,7 @@ finish_all(struct master *m, uint32_t spread, enum msg_stopping stopping)
 
 	TAILQ_FOREACH(g, &m->generations, link)
 	if (g->state == GEN_OLD)
-		generation_finish(g, spread, stopping);
+		succession_finish(g, spread, stopping);
 }
 
 /* Sessions at rest need not wait for the end of the time; those that come to rest later neither. */
@@ -61,17 +60,17 @@ stop_begin(struct master *m, enum stopping how, uint32_t ms)
 	if (m->stopping == STOP_NO) {
 		m->stop_time = g ? g->conf->timeouts.stop : 0;
 		log_say(LOG_NOTICE, "stopping");
-		notify_stopping(m);
-		accept_resume(m);
+		m->events->stopping(m);
+		accept_resume(&m->door);
 		m->stopping = how;
-		listeners_close(m);
+		listeners_close(&m->door);
 		if (m->building) {
 			m->building->failed = 1;
-			generation_fail(m->building);
+			succession_fail(m->building);
 		}
-		m->current = NULL;
+		generation_serves_now(m, NULL);
 		if (g)
-			generation_retire(g);
+			succession_retire(g);
 		if (how == STOP_DRAIN && ms != STOP_NO_END)
 			rest_all(m, ms / 4 < STOP_SPREAD ? ms / 4 : STOP_SPREAD);
 	}

@@ -11,9 +11,9 @@
 #include "master/bundle/bundles.h"
 #include "master/door/listen.h"
 #include "master/host/ids.h"
-#include "master/life/generation.h"
-#include "master/life/reload.h"
+#include "master/life/say.h"
 #include "master/life/status.h"
+#include "master/life/succession.h"
 #include "master/upgrade/saved.h"
 
 #include <stdlib.h>
@@ -39,13 +39,12 @@ gather(struct master *m, const struct conf *conf, struct identity *ids)
 	int result;
 
 	ids_find(conf, m->drop, &p, ids);
-	listeners_prepare(m, conf, &p);
-	for (size_t i = 0; i < p.count; i++)
-		reload_say(m, p.items[i].kind, p.items[i].text);
+	listeners_prepare(&m->door, conf, &p);
+	say_all(m, &p);
 	result = p.errors ? -1 : 0;
 	problems_clear(&p);
 	if (result == -1)
-		listeners_rollback(m);
+		listeners_rollback(&m->door);
 	return result;
 }
 
@@ -77,14 +76,13 @@ stored_run(struct master *m, const char *why)
 	}
 	log_say(LOG_WARNING, "runs the configuration of %s; the file is refused: %s",
 	    status_time(last.made, at), why);
-	g = generation_new(m, last.conf, last.text, ids, last.bundles);
+	g = succession_begin(m, last.conf, last.text, ids, last.bundles);
 	if (!g) {
-		listeners_rollback(m);
+		listeners_rollback(&m->door);
 		return -1;
 	}
 	g->made = last.made;
 	g->stored = 1;
-	m->building = g;
-	generation_progress(g);
+	succession_progress(g);
 	return 0;
 }

@@ -5,9 +5,9 @@
  * take what it is handed.  Master.  The keeper is looked at first and has the shortest time, since
  * a silent keeper is what keeps workers waiting.
  */
-#include "common/container.h"
-#include "master/child/proc.h"
+#include "master/life/watchdog.h"
 
+#include "common/container.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,15 +95,15 @@ keeper_is_waited_for(const struct proc *keeper, uint64_t now)
 static void
 watch_worker(struct worker *w, uint64_t now, int after_stall)
 {
-	if (w->waiting && (after_stall || keeper_is_waited_for(&w->p.gen->keeper, now)))
-		w->waiting = now;
-	if (w->waiting && now - w->waiting >= TAKEN_MOST)
+	if (w->t.waiting && (after_stall || keeper_is_waited_for(&gen_of(&w->p)->keeper, now)))
+		w->t.waiting = now;
+	if (w->t.waiting && now - w->t.waiting >= TAKEN_MOST)
 		proc_kill(&w->p, "does not take the connections that it was given");
-	w->stuck = 0;
+	w->t.stuck = 0;
 }
 
 void
-procs_tick(struct generation *g, int after_stall)
+watchdog_tick(struct generation *g, int after_stall)
 {
 	uint64_t now = loop_now(g->m->loop);
 

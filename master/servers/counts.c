@@ -3,14 +3,16 @@
 /* Open connections, added up.  Master; a worker's numbers are believed, its layout is not. */
 #include "master/servers/counts.h"
 
+#include "master/life/generation.h"
+
 size_t
 counts_worker(const struct worker *w)
 {
 	size_t sum = 0;
 
-	if (!w->p.gen->orphaned)
-		return w->conn_count;
-	for (size_t i = 0; w->tally && i < w->p.gen->conf->frontend_count; i++)
+	if (!gen_of(&w->p)->orphaned)
+		return w->t.has.count;
+	for (size_t i = 0; w->tally && i < gen_of(&w->p)->conf->frontend_count; i++)
 		sum += atomic_load_explicit(&w->tally->frontends[i].active, memory_order_relaxed);
 	return sum;
 }
@@ -18,7 +20,7 @@ counts_worker(const struct worker *w)
 size_t
 counts_all(const struct master *m)
 {
-	size_t sum = m->conns.count;
+	size_t sum = m->door.conns.count;
 	const struct generation *g;
 
 	TAILQ_FOREACH(g, &m->generations, link)

@@ -9,10 +9,12 @@
 
 #include "common/bundle.h"
 #include "common/child.h"
+#include "common/clock.h"
 #include "master/child/proc.h"
 #include "master/control/control.h"
 #include "master/door/accept.h"
-#include "master/life/generation.h"
+#include "master/life/from_checker.h"
+#include "master/life/succession.h"
 #include "master/servers/servers.h"
 #include "master/upgrade/members.h"
 #include "master/upgrade/saved_pairs.h"
@@ -63,7 +65,7 @@ read_into(struct reader *r, const char *line, struct listener_list *list, int is
 		free(l);
 		return 0;
 	}
-	l->m = r->m;
+	l->door = &r->m->door;
 	l->watch.fn = accept_event;
 	l->is_kept = is_kept;
 	TAILQ_INSERT_TAIL(list, l, link);
@@ -74,13 +76,13 @@ read_into(struct reader *r, const char *line, struct listener_list *list, int is
 static int
 read_listener(struct reader *r, const char *line)
 {
-	return read_into(r, line, r->check ? NULL : &r->m->listeners, 1);
+	return read_into(r, line, r->check ? NULL : &r->m->door.listeners, 1);
 }
 
 static int
 read_given(struct reader *r, const char *line)
 {
-	return read_into(r, line, r->check ? NULL : &r->m->given, 0);
+	return read_into(r, line, r->check ? NULL : &r->m->door.given, 0);
 }
 
 int
@@ -121,7 +123,7 @@ read_generation(struct reader *r, const char *line)
 		return -1;
 	}
 	saved_keep(saved_generation_members, &saved, 0);
-	g = generation_adopt(&saved);
+	g = succession_adopt(&saved);
 	if (!g)
 		return -1;
 	r->g = g;
@@ -179,7 +181,11 @@ read_process(struct reader *r, const char *line)
 	if (!p || record_read(line, saved_proc_members, p) == -1)
 		return -1;
 	saved_keep(saved_proc_members, p, 0);
-	return proc_adopt(p);
+	if (proc_adopt(p) == -1)
+		return -1;
+	return saved.role == ROLE_CHECKER && r->g->report.fd != -1 && p->state != PROC_NONE ?
+	    reports_open(r->g, r->g->report.fd) :
+	    0;
 }
 
 static int
@@ -197,7 +203,7 @@ read_worker(struct reader *r, const char *line)
 	if (record_read(line, saved_worker_members, w) == -1)
 		return -1;
 	saved_keep(saved_worker_members, w, 0);
-	w->waiting = w->handed > w->taken ? mono_ms() : 0;
+	w->t.waiting = w->t.handed > w->t.taken ? mono_ms() : 0;
 	if (w->tally_fd == -1)
 		return 0; /* the empty place of a worker that ended before a crash of ours */
 	w->tally =
@@ -236,7 +242,7 @@ find_worker(struct master *m, uint32_t id, uint32_t slot)
 static struct listener *
 listener_of(const struct master *m, uint32_t place)
 {
-	struct listener *l = place ? TAILQ_FIRST(&m->listeners) : NULL;
+	struct listener *l = place ? TAILQ_FIRST(&m->door.listeners) : NULL;
 
 	while (l && --place > 0)
 		l = TAILQ_NEXT(l, link);
@@ -258,7 +264,7 @@ read_conn(struct reader *r, const char *line)
 	if (saved.held.fd != -1)
 		fcntl(saved.held.fd, F_SETFD, FD_CLOEXEC);
 	w = saved.generation ? find_worker(m, saved.generation, saved.slot) : NULL;
-	c = conns_add(&m->conns, saved.c.id, saved.held.fd);
+	c = conns_add(&m->door.conns, saved.c.id, saved.held.fd);
 	if (!c || (saved.generation ? !w : !c->held))
 		return -1;
 	c->touched = saved.c.touched;
@@ -271,7 +277,7 @@ read_conn(struct reader *r, const char *line)
 		c->held->listener = listener_of(m, saved.listener);
 	}
 	if (w)
-		conns_give(&m->conns, c, w);
+		conns_give(&m->door.conns, c, &w->t.has);
 	return 0;
 }
 
@@ -362,7 +368,11 @@ read_all(struct reader *r, int fd, char *why_r, size_t size)
 int
 saved_load(struct master *m, int fd, char *why_r, size_t size)
 {
-	return read_all(&(struct reader){ .m = m }, fd, why_r, size);
+	int result = read_all(&(struct reader){ .m = m }, fd, why_r, size);
+
+	if (m->current)
+		generation_serves_now(m, m->current);
+	return result;
 }
 
 int

@@ -7,8 +7,10 @@
  */
 #include "master/upgrade/saved.h"
 
+#include "common/container.h"
 #include "common/memfd.h"
 #include "master/control/control.h"
+#include "master/life/generation.h"
 #include "master/upgrade/members.h"
 #include "master/upgrade/saved_pairs.h"
 #include "master/upgrade/text.h"
@@ -22,12 +24,14 @@
 
 /* clang-format off */
 #define N(type, m)  MEMBER_OF(type, m, MEMBER_NUMBER)
+#define AS(type, m, key) MEMBER_AS(type, m, MEMBER_NUMBER, key) /* what is elsewhere now */
 #define FD(type, m) MEMBER_OF(type, m, MEMBER_FD)
 #define B(type, m)  MEMBER_OF(type, m, MEMBER_BYTES)
 #define T(type, m)  MEMBER_OF(type, m, MEMBER_TEXT)
 
 const struct member saved_master_members[] = {
-	N(struct master, next_id), N(struct master, next_generation), N(struct master, accepted),
+	AS(struct master, door.next_id, "next_id"), N(struct master, next_generation),
+	AS(struct master, door.accepted, "accepted"),
 	N(struct master, started_real), N(struct master, started_mono),
 	N(struct master, serves_since), N(struct master, said_ready), T(struct master, rootdir),
 	T(struct master, up.from),
@@ -52,11 +56,11 @@ const struct member saved_generation_members[] = {
 const struct member saved_proc_members[] = {
 	N(struct proc, role), N(struct proc, slot), N(struct proc, state), N(struct proc, pid),
 	FD(struct proc, pidfd), FD(struct proc, chan.fd), FD(struct proc, log.watch.fd),
-	N(struct proc, born), N(struct proc, was_ready), N(struct proc, version), N(struct proc, restless),
+	N(struct proc, born), N(struct proc, was_ready), N(struct proc, version), AS(struct proc, wanted, "restless"),
 	N(struct proc, cookie), N(struct proc, pinged), MEMBERS_END
 };
 const struct member saved_worker_members[] = {
-	N(struct worker, p.slot), N(struct worker, handed), N(struct worker, taken),
+	N(struct worker, p.slot), AS(struct worker, t.handed, "handed"), AS(struct worker, t.taken, "taken"),
 	N(struct worker, budget.conns), N(struct worker, budget.tls),
 	N(struct worker, budget.told_conns), N(struct worker, budget.told_tls),
 	N(struct worker, budget.open), N(struct worker, budget.open_tls),
@@ -127,7 +131,7 @@ listener_number(struct master *m, const struct listener *wanted)
 	struct listener *l;
 	uint32_t n = 0;
 
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(l, &m->door.listeners, link)
 	{
 		n++;
 		if (l == wanted)
@@ -149,9 +153,11 @@ put_conns(struct master *m, const struct visit *v, const struct conn_list *list)
 			s.held = *c->held;
 			s.listener = listener_number(m, c->held->listener);
 		}
-		if (c->worker) {
-			s.generation = c->worker->p.gen->id;
-			s.slot = c->worker->p.slot;
+		if (c->holder) {
+			const struct worker *w = CONTAINER(c->holder, struct worker, t.has);
+
+			s.generation = gen_of(&w->p)->id;
+			s.slot = w->p.slot;
 		}
 		put(v, "conn", saved_conn_members, &s);
 	}
@@ -185,19 +191,19 @@ visit_all(struct master *m, const struct visit *v)
 	struct listener *l;
 
 	put(v, "master", saved_master_members, m);
-	TAILQ_FOREACH(l, &m->listeners, link)
+	TAILQ_FOREACH(l, &m->door.listeners, link)
 	put(v, "listener", saved_listener_members, l);
-	TAILQ_FOREACH(l, &m->given, link)
+	TAILQ_FOREACH(l, &m->door.given, link)
 	put(v, "given", saved_listener_members, l);
 	TAILQ_FOREACH(g, &m->generations, link)
 	if (g->state == GEN_CURRENT || g->state == GEN_OLD)
 		put_generation(v, g);
 	for (size_t i = 0; i < count; i++)
 		put(v, "asked", saved_asked_members, &asked[i]);
-	put_conns(m, v, &m->conns.parked);
+	put_conns(m, v, &m->door.conns.parked);
 	TAILQ_FOREACH(g, &m->generations, link)
 	for (uint32_t i = 0; i < g->worker_count; i++)
-		put_conns(m, v, &g->workers[i].conns);
+		put_conns(m, v, &g->workers[i].t.has.conns);
 	if (v->f)
 		fputs("end\n", v->f);
 }

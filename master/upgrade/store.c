@@ -12,7 +12,7 @@
 #include "common/log.h"
 #include "master/child/proc.h"
 #include "master/host/notify.h"
-#include "master/life/generation.h"
+#include "master/life/succession.h"
 #include "master/servers/boards.h"
 #include "master/upgrade/saved.h"
 
@@ -88,8 +88,9 @@ put_worker(const struct worker *w, int keep)
 	char name[NAME_MOST];
 
 	for (int part = PART_CHAN; part < PART_COUNT; part++) {
-		snprintf(name, sizeof(name), "w-%u-%u-%s", w->p.gen->id, w->p.slot, parts[part]);
-		put(w->p.m, name, keep ? fds[part] : -1);
+		snprintf(
+		    name, sizeof(name), "w-%u-%u-%s", gen_of(&w->p)->id, w->p.slot, parts[part]);
+		put(gen_of(&w->p)->m, name, keep ? fds[part] : -1);
 	}
 }
 
@@ -192,9 +193,9 @@ adopt_worker(struct generation *g, uint32_t slot, const int *fds)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)w->p.pid);
 	uid = proc_field(path, "Uid:");
 	if (uid > 0)
-		g->ids[HELPER_WORKER].uid = (uid_t)uid;
+		g->ids[HELPER_WORKER].uid = w->p.uid = (uid_t)uid;
 	w->p.born = mono_ms();
-	w->p.was_ready = w->p.restless = 1;
+	w->p.was_ready = w->p.wanted = 1;
 	w->p.state = w->tally && w->p.pid > 0 ? PROC_RETIRING : PROC_ENDING;
 	if (proc_adopt(&w->p) == -1)
 		fatal("cannot watch the worker of an earlier master");
@@ -241,7 +242,7 @@ adopt(struct master *m, struct found *f)
 		/* Its time to drain begins now: nobody knows since when it has been old. */
 		if (f->g.conf->timeouts.drain > 0)
 			f->g.deadline.deadline = mono_ms() + f->g.conf->timeouts.drain;
-		g = generation_adopt(&f->g);
+		g = succession_adopt(&f->g);
 	}
 	if (!g) {
 		store_forget_generation(&f->g);

@@ -23,10 +23,11 @@ struct member {
 	enum member_kind kind;
 };
 
-#define MEMBER_OF(type, m, kind) \
+#define MEMBER_AS(type, m, kind, key) \
 	{ \
-#m, offsetof(type, m), sizeof(((const type *)0)->m), kind \
+		key, offsetof(type, m), sizeof(((const type *)0)->m), kind \
 	}
+#define MEMBER_OF(type, m, kind) MEMBER_AS(type, m, kind, #m)
 #define MEMBERS_END \
 	{ \
 		NULL, 0, 0, MEMBER_NUMBER \

@@ -79,11 +79,20 @@ upgrade_served(struct master *m)
 }
 
 void
+upgrade_complete(struct master *m)
+{
+	if (m->up.is_half)
+		m->up = (struct upgrading){ .again = m->up.again };
+}
+
+void
 upgrade_half(struct master *m, const char *why)
 {
 	struct upgrading *up = &m->up;
 	const struct errors *e = &m->reloads[m->kind].errors;
 
+	if (!up->from[0] || (m->stopping && up->is_half))
+		return;
 	snprintf(up->to, sizeof(up->to), "%s", MAILREEVE_VERSION);
 	if (e->count)
 		errors_brief(e, up->why, sizeof(up->why));
@@ -290,4 +299,24 @@ upgrade_begin(struct master *m)
 		return;
 	}
 	timer_set(m->loop, &u->timer, TRIAL_MOST);
+}
+
+static void
+on_later(struct timer *t)
+{
+	struct master *m = CONTAINER(t, struct master, upgrade_later);
+
+	if (!m->up.again)
+		return;
+	m->up.again = 0;
+	upgrade_begin(m);
+}
+
+void
+upgrade_go_on(struct master *m)
+{
+	if (!m->up.again || m->done)
+		return;
+	m->upgrade_later.fn = on_later;
+	timer_set(m->loop, &m->upgrade_later, 0);
 }

@@ -19,9 +19,13 @@
  */
 void upgrade_begin(struct master *m);
 
-/* We are the new program: our processes serve / could not be started. */
+/* We are the new program: our processes serve / could not be started / serve after all. */
 void upgrade_served(struct master *m);
 void upgrade_half(struct master *m, const char *why);
+void upgrade_complete(struct master *m);
+
+/* A reload is over: if an upgrade was asked for meanwhile, it begins from the loop. */
+void upgrade_go_on(struct master *m);
 
 /* "upgrade to 0.3.0 refused 02:14: ...; 0.2.0 runs on"; "" if the last one was not refused. */
 #define UPGRADE_WORDS (UPGRADE_WHY + 160)

@@ -22,11 +22,35 @@ static struct conf_listener listeners[PORTS] = { [TLS] = { .frontend = TLS },
 	[THROUGH] = { .frontend = THROUGH } };
 static struct conf conf = { .frontends = frontends, .listeners = listeners };
 
-static struct master m;
-static struct generation g;
-static struct worker w;
-static struct chan worker_end;
+static struct door d;
+static struct taker taker;
+static struct chan chan, taker_end;
 static struct listener ports[PORTS];
+
+/* ---- Who runs the door, played ---- */
+
+static int keeper_serves, sent, announced;
+
+static int
+signs(struct door *of)
+{
+	(void)of;
+	return keeper_serves;
+}
+
+static void
+handing(struct taker *t)
+{
+	announced += (int)t->batched;
+}
+
+static void
+handed(struct taker *t)
+{
+	sent += (int)t->batched;
+}
+
+static const struct door_owner owner = { .signs = signs, .handing = handing, .handed = handed };
 
 static void
 open_port(int n)
@@ -39,35 +63,27 @@ open_port(int n)
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	ck_assert_int_eq(listen(fd, 8), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
-	ports[n] = (struct listener){ .m = &m, .index = (uint32_t)n, .is_kept = 1 };
+	ports[n] = (struct listener){ .door = &d, .index = (uint32_t)n, .is_kept = 1 };
 	ports[n].watch = (struct watch){ .fn = accept_event, .fd = fd };
 	addr_from_sockaddr((struct sockaddr *)&sin, &ports[n].addr);
-	TAILQ_INSERT_TAIL(&m.listeners, &ports[n], link);
+	TAILQ_INSERT_TAIL(&d.listeners, &ports[n], link);
 }
 
 static void
 setup(void)
 {
-	static struct chan keeper_end;
-
-	TAILQ_INIT(&m.listeners);
-	conns_init(&m.conns, 100);
-	ck_assert_ptr_nonnull(m.loop = loop_new());
-	m.worker_most = 1000;
-	m.current = &g;
-	g.m = &m;
-	g.conf = &conf;
-	g.workers = &w;
-	g.worker_count = 1;
-	g.keeper.state = PROC_SERVING;
-	g.keeper.version = MSG_VERSION;
-	w.p = (struct proc){ .m = &m, .gen = &g, .role = ROLE_WORKER, .state = PROC_SERVING };
-	TAILQ_INIT(&w.conns);
-	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_WORKER, &w.p.chan, &worker_end), 0);
-	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_KEEPER, &g.keeper.chan, &keeper_end), 0);
+	door_init(&d, &owner, 100);
+	ck_assert_ptr_nonnull(d.loop = loop_new());
+	d.taker_most = 1000;
+	d.conf = &conf;
+	keeper_serves = 1;
+	sent = announced = 0;
+	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_WORKER, &chan, &taker_end), 0);
+	taker_init(&taker, &d, &chan, 0);
+	door_join(&taker);
 	for (int n = 0; n < PORTS; n++)
 		open_port(n);
-	accept_resume(&m);
+	accept_resume(&d);
 }
 
 static int
@@ -81,7 +97,7 @@ dial(int n)
 	return fd;
 }
 
-/* How many connections of each port the worker has got since the last time. */
+/* How many connections of each port the taker has got since the last time. */
 static void
 got(int counts_r[PORTS])
 {
@@ -90,8 +106,8 @@ got(int counts_r[PORTS])
 
 	memset(counts_r, 0, PORTS * sizeof(*counts_r));
 	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(loop_once(m.loop, 0), 0);
-	while (chan_recv(&worker_end, in, sizeof(in), &msg) == CHAN_MSG) {
+		ck_assert_int_eq(loop_once(d.loop, 0), 0);
+	while (chan_recv(&taker_end, in, sizeof(in), &msg) == CHAN_MSG) {
 		const struct msg_handover *items = msg.items;
 
 		ck_assert_int_eq(msg.type, MSG_HANDOVER);
@@ -113,7 +129,7 @@ START_TEST(whoever_needs_a_signature_waits)
 {
 	int counts[PORTS], fds[PORTS];
 
-	g.keeper.state = PROC_ENDING; /* in this very pass: nothing was polled anew since */
+	keeper_serves = 0; /* in this very pass: nothing was polled anew since */
 	for (int n = 0; n < PORTS; n++)
 		fds[n] = dial(n);
 	got(counts);
@@ -122,15 +138,14 @@ START_TEST(whoever_needs_a_signature_waits)
 	ck_assert_int_eq(counts[THROUGH], 1);
 	ck_assert_int_eq(ports[TLS].watch.events, 0);
 	ck_assert(!is_closed(fds[TLS]));
-	g.keeper.state = PROC_STARTING;
-	accept_resume(&m);
+	accept_resume(&d);
 	got(counts);
 	ck_assert_int_eq(counts[TLS], 0);
-	g.keeper.state = PROC_SERVING;
-	accept_resume(&m);
+	keeper_serves = 1;
+	accept_resume(&d);
 	got(counts);
 	ck_assert_int_eq(counts[TLS], 1);
-	ck_assert_uint_eq(m.keeper_refused, 0);
+	ck_assert_uint_eq(d.keeper_refused, 0);
 }
 END_TEST
 
@@ -139,16 +154,16 @@ START_TEST(the_right_ones_are_refused)
 {
 	int plain = dial(PLAIN), tls = dial(TLS);
 
-	w.p.state = PROC_ENDING;
+	door_leave(&taker);
 	accept_rest(&ports[PLAIN]);
-	g.keeper.state = PROC_NONE;
-	accept_resume(&m);
-	m.keeper_missed -= 5000;
+	keeper_serves = 0;
+	accept_resume(&d);
+	d.keeper_missed -= 5000;
 	accept_event(&ports[TLS].watch, 0);
 	ck_assert(is_closed(tls));
 	ck_assert(!is_closed(plain));
-	ck_assert_uint_eq(m.keeper_refused, 1);
-	ck_assert_uint_eq(m.conns.count, 1);
+	ck_assert_uint_eq(d.keeper_refused, 1);
+	ck_assert_uint_eq(d.conns.count, 1);
 }
 END_TEST
 
@@ -156,32 +171,32 @@ START_TEST(but_not_for_ever)
 {
 	int counts[PORTS], tls, more;
 
-	g.keeper.state = PROC_NONE;
-	accept_resume(&m);
+	keeper_serves = 0;
+	accept_resume(&d);
 	tls = dial(TLS);
 	got(counts);
 	ck_assert(!is_closed(tls));
-	m.keeper_missed -= 5000; /* so long ago */
-	accept_resume(&m);
+	d.keeper_missed -= 5000; /* so long ago */
+	accept_resume(&d);
 	got(counts);
 	ck_assert_int_eq(counts[TLS], 0);
 	ck_assert(is_closed(tls));
-	ck_assert_uint_eq(m.keeper_refused, 1);
-	ck_assert_uint_eq(m.conns.count, 0);
+	ck_assert_uint_eq(d.keeper_refused, 1);
+	ck_assert_uint_eq(d.conns.count, 0);
 	/* The others do not notice. */
 	(void)dial(PLAIN);
 	(void)dial(THROUGH);
 	got(counts);
 	ck_assert_int_eq(counts[PLAIN] + counts[THROUGH], 2);
 	/* The next absence is a new one. */
-	g.keeper.state = PROC_SERVING;
-	accept_resume(&m);
-	g.keeper.state = PROC_NONE;
-	accept_resume(&m);
+	keeper_serves = 1;
+	accept_resume(&d);
+	keeper_serves = 0;
+	accept_resume(&d);
 	more = dial(TLS);
 	got(counts);
 	ck_assert(!is_closed(more));
-	ck_assert_uint_eq(m.keeper_refused, 0);
+	ck_assert_uint_eq(d.keeper_refused, 0);
 }
 END_TEST
 

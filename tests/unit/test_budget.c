@@ -72,7 +72,7 @@ setup(void)
 	memset(backends, 0, sizeof(backends));
 	memset(&g, 0, sizeof(g));
 	memset(&w, 0, sizeof(w));
-	conns_init(&m.conns, 10);
+	conns_init(&m.door.conns, 10);
 	loop = loop_new();
 	g.m = &m;
 	g.conf = &conf;
@@ -80,8 +80,8 @@ setup(void)
 	g.worker_count = 1;
 	g.keeper.state = PROC_SERVING;
 	g.keeper.version = MSG_VERSION;
-	w.p = (struct proc){ .m = &m, .gen = &g, .state = PROC_SERVING };
-	TAILQ_INIT(&w.conns);
+	w.p = (struct proc){ .of = &g, .state = PROC_SERVING };
+	taker_init(&w.t, &m.door, &w.p.chan, 0);
 	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_KEEPER, &g.keeper.chan, &end), 0);
 	ck_assert_int_eq(serve_start(&serve, loop, &end, &keys, &tickets), 0);
 }
@@ -93,26 +93,18 @@ hand_over(uint64_t *id, uint32_t count)
 	uint32_t tls = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct conn *c = conns_add(&m.conns, ++*id, -1);
+		struct conn *c = conns_add(&m.door.conns, ++*id, -1);
 
 		c->ends_tls = dice(2) != 0;
 		tls += c->ends_tls;
-		conns_give(&m.conns, c, &w);
-		w.batch[w.batched++] = c;
+		conns_give(&m.door.conns, c, &w.t.has);
+		w.t.batch[w.t.batched++] = c;
 	}
 	budget_before(&w);
 	budget_after(&w);
-	w.batched = 0;
+	w.t.batched = 0;
 	return tls;
 }
-
-START_TEST(which_frontends)
-{
-	ck_assert(!budget_ends_tls(&conf, 0));
-	ck_assert(budget_ends_tls(&conf, 1));
-	ck_assert(!budget_ends_tls(&conf, 2));
-}
-END_TEST
 
 /* Every connection that ends TLS gets its signature, in whatever order they come and go, and what
  * is left over never grows beyond what is there. */
@@ -123,13 +115,13 @@ START_TEST(an_honest_worker)
 
 	introduce();
 	memset(is_signed, 0, sizeof(is_signed));
-	for (int round = 0; id < CONNS || w.conn_count > 0; round++) {
+	for (int round = 0; id < CONNS || w.t.has.count > 0; round++) {
 		struct conn *c, *next;
 
 		if (id < CONNS && dice(3))
 			tls += hand_over(&id, 1 + dice(HANDOVER_MAX));
 		(void)heard();
-		for (c = TAILQ_FIRST(&w.conns); c; c = next) {
+		for (c = TAILQ_FIRST(&w.t.has.conns); c; c = next) {
 			struct purse *p = &serve.signers->as_server;
 
 			next = TAILQ_NEXT(c, link);
@@ -139,20 +131,20 @@ START_TEST(an_honest_worker)
 				p->left -= p->left > 0;
 				made++;
 			} else if (c->ends_tls && dice(4) == 0) {
-				budget_shaken(c); /* also a resumed one, without a signature */
+				conns_shaken(c); /* also a resumed one, without a signature */
 			} else if (dice(5) == 0) {
-				conns_free(&m.conns, c);
+				conns_free(&m.door.conns, c);
 			}
 		}
 		budget_tick(&g);
-		ck_assert_uint_le(heard()->as_server.left, w.budget.unshaken + SLACK);
+		ck_assert_uint_le(heard()->as_server.left, w.t.has.unshaken + SLACK);
 		if (round == 20) /* the keeper is another one */
 			introduce();
 	}
 	ck_assert_uint_eq(refused, 0);
 	ck_assert_uint_gt(made, 100);
 	ck_assert_uint_le(made, tls);
-	ck_assert_uint_eq(w.budget.unshaken, 0);
+	ck_assert_uint_eq(w.t.has.unshaken, 0);
 }
 END_TEST
 
@@ -189,8 +181,8 @@ START_TEST(as_a_client)
 	(void)hand_over(&id, HANDOVER_MAX);
 	ck_assert_uint_le(heard()->as_client.left, (2 + 1) * HANDOVER_MAX * 4);
 	ck_assert_uint_ge(serve.signers->as_client.left, (uint64_t)HANDOVER_MAX * 4);
-	while (w.conn_count > 0)
-		conns_free(&m.conns, TAILQ_FIRST(&w.conns));
+	while (w.t.has.count > 0)
+		conns_free(&m.door.conns, TAILQ_FIRST(&w.t.has.conns));
 	budget_tick(&g);
 	ck_assert_uint_le(heard()->as_client.left, SLACK * 4);
 }
@@ -232,7 +224,6 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
-	tcase_add_test(t, which_frontends);
 	tcase_add_test(t, an_honest_worker);
 	tcase_add_test(t, a_worker_that_never_finishes);
 	tcase_add_test(t, as_a_client);

@@ -2,7 +2,6 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* The records of live connections, and what a socket tells of whether anybody has touched it. */
 #include "master/door/conns.h"
-#include "master/life/master.h"
 
 #include <check.h>
 #include <errno.h>
@@ -20,16 +19,16 @@
 START_TEST(costs_what_the_header_says)
 {
 	const size_t many = 16384 + (size_t)_i;
-	struct worker worker = { 0 };
+	struct holder holder;
 	struct mallinfo2 before;
 	struct conns c;
 
 	conns_init(&c, 64);
-	TAILQ_INIT(&worker.conns);
+	holder_init(&holder);
 	before = mallinfo2();
 	for (size_t id = 1; id <= many; id++)
-		conns_give(&c, conns_add(&c, id, -1), &worker);
-	ck_assert_uint_eq(worker.conn_count, many);
+		conns_give(&c, conns_add(&c, id, -1), &holder);
+	ck_assert_uint_eq(holder.count, many);
 	/* what malloc has mapped apart is the table */
 	ck_assert_uint_le(
 	    mallinfo2().uordblks - before.uordblks + mallinfo2().hblkhd - before.hblkhd,
@@ -175,14 +174,13 @@ START_TEST(no_socket_is_not_untouched)
 }
 END_TEST
 
-static struct worker w;
+static struct holder h;
 static struct conns all;
 
 static void
 setup(void)
 {
-	memset(&w, 0, sizeof(w));
-	TAILQ_INIT(&w.conns);
+	holder_init(&h);
 	conns_init(&all, 2);
 }
 
@@ -233,9 +231,9 @@ START_TEST(oldest_descriptor_goes_first)
 
 	for (int i = 0; i < 3; i++) {
 		c[i] = conns_add(&all, (uint64_t)i, some_fd());
-		conns_give(&all, c[i], &w);
+		conns_give(&all, c[i], &h);
 	}
-	ck_assert_uint_eq(w.conn_count, 3);
+	ck_assert_uint_eq(h.count, 3);
 	/* None goes before all are sent. */
 	ck_assert_uint_eq(all.held_count, 3);
 	ck_assert(is_open(c[0]->held->fd));
@@ -251,8 +249,8 @@ START_TEST(oldest_descriptor_goes_first)
 	for (int i = 0; i < 3; i++)
 		conns_free(&all, c[i]);
 	ck_assert_uint_eq(all.held_count, 0);
-	ck_assert_uint_eq(w.conn_count, 0);
-	ck_assert(TAILQ_EMPTY(&w.conns) && TAILQ_EMPTY(&all.held));
+	ck_assert_uint_eq(h.count, 0);
+	ck_assert(TAILQ_EMPTY(&h.conns) && TAILQ_EMPTY(&all.held));
 }
 END_TEST
 
@@ -261,11 +259,11 @@ START_TEST(parked_again_comes_first)
 	struct conn *first = conns_add(&all, 1, some_fd()), *second = conns_add(&all, 2, some_fd());
 
 	ck_assert_ptr_eq(TAILQ_FIRST(&all.parked), first);
-	conns_give(&all, first, &w);
+	conns_give(&all, first, &h);
 	ck_assert_ptr_eq(TAILQ_FIRST(&all.parked), second);
 	conns_park(&all, first);
 	ck_assert_ptr_eq(TAILQ_FIRST(&all.parked), first);
-	ck_assert_ptr_null(first->worker);
+	ck_assert_ptr_null(first->holder);
 	ck_assert_uint_eq(all.held_count, 0);
 	ck_assert_uint_eq(all.parked_count, 2);
 	ck_assert(is_open(first->held->fd));
@@ -285,7 +283,7 @@ START_TEST(reset_reaches_the_client)
 	connected(&client, &server);
 	setsockopt(server, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	c = conns_add(&all, 1, server);
-	conns_give(&all, c, &w);
+	conns_give(&all, c, &h);
 	conns_reset(&all, c);
 	conns_free(&all, c);
 	wait_for(client, POLLIN);
@@ -312,7 +310,7 @@ START_TEST(release_does_not_linger)
 	while (send(server, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
 	c = conns_add(&all, 1, server);
-	conns_give(&all, c, &w);
+	conns_give(&all, c, &h);
 	conns_free(&all, c);
 	ck_assert(!is_open(server));
 	close(client);

@@ -5,7 +5,8 @@
  * are not theirs.  (What is malformed never gets past chan_recv; test_chan.c.)
  */
 #include "master/child/from_child.h"
-#include "master/life/generation.h"
+#include "master/life/from_checker.h"
+#include "master/life/from_worker.h"
 #include "master/servers/servers.h"
 
 #include <check.h>
@@ -18,13 +19,22 @@
 /* ---- The master's neighbours, played ---- */
 
 static char complaint[512];
-static int checked, resolved, certs;
+static int checked, resolved, certs, is_contents;
+
+static void
+complains(struct proc *p, const char *text, int contents)
+{
+	(void)p;
+	snprintf(complaint, sizeof(complaint), "%s", text);
+	is_contents = contents;
+}
+
+static const struct proc_owner owner = { .complains = complains };
 
 void
-generation_complain(struct generation *g, const char *text)
+proc_kill(struct proc *p, const char *why)
 {
-	(void)g;
-	snprintf(complaint, sizeof(complaint), "%s", text);
+	(void)p, (void)why;
 }
 
 const char *
@@ -85,31 +95,32 @@ setup(void)
 	memset(workers, 0, sizeof(workers));
 	memset(states, 0, sizeof(states));
 	m.loop = loop_new();
-	conns_init(&m.conns, 100);
+	door_init(&m.door, NULL, 100);
 	g.m = &m;
 	g.conf = &conf;
 	g.servers = states;
 	g.state = GEN_CURRENT;
 	m.current = &g;
 	for (int i = 0; i < 2; i++) {
-		TAILQ_INIT(&workers[i].conns);
-		workers[i].p =
-		    (struct proc){ .m = &m, .gen = &g, .role = ROLE_WORKER, .state = PROC_SERVING };
+		taker_init(&workers[i].t, &m.door, &workers[i].p.chan, (uint32_t)i);
+		workers[i].p = (struct proc){
+			.of = &g, .owner = &owner, .role = ROLE_WORKER, .state = PROC_SERVING
+		};
 	}
 	g.checker =
-	    (struct proc){ .m = &m, .gen = &g, .role = ROLE_CHECKER, .state = PROC_SERVING };
+	    (struct proc){ .of = &g, .owner = &owner, .role = ROLE_CHECKER, .state = PROC_SERVING };
 	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_WORKER, &workers[0].p.chan, &liar), 0);
 	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_CHECKER, &g.checker.chan, &checker_end), 0);
 	for (uint64_t id = 1; id <= 4; id++) {
 		int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 
 		/* 1 and 2 are the liar's, 3 the other worker's, 4 is parked. */
-		struct conn *c = conns_add(&m.conns, id, fd);
+		struct conn *c = conns_add(&m.door.conns, id, fd);
 
 		if (id < 4)
-			conns_give(&m.conns, c, &workers[id == 3]);
+			conns_give(&m.door.conns, c, &workers[id == 3].t.has);
 	}
-	workers[0].handed = 2;
+	workers[0].t.handed = 2;
 	complaint[0] = '\0';
 	checked = resolved = 0;
 }
@@ -118,14 +129,14 @@ static void
 teardown(void)
 {
 	for (uint64_t id = 1; id <= 4; id++)
-		if (conns_find(&m.conns, id))
-			conns_free(&m.conns, conns_find(&m.conns, id));
+		if (conns_find(&m.door.conns, id))
+			conns_free(&m.door.conns, conns_find(&m.door.conns, id));
 	chan_close(&workers[0].p.chan);
 	chan_close(&liar);
 	chan_close(&g.checker.chan);
 	chan_close(&checker_end);
 	loop_free(&m.loop);
-	free(m.conns.buckets);
+	free(m.door.conns.buckets);
 }
 
 static const char *
@@ -227,10 +238,10 @@ START_TEST(lie)
 	else
 		ck_assert_msg(!reason, "%s: %s", lies[_i].name, reason);
 	/* Whatever it said, what is not its own is untouched. */
-	ck_assert_ptr_nonnull(conns_find(&m.conns, 3));
-	ck_assert_ptr_nonnull(conns_find(&m.conns, 3)->held);
-	ck_assert_ptr_nonnull(conns_find(&m.conns, 4));
-	ck_assert_ptr_nonnull(conns_find(&m.conns, 4)->held);
+	ck_assert_ptr_nonnull(conns_find(&m.door.conns, 3));
+	ck_assert_ptr_nonnull(conns_find(&m.door.conns, 3)->held);
+	ck_assert_ptr_nonnull(conns_find(&m.door.conns, 4));
+	ck_assert_ptr_nonnull(conns_find(&m.door.conns, 4)->held);
 }
 END_TEST
 
@@ -244,14 +255,14 @@ END_TEST
 START_TEST(truth_is_noted)
 {
 	tell(&(struct lie){ "", PROC_SERVING, MSG_TOUCHED, 1, 0, 1, NULL });
-	ck_assert_ptr_null(conns_find(&m.conns, 1)->held);
-	ck_assert_ptr_nonnull(conns_find(&m.conns, 2)->held);
+	ck_assert_ptr_null(conns_find(&m.door.conns, 1)->held);
+	ck_assert_ptr_nonnull(conns_find(&m.door.conns, 2)->held);
 	tell(&(struct lie){ "", PROC_SERVING, MSG_SHAKEN, 2, 0, 1, NULL });
-	ck_assert_int_eq(conns_find(&m.conns, 2)->shaken, 1);
+	ck_assert_int_eq(conns_find(&m.door.conns, 2)->shaken, 1);
 	tell(&(struct lie){ "", PROC_SERVING, MSG_CLOSED, 1, 0, 1, NULL });
-	ck_assert_ptr_null(conns_find(&m.conns, 1));
+	ck_assert_ptr_null(conns_find(&m.door.conns, 1));
 	ck_assert_uint_eq(workers[0].finished, 1);
-	ck_assert_uint_eq(workers[0].conn_count, 1);
+	ck_assert_uint_eq(workers[0].t.has.count, 1);
 }
 END_TEST
 
@@ -263,11 +274,11 @@ START_TEST(failed_needs_an_end)
 	ck_assert_int_eq(chan_tell(&liar, MSG_FAILED, &failed), 0);
 	ck_assert_ptr_null(hear());
 	ck_assert_str_eq(complaint, "no key");
-	ck_assert_int_eq(m.wrong, 0);
+	ck_assert_int_eq(is_contents, 0);
 	failed.contents = 1;
 	ck_assert_int_eq(chan_tell(&liar, MSG_FAILED, &failed), 0);
 	ck_assert_ptr_null(hear());
-	ck_assert_int_eq(m.wrong, 1);
+	ck_assert_int_eq(is_contents, 1);
 	memset(failed.text, 'x', sizeof(failed.text));
 	ck_assert_int_eq(chan_tell(&liar, MSG_FAILED, &failed), 0);
 	ck_assert_str_eq(hear(), "sent a text without an end");
@@ -452,16 +463,16 @@ START_TEST(reports_come_whole)
 	g.report_size = sizeof(r);
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
-	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_ptr_null(reports_read(&g, 0, &gone));
 	ck_assert_int_eq(checked, 2);
 	g.state = GEN_OLD;
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
-	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_ptr_null(reports_read(&g, 0, &gone));
 	ck_assert_int_eq(checked, 2);
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r) - 1), sizeof(r) - 1);
-	ck_assert_ptr_nonnull(from_checker_reports(&g, 0, &gone));
+	ck_assert_ptr_nonnull(reports_read(&g, 0, &gone));
 	close(fds[1]);
-	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_ptr_null(reports_read(&g, 0, &gone));
 	ck_assert_int_eq(gone, 1);
 	close(fds[0]);
 }
@@ -480,16 +491,16 @@ START_TEST(records_of_another_version)
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r) / 2), sizeof(r) / 2);
-	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_ptr_null(reports_read(&g, 0, &gone));
 	ck_assert_int_eq(gone, 0);
 	ck_assert_int_eq(checked, before);
 	/* Saved by a version that did not know the size. */
 	g.report_size = 0;
 	ck_assert_int_eq(write(fds[1], &r, sizeof(r)), sizeof(r));
-	ck_assert_ptr_null(from_checker_reports(&g, 0, &gone));
+	ck_assert_ptr_null(reports_read(&g, 0, &gone));
 	ck_assert_int_eq(checked, before);
 	close(fds[1]);
-	ck_assert_ptr_null(from_checker_reports(&g, 1, &gone));
+	ck_assert_ptr_null(reports_read(&g, 1, &gone));
 	ck_assert_int_eq(gone, 1);
 	close(fds[0]);
 }

@@ -3,7 +3,6 @@
 /* Which descriptors from the service manager are ports of ours. */
 #include "master/door/accept.h"
 #include "master/door/inherit.h"
-#include "master/upgrade/store.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -27,13 +26,14 @@ accept_event(struct watch *w, uint32_t events)
 
 static int forgotten;
 
-void
-store_forget_listener(struct master *m, const struct listener *l)
+static void
+keeps(struct door *d, const struct listener *l, int is_kept)
 {
-	(void)m;
-	(void)l;
-	forgotten++;
+	(void)d, (void)l;
+	forgotten += !is_kept;
 }
+
+static const struct door_owner owner = { .keeps = keeps };
 
 static int
 tcp(int family, int v6only, int listening)
@@ -105,32 +105,32 @@ address(const char *host, int port)
 static void
 ports_are_found(void)
 {
-	struct master m = { 0 };
+	struct door d = { .owner = &owner };
 	struct listener *l;
 	struct addr a, b, c;
 	int ports[2];
 	char pid[16];
 
-	TAILQ_INIT(&m.given);
+	TAILQ_INIT(&d.given);
 	give(ports);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", "6", 1);
 	setenv("LISTEN_FDNAMES", "a:b:c:d:e:f", 1);
-	inherit_listeners(&m);
+	inherit_listeners(&d);
 	MUST(!getenv("LISTEN_PID") && !getenv("LISTEN_FDS") && !getenv("LISTEN_FDNAMES"));
 
 	a = address("0.0.0.0", ports[0]);
 	b = address("*", ports[1]);
 	c = address("[::]", ports[1]); /* the same port, but for IPv6 alone */
-	MUST(!inherit_find(&m, &c));
-	l = inherit_find(&m, &b);
+	MUST(!inherit_find(&d, &c));
+	l = inherit_find(&d, &b);
 	MUST(l && l->watch.fd == 6 && l->given);
 	MUST(fcntl(6, F_GETFD) == FD_CLOEXEC && fcntl(6, F_GETFL) & O_NONBLOCK);
-	MUST(!inherit_find(&m, &b));
-	l = inherit_find(&m, &a);
+	MUST(!inherit_find(&d, &b));
+	l = inherit_find(&d, &a);
 	MUST(l && l->watch.fd == 3);
-	MUST(TAILQ_EMPTY(&m.given));
+	MUST(TAILQ_EMPTY(&d.given));
 	/* The others are left for whoever knows what they are. */
 	MUST(fcntl(5, F_GETFD) == 0 && fcntl(7, F_GETFD) == 0);
 }
@@ -139,41 +139,41 @@ ports_are_found(void)
 static void
 stored_ports(int in_use)
 {
-	struct master m = { 0 };
+	struct door d = { .owner = &owner };
 	struct listener same = { 0 };
 	int ports[2];
 	char pid[16];
 
-	TAILQ_INIT(&m.given);
-	TAILQ_INIT(&m.listeners);
+	TAILQ_INIT(&d.given);
+	TAILQ_INIT(&d.listeners);
 	give(ports);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", "4", 1);
 	setenv("LISTEN_FDNAMES", "l-1-00:x:y:imap", 1);
-	inherit_listeners(&m);
+	inherit_listeners(&d);
 	same.addr = address("0.0.0.0", ports[0]);
 	if (in_use)
-		TAILQ_INSERT_TAIL(&m.listeners, &same, link);
-	inherit_drop(&m);
+		TAILQ_INSERT_TAIL(&d.listeners, &same, link);
+	inherit_drop(&d);
 	MUST(fcntl(3, F_GETFD) == -1 && forgotten == !in_use);
 	/* A socket unit's is the service manager's to close. */
-	MUST(fcntl(6, F_GETFD) == FD_CLOEXEC && !TAILQ_EMPTY(&m.given));
+	MUST(fcntl(6, F_GETFD) == FD_CLOEXEC && !TAILQ_EMPTY(&d.given));
 }
 
 static void
 not_meant_for_us(const char *pid, const char *fds)
 {
-	struct master m = { 0 };
+	struct door d = { .owner = &owner };
 	int ports[2];
 
-	TAILQ_INIT(&m.given);
+	TAILQ_INIT(&d.given);
 	give(ports);
 	if (pid)
 		setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", fds, 1);
-	inherit_listeners(&m);
-	MUST(TAILQ_EMPTY(&m.given));
+	inherit_listeners(&d);
+	MUST(TAILQ_EMPTY(&d.given));
 	MUST(!getenv("LISTEN_FDS"));
 }
 

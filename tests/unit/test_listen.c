@@ -4,7 +4,6 @@
 #include "master/door/accept.h"
 #include "master/door/listen.h"
 #include "master/host/holder.h"
-#include "master/upgrade/store.h"
 
 #include <check.h>
 #include <netinet/in.h>
@@ -13,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct master m;
+static struct door d;
 static struct conf_listener port;
 static struct conf_frontend frontend;
 static struct conf with = { .name = "a.conf",
@@ -25,17 +24,16 @@ static struct problems problems;
 
 /* ---- neighbours: there is no service manager, and nobody else's port ---- */
 
-void
-store_listener(struct master *master, const struct listener *l)
+static int kept;
+
+static void
+keeps(struct door *of, const struct listener *l, int is_kept)
 {
-	(void)master, (void)l;
+	(void)of, (void)l;
+	kept += is_kept ? 1 : -1;
 }
 
-void
-store_forget_listener(struct master *master, const struct listener *l)
-{
-	(void)master, (void)l;
-}
+static const struct door_owner owner = { .keeps = keeps };
 
 int
 port_holder(uint16_t number, char *buf_r, size_t size)
@@ -58,7 +56,7 @@ given(void)
 	ck_assert_int_eq(listen(fd, 8), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
 	addr_from_sockaddr((struct sockaddr *)&sin, &l->addr);
-	l->m = &m;
+	l->door = &d;
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
 	l->given = 1;
 	port.addr = l->addr;
@@ -68,11 +66,9 @@ given(void)
 static void
 setup(void)
 {
-	TAILQ_INIT(&m.generations);
-	TAILQ_INIT(&m.listeners);
-	TAILQ_INIT(&m.given);
-	conns_init(&m.conns, 8);
-	ck_assert_ptr_nonnull(m.loop = loop_new());
+	door_init(&d, &owner, 8);
+	kept = 0;
+	ck_assert_ptr_nonnull(d.loop = loop_new());
 }
 
 /* What the configuration has left and takes back is polled when its generation serves. */
@@ -80,15 +76,15 @@ START_TEST(given_back_and_taken_again)
 {
 	struct listener *l = given();
 
-	TAILQ_INSERT_TAIL(&m.given, l, link);
+	TAILQ_INSERT_TAIL(&d.given, l, link);
 	for (int i = 0; i < 2; i++) {
-		listeners_prepare(&m, &with, &problems);
-		ck_assert_ptr_eq(TAILQ_FIRST(&m.listeners), l);
+		listeners_prepare(&d, &with, &problems);
+		ck_assert_ptr_eq(TAILQ_FIRST(&d.listeners), l);
 		ck_assert(!l->is_kept);
-		listeners_commit(&m, &with);
+		listeners_commit(&d, &with);
 		ck_assert(l->is_kept);
-		listeners_commit(&m, &without);
-		ck_assert_ptr_eq(TAILQ_FIRST(&m.given), l);
+		listeners_commit(&d, &without);
+		ck_assert_ptr_eq(TAILQ_FIRST(&d.given), l);
 	}
 	ck_assert_uint_eq(problems.count, 0);
 }
@@ -110,27 +106,27 @@ START_TEST(keepalive_by_the_configuration)
 	struct listener *l = given();
 
 	if (_i) {
-		TAILQ_INSERT_TAIL(&m.given, l, link);
+		TAILQ_INSERT_TAIL(&d.given, l, link);
 	} else {
 		close(l->watch.fd);
 		free(l);
 	}
 	frontend.timeouts.keepalive = 61500;
-	listeners_prepare(&m, &with, &problems);
-	listeners_commit(&m, &with);
-	l = TAILQ_FIRST(&m.listeners);
+	listeners_prepare(&d, &with, &problems);
+	listeners_commit(&d, &with);
+	l = TAILQ_FIRST(&d.listeners);
 	ck_assert_int_eq(option(l, SOL_SOCKET, SO_KEEPALIVE), 1);
 	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPIDLE), 62);
 	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPINTVL), 15);
 	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPCNT), 4);
 	frontend.timeouts.keepalive = 5000;
-	listeners_prepare(&m, &with, &problems);
-	listeners_commit(&m, &with);
-	ck_assert_ptr_eq(TAILQ_FIRST(&m.listeners), l);
+	listeners_prepare(&d, &with, &problems);
+	listeners_commit(&d, &with);
+	ck_assert_ptr_eq(TAILQ_FIRST(&d.listeners), l);
 	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPIDLE), 5);
 	frontend.timeouts.keepalive = 0;
-	listeners_prepare(&m, &with, &problems);
-	listeners_commit(&m, &with);
+	listeners_prepare(&d, &with, &problems);
+	listeners_commit(&d, &with);
 	ck_assert_int_eq(option(l, SOL_SOCKET, SO_KEEPALIVE), 0);
 	ck_assert_uint_eq(problems.count, 0);
 }
@@ -144,8 +140,8 @@ START_TEST(keepalive_before_the_first_client)
 	close(l->watch.fd);
 	free(l);
 	frontend.timeouts.keepalive = 7000;
-	listeners_prepare(&m, &with, &problems);
-	l = TAILQ_FIRST(&m.listeners);
+	listeners_prepare(&d, &with, &problems);
+	l = TAILQ_FIRST(&d.listeners);
 	ck_assert_int_eq(option(l, SOL_SOCKET, SO_KEEPALIVE), 1);
 	ck_assert_int_eq(option(l, IPPROTO_TCP, TCP_KEEPIDLE), 7);
 }
@@ -158,7 +154,7 @@ START_TEST(a_dead_socket_is_left)
 
 	ck_assert_int_eq(shutdown(l->watch.fd, SHUT_RD), 0);
 	accept_rest(l);
-	ck_assert_uint_eq(m.conns.count, 0);
+	ck_assert_uint_eq(d.conns.count, 0);
 }
 END_TEST
 

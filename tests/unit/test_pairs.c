@@ -6,7 +6,7 @@
 #include "common/bundle.h"
 #include "common/log.h"
 #include "master/life/generation.h"
-#include "master/life/reload.h"
+#include "master/life/say.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ generation_complain(struct generation *g, const char *text)
 }
 
 void
-reload_say(struct master *m, enum problem_kind kind, const char *text)
+say(struct master *m, enum problem_kind kind, const char *text)
 {
 	(void)m;
 	ck_assert_int_eq(kind, PROBLEM_LEFT_OUT);

@@ -5,8 +5,9 @@
 #include "master/child/proc.h"
 #include "master/control/control.h"
 #include "master/door/accept.h"
-#include "master/life/generation.h"
-#include "master/life/reload.h"
+#include "master/life/from_checker.h"
+#include "master/life/say.h"
+#include "master/life/succession.h"
 #include "master/upgrade/saved.h"
 #include "master/upgrade/saved_pairs.h"
 
@@ -43,7 +44,7 @@ control_waiting(const struct master *m, int fds_r[CONTROL_ASKED])
 }
 
 struct generation *
-generation_adopt(const struct generation *saved)
+succession_adopt(const struct generation *saved)
 {
 	(void)saved;
 	return NULL;
@@ -57,11 +58,24 @@ generation_complain(struct generation *g, const char *text)
 }
 
 void
-reload_say(struct master *m, enum problem_kind kind, const char *text)
+say(struct master *m, enum problem_kind kind, const char *text)
 {
 	(void)m;
 	(void)kind;
 	(void)text;
+}
+
+void
+generation_serves_now(struct master *m, struct generation *g)
+{
+	(void)m, (void)g;
+}
+
+int
+reports_open(struct generation *g, int fd)
+{
+	(void)g, (void)fd;
+	return -1;
 }
 
 int
