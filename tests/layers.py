@@ -36,7 +36,6 @@ INSIDES = """
 common/conf/int.h
 master/bundle/int.h
 worker/conn/steps.h
-worker/side/int.h
 worker/tls/int.h
 """
 
@@ -75,9 +74,6 @@ circle worker/conn/conn
 circle worker/conn/log
 circle worker/conn/reach
 circle worker/shed
-circle worker/side/record
-circle worker/side/side
-circle worker/side/ssl
 floor common/reason common/conf/words
 floor master/bundle/bundles master/host/rlimit
 floor master/bundle/front_certs master/life/pairs

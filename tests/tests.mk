@@ -27,7 +27,7 @@ UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 # The parts of the worker that its tests need in several combinations.
 RECORD_OBJECTS := $(addprefix $(O)/obj/worker/record/,record.o crypt.o derive.o provider.o selftest.o start.o take.o)
-SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side/side.o side/ssl.o side/bio.o side/record.o) $(RECORD_OBJECTS)
+SIDE_OBJECTS := $(addprefix $(O)/obj/worker/,side/side.o side/socket.o side/ssl.o side/bio.o side/record.o) $(RECORD_OBJECTS)
 
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(O)/libtls.a $(O)/libcommon.a
 	@mkdir -p $(@D)

@@ -7,8 +7,8 @@
 #include "worker/record/crypt.h"
 #include "worker/record/record.h"
 #include "worker/record/start.h"
-#include "worker/side/int.h"
 #include "worker/side/relay.h"
+#include "worker/side/side.h"
 
 #include <check.h>
 #include <errno.h>

@@ -6,6 +6,7 @@
 #include "worker/record/start.h"
 #include "worker/record/take.h"
 #include "worker/side/side.h"
+#include "worker/side/ssl.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -84,11 +85,11 @@ shake(int version, int flags)
 	ck_assert_int_eq(fcntl(peer_fd, F_SETFL, O_NONBLOCK), 0);
 	side_init(&side, fds[0], NULL);
 	SSL_set_accept_state(server);
-	ck_assert_int_eq(side_start_tls(&side, server), 0);
+	ck_assert_int_eq(ssl_start(&side, server), 0);
 	SSL_set_connect_state(client);
 	ck_assert_int_eq(SSL_set_fd(client, peer_fd), 1);
 	for (int i = 0; i < 8 && done != 3; i++)
-		done = (side_shake(&side) == IO_DONE) << 1 | (SSL_do_handshake(client) == 1);
+		done = (ssl_shake(&side) == IO_DONE) << 1 | (SSL_do_handshake(client) == 1);
 	ck_assert_int_eq(done, 3);
 	ck_assert_int_eq(SSL_read(client, &byte, 1), -1); /* but the ticket */
 	ck_assert_int_eq(record_take(client, &peer), 0);
@@ -99,14 +100,14 @@ shake(int version, int flags)
 static enum io
 feed(BIO *made)
 {
-	enum io io = side_shake(&side);
+	enum io io = ssl_shake(&side);
 	uint8_t byte;
 
 	while (io == IO_WAIT && BIO_read(made, &byte, 1) == 1) {
 		has_no_buffers();
 		ck_assert_int_eq(send(peer_fd, &byte, 1, 0), 1);
 		side_event(&side, EPOLLIN);
-		io = side_shake(&side);
+		io = ssl_shake(&side);
 	}
 	return io;
 }
@@ -133,7 +134,7 @@ START_TEST(waiting_costs_no_buffers)
 	side_init(&side, fds[0], NULL);
 	(server ? SSL_set_accept_state : SSL_set_connect_state)(ours);
 	(server ? SSL_set_connect_state : SSL_set_accept_state)(other);
-	ck_assert_int_eq(side_start_tls(&side, ours), 0);
+	ck_assert_int_eq(ssl_start(&side, ours), 0);
 	SSL_set_bio(other, sent, made);
 	for (int i = 0; i < 8 && io == IO_WAIT; i++) {
 		(void)SSL_do_handshake(other);

@@ -8,6 +8,7 @@
 #include "worker/conn/base.h"
 #include "worker/conn/steps.h"
 #include "worker/record/take.h"
+#include "worker/side/ssl.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -175,14 +176,14 @@ step_handshake(struct conn *c)
 
 	if (!c->client.ssl) {
 		ssl = tls_client_new(c->worker->tls, conn_frontend_index(c));
-		if (!ssl || side_start_tls(&c->client, ssl) == -1) {
+		if (!ssl || ssl_start(&c->client, ssl) == -1) {
 			conn_reason(c, END_INTERNAL, "no memory for TLS");
 			return CONN_DRAIN;
 		}
 		if (conn_frontend(c)->tls.detach)
 			(void)record_watch(ssl); /* without memory the object stays */
 	}
-	io = side_shake(&c->client);
+	io = ssl_shake(&c->client);
 	/* Signatures may have to wait for a keeper that is busy; the master is not to. */
 	if (loop_lasted(c->worker->loop) >= PASS_MS)
 		loop_yield(c->worker->loop);

@@ -10,6 +10,7 @@
 #include "worker/conn/base.h"
 #include "worker/conn/steps.h"
 #include "worker/record/take.h"
+#include "worker/side/ssl.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -288,12 +289,12 @@ step_server_tls(struct conn *c)
 
 	if (!c->server.ssl) {
 		ssl = tls_server_new(c->worker->tls, c->notes->server);
-		if (!ssl || side_start_tls(&c->server, ssl) == -1)
+		if (!ssl || ssl_start(&c->server, ssl) == -1)
 			return attempt_failed(c, "no memory for TLS");
 		if (conn_frontend(c)->tls.detach)
 			(void)record_watch(ssl); /* without memory the object stays */
 	}
-	switch (side_shake(&c->server)) {
+	switch (ssl_shake(&c->server)) {
 	case IO_DONE:
 		return reached(c);
 	case IO_WAIT:

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * The road between an object of OpenSSL's and its socket.  Runs in the worker, on bytes of clients
- * and servers; looks at none of them.  OpenSSL's own road reads and writes plainly, and so would
- * wait where somebody else has made the socket a waiting one; here nothing ever waits.
+ * The path between an OpenSSL object and its socket.  Runs in the worker, on bytes of clients and
+ * servers; looks at none of them.  OpenSSL's own socket BIO uses read and write, which block if
+ * another process has made the socket blocking; here nothing ever blocks.
  */
-#include "worker/side/int.h"
+#include "worker/side/bio.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 
 /*
- * As long as what comes is no data (KeyUpdates, tickets, wishes to renegotiate), OpenSSL reads on by
- * itself, and a peer that sends nothing else would have this process to itself.  So in each call it
- * gets so many reads of the socket, two a record; then it hears that there is no more for now.
+ * While messages come that are not data (KeyUpdates, tickets, requests to renegotiate), OpenSSL keeps
+ * reading, and a peer that sends nothing else would keep this process busy.  So each call may read
+ * the socket this often, twice a record; then it is told that there is nothing more for now.
  */
 #define READS_MOST 128
 

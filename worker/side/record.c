@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * A side whose TLS records are done by record.c, without an object of OpenSSL's.  Runs in the
+ * A side whose TLS records are done by record.c, without an OpenSSL object.  Runs in the
  * worker, on bytes of clients and servers.  Between two events it holds the keys and, rarely, the
  * beginning of a record; several records go out in one send.
  */
+#include "worker/side/record.h"
+
 #include "worker/record/record.h"
-#include "common/tls/why.h"
-#include "worker/side/int.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +36,7 @@ rec_write(struct side *s, const uint8_t *data, size_t n)
 		size = record_seal(s->record, data, n, fragment, sealed, sizeof(sealed), &taken);
 		if (size == -1)
 			return errno = 0, IO_FAILED;
-		io = side_queue(s, sealed, (size_t)size);
+		io = side_queue(s, sealed, (size_t)size, side_put);
 		data += taken;
 		n -= taken;
 	} while (n > 0 && (io == IO_DONE || io == IO_WAIT));
@@ -53,7 +52,7 @@ broken(struct side *s, enum record_result result, uint8_t alert)
 	s->alert = alert;
 	s->alerted = result == RECORD_ALERTED;
 	if (result == RECORD_BROKEN)
-		(void)side_queue(s, out, record_alert(s->record, alert, out));
+		(void)side_queue(s, out, record_alert(s->record, alert, out), side_put);
 	errno = 0;
 	return IO_FAILED;
 }
@@ -142,7 +141,7 @@ rec_notify(struct side *s)
 	uint8_t out[RECORD_SMALL];
 	size_t n = record_alert(s->record, 0, out); /* 0 bytes: it was written before */
 
-	return n ? side_queue(s, out, n) : IO_DONE;
+	return n ? side_queue(s, out, n, side_put) : IO_DONE;
 }
 
 void
@@ -155,12 +154,4 @@ rec_free(struct side *s)
 	record_wipe(s->record);
 	free(s->record);
 	s->record = NULL;
-}
-
-void
-side_why(const struct side *s, char *buf_r, size_t size)
-{
-	*buf_r = '\0';
-	if (s->alert)
-		(void)snprintf(buf_r, size, "TLS alert: %s", why_alert(s->alert));
 }

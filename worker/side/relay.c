@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Pipes of a worker: as many connections move data in bulk at the same moment, the others copy. */
+/* Pipes of a worker: this many connections can move bulk data without copying at a time. */
 #define PIPES 16
 
 /* Buffers' worth that one direction may move before others get their turn. */

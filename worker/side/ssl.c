@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * A side whose TLS is done by an object of OpenSSL's: during the handshake, and for as long as the
- * object is kept.  Runs in the worker, on bytes of clients and servers.
+ * A side whose TLS is done by an OpenSSL object: during the handshake, and for as long as the object
+ * is kept.  Runs in the worker, on bytes of clients and servers.
  */
+#include "worker/side/ssl.h"
+
 #include "common/stack.h"
-#include "worker/record/record.h"
-#include "worker/record/take.h"
-#include "worker/side/int.h"
+#include "worker/record/crypt.h"
+#include "worker/side/bio.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -15,7 +16,7 @@
 #include <string.h>
 
 int
-side_start_tls(struct side *s, SSL *ssl)
+ssl_start(struct side *s, SSL *ssl)
 {
 	s->ssl = ssl;
 	return bio_attach(ssl, s->watch.fd);
@@ -60,7 +61,7 @@ drop_buffers(SSL *ssl)
 }
 
 enum io
-side_shake(struct side *s)
+ssl_shake(struct side *s)
 {
 	int ret, saved;
 
@@ -133,6 +134,12 @@ ssl_put(struct side *s, const uint8_t *data, size_t size, size_t *n_r)
 	return IO_DONE;
 }
 
+enum io
+ssl_write(struct side *s, const uint8_t *data, size_t n)
+{
+	return side_queue(s, data, n, ssl_put);
+}
+
 /* Without a finished handshake there is nothing to close. */
 void
 ssl_notify(struct side *s)
@@ -155,37 +162,4 @@ ssl_free(struct side *s)
 	SSL_free(s->ssl);
 	s->ssl = NULL;
 	stack_secret();
-}
-
-/* The same in as little memory as this suite needs; without memory it stays where it is. */
-static struct record *
-tightened(struct record *all)
-{
-	size_t size = record_size(all);
-	struct record *r = malloc(size);
-
-	if (!r)
-		return all;
-	memcpy(r, all, size);
-	OPENSSL_cleanse(all, size);
-	free(all);
-	return r;
-}
-
-void
-side_detach(struct side *s)
-{
-	struct record *r;
-
-	if (!s->ssl || side_blocked(s) || side_pending(s))
-		return;
-	if ((r = malloc(sizeof(*r))) == NULL)
-		return;
-	if (record_take(s->ssl, r) == -1) {
-		free(r);
-		return;
-	}
-	ssl_free(s);
-	s->wants_write = 0;
-	s->record = tightened(r);
 }
