@@ -67,13 +67,6 @@ circle master/upgrade/restored
 circle master/upgrade/saved
 circle master/upgrade/store
 circle master/upgrade/upgrade
-circle worker/conn/arrive
-circle worker/conn/base
-circle worker/conn/carry
-circle worker/conn/conn
-circle worker/conn/log
-circle worker/conn/reach
-circle worker/shed
 floor common/reason common/conf/words
 floor master/bundle/bundles master/host/rlimit
 floor master/bundle/front_certs master/life/pairs
@@ -102,13 +95,11 @@ floor master/servers/servers master/life/master
 floor master/upgrade/restored master/control/control
 floor master/upgrade/saved master/control/control
 floor master/upgrade/upgrade master/control/control
-floor worker/conn/base worker/shed
 header common/log_escape.c
 header common/proxy/clean.c
 header common/tally.c
 header master/servers/missing.c
 header master/upgrade/restored.c
-header worker/from_master.c
 header worker/tls/choice.c
 header worker/tls/facts.c
 header worker/tls/hello.c

@@ -41,10 +41,10 @@ $(O)/unit/test_show: $(addprefix $(O)/obj/ctl/,show.o answer.o)
 $(O)/unit/test_json: $(addprefix $(O)/obj/ctl/,json.o show.o answer.o)
 $(O)/unit/test_json: UNIT_LIBS := -ljansson
 
-$(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn/conn.o conn/arrive.o conn/reach.o conn/carry.o conn/words.o side/relay.o conn/hello.o) $(SIDE_OBJECTS)
+$(O)/unit/test_conn: $(addprefix $(O)/obj/worker/,conn/conn.o conn/base.o conn/arrive.o conn/reach.o conn/carry.o conn/leave.o conn/words.o side/relay.o conn/hello.o) $(SIDE_OBJECTS)
 $(O)/unit/test_conn: UNIT_LIBS := -Wl,--wrap=malloc
 # Everything that a connection allocates, and the test's own allocator before the real one.
-$(O)/unit/test_idle: $(addprefix $(O)/obj/worker/,conn/conn.o conn/log.o conn/arrive.o conn/reach.o conn/carry.o conn/words.o side/relay.o conn/hello.o conn/base.o conn/to_master.o) $(SIDE_OBJECTS)
+$(O)/unit/test_idle: $(addprefix $(O)/obj/worker/,conn/conn.o conn/base.o conn/list.o conn/log.o conn/arrive.o conn/reach.o conn/carry.o conn/leave.o conn/words.o side/relay.o conn/hello.o conn/to_master.o) $(SIDE_OBJECTS)
 $(O)/unit/test_idle: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc free)
 $(O)/unit/test_balance: $(O)/obj/worker/conn/balance.o
 $(O)/unit/test_to_master: $(O)/obj/worker/conn/to_master.o
@@ -52,6 +52,7 @@ $(O)/unit/test_hello: $(O)/obj/worker/conn/hello.o
 $(O)/unit/test_relay: $(O)/obj/worker/side/relay.o $(SIDE_OBJECTS)
 $(O)/unit/test_relay: UNIT_LIBS := $(addprefix -Wl$(COMMA)--wrap=,send splice)
 $(O)/unit/test_side: $(SIDE_OBJECTS)
+$(O)/unit/test_list: $(O)/obj/worker/conn/list.o
 $(O)/unit/test_words: $(O)/obj/worker/conn/words.o
 
 $(O)/unit/test_conns: $(O)/obj/master/door/conns.o

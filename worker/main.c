@@ -8,9 +8,12 @@
 #include "common/log.h"
 #include "common/stack.h"
 #include "common/tls/key.h"
-#include "worker/conn/base.h"
+#include "worker/conn/conn.h"
+#include "worker/from_master.h"
 #include "worker/record/start.h"
 #include "worker/sandbox.h"
+#include "worker/self.h"
+#include "worker/tls/ctx.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -25,12 +28,12 @@ static void
 on_master(struct watch *watch, uint32_t events)
 {
 	(void)events;
-	from_master(CONTAINER(watch, struct worker, from_master));
+	from_master(CONTAINER(watch, struct self, from_master));
 }
 
 /* Everything that can be wrong with what we were given shows here. */
 static void
-set_up(struct worker *w)
+set_up(struct self *w)
 {
 	struct problems problems = { 0 };
 	const struct piece *text;
@@ -40,11 +43,11 @@ set_up(struct worker *w)
 	if ((w->bundle = bundle_open(FD_BUNDLE)) == NULL ||
 	    (text = bundle_find(w->bundle, PIECE_CONF, NULL)) == NULL)
 		child_failed(&w->child, "the bundle is not one: %s", strerror(errno));
-	if ((w->conf = conf_parse(text->data, text->name, NULL, &problems)) == NULL)
+	if ((w->service.conf = conf_parse(text->data, text->name, NULL, &problems)) == NULL)
 		child_failed(&w->child, "%s",
 		    problems.count ? problems.items[0].text : "the configuration is not one");
 	problems_clear(&problems);
-	child_log(&w->child, w->conf->log.level, w->conf->log.format == LOG_JSON);
+	child_log(&w->child, w->service.conf->log.level, w->service.conf->log.format == LOG_JSON);
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		child_failed(&w->child, "OpenSSL cannot be set up");
 	w->keeper = (struct chan){ FD_KEEPER, w->child.role, ROLE_KEEPER };
@@ -54,16 +57,16 @@ set_up(struct worker *w)
 	why_not = record_init();
 	if (why_not)
 		log_say(LOG_WARNING, "every TLS connection keeps its OpenSSL object: %s", why_not);
-	if ((w->tls = tls_ctx_new(w->conf, w->bundle, why, sizeof(why))) == NULL)
+	if ((w->service.tls = tls_ctx_new(w->service.conf, w->bundle, why, sizeof(why))) == NULL)
 		child_refused(&w->child, why);
 }
 
 /* The board and everybody's tally: what choosing a server needs. */
 static void
-set_up_balance(struct worker *w)
+set_up_balance(struct self *w)
 {
-	const struct conf *conf = w->conf;
-	struct balancer *b = &w->balancer;
+	const struct conf *conf = w->service.conf;
+	struct balancer *b = &w->service.balancer;
 
 	b->conf = conf;
 	b->board = board_map(FD_BOARD, conf->slot_count);
@@ -84,7 +87,7 @@ set_up_balance(struct worker *w)
 	/* All is mapped; the descriptors are for connections, however many workers there are. */
 	(void)close_range(FD_BUNDLE, FD_BOARD, 0);
 	(void)close_range(FD_TALLY, FD_TALLY + b->tally_count - 1, 0);
-	w->tally = b->tallies[w->child.slot];
+	w->service.tally = b->tallies[w->child.slot];
 }
 
 #define REPORT_MS 10 /* the loop's own resolution */
@@ -94,71 +97,73 @@ set_up_balance(struct worker *w)
 static void
 on_look(struct timer *t)
 {
-	struct worker *w = CONTAINER(t, struct worker, look);
+	struct self *w = CONTAINER(t, struct self, look);
 
 	if (!w->retired)
-		tls_ctx_look(w->tls, 0);
-	timer_set(w->loop, t, DAY_MS);
+		tls_ctx_look(w->service.tls, 0);
+	timer_set(w->service.loop, t, DAY_MS);
 }
 
 /* Which certificates serve, are wrong or old: one worker says it, for all have the same. */
 static void
-look(struct worker *w)
+look(struct self *w)
 {
 	if (w->child.slot != 0)
 		return;
-	if (tls_ctx_tell(w->tls, w->bundle, &w->child.chan) == -1)
+	if (tls_ctx_tell(w->service.tls, w->bundle, &w->child.chan) == -1)
 		child_failed(&w->child, "cannot tell the master which certificates serve: %s",
 		    strerror(errno));
-	tls_ctx_look(w->tls, 1);
-	tls_ctx_look_at_chains(w->tls, w->bundle);
+	tls_ctx_look(w->service.tls, 1);
+	tls_ctx_look_at_chains(w->service.tls, w->bundle);
 	w->look.fn = on_look;
-	timer_set(w->loop, &w->look, DAY_MS);
+	timer_set(w->service.loop, &w->look, DAY_MS);
 }
 
 /* What is left to tell a master that is there but does not read waits for the channel. */
 static void
-report(struct worker *w)
+report(struct self *w)
 {
-	int more = to_master_flush(&w->report);
+	int more = to_master_flush(&w->service.report);
 
-	if (!w->report.gone)
-		(void)watch_set(w->loop, &w->from_master, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	if (!w->service.report.gone)
+		(void)watch_set(
+		    w->service.loop, &w->from_master, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static void
 on_reporting(struct timer *t)
 {
-	report(CONTAINER(t, struct worker, reporting));
+	report(CONTAINER(t, struct self, reporting));
 }
 
 /* At the end of a pass: now if it is much or was kept waiting, else within REPORT_MS. */
 static void
-report_soon(struct worker *w)
+report_soon(struct self *w)
 {
-	if (to_master_urgent(&w->report) || w->from_master.events & EPOLLOUT)
+	if (to_master_urgent(&w->service.report) || w->from_master.events & EPOLLOUT)
 		report(w);
-	else if (to_master_waiting(&w->report) && !w->reporting.deadline)
-		timer_set(w->loop, &w->reporting, REPORT_MS);
+	else if (to_master_waiting(&w->service.report) && !w->reporting.deadline)
+		timer_set(w->service.loop, &w->reporting, REPORT_MS);
 }
 
 static void
-set_up_loop(struct worker *w)
+set_up_loop(struct self *w)
 {
-	w->report.chan = &w->child.chan;
+	w->service.report.chan = &w->child.chan;
 	w->reporting.fn = on_reporting;
-	relay_init(&w->relay);
+	relay_init(&w->service.relay);
 	w->from_master = (struct watch){ .fn = on_master, .fd = w->child.chan.fd };
-	if ((w->loop = loop_new()) == NULL || watch_set(w->loop, &w->from_master, EPOLLIN) == -1)
+	if ((w->service.loop = loop_new()) == NULL ||
+	    watch_set(w->service.loop, &w->from_master, EPOLLIN) == -1)
 		child_failed(&w->child, "cannot set up the event loop: %s", strerror(errno));
-	if (shed_begin(w) == -1)
+	if (shed_begin(&w->shed, &w->service) == -1)
 		child_failed(&w->child, "out of memory");
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct worker *w; /* the root of everything, to the very end of the process */
+	static struct self *w; /* the root of everything, to the very end of the process */
 
 	/* For `mailreeve -V`, whose own program is linked with no OpenSSL. */
 	if (argc == 2 && strcmp(argv[1], "-V") == 0)
@@ -172,18 +177,18 @@ main(int argc, char **argv)
 	set_up_balance(w);
 	set_up_loop(w);
 	look(w);
-	worker_sandbox(&w->child, w->conf);
+	worker_sandbox(&w->child, w->service.conf);
 	child_ready(&w->child);
-	while (!w->retired || w->conn_count > 0) {
-		if (loop_once(w->loop, w->again ? 0 : -1) == -1)
+	while (!w->retired || w->service.conn_count > 0) {
+		if (loop_once(w->service.loop, w->service.again ? 0 : -1) == -1)
 			fatal("the event loop failed: %s", strerror(errno));
-		worker_run_again(w);
-		if (loop_yielded(w->loop) && !w->report.gone)
+		conn_run_again(&w->service);
+		if (loop_yielded(w->service.loop) && !w->service.report.gone)
 			from_master(w);
 		stack_clean();
 		report_soon(w);
 		atomic_store_explicit(
-		    &w->tally->worker->log_lost, log_lost(), memory_order_relaxed);
+		    &w->service.tally->worker->log_lost, log_lost(), memory_order_relaxed);
 	}
 	report(w);
 	return 0;

@@ -7,7 +7,7 @@
 #include "worker/shed.h"
 
 #include "common/container.h"
-#include "worker/conn/base.h"
+#include "worker/conn/conn.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -16,11 +16,11 @@
 
 /* All of them at once: they are one server's, not everybody's. */
 static void
-empty(struct worker *w, uint32_t slot)
+empty(struct service *s, uint32_t slot)
 {
 	struct conn *c, *next;
 
-	for (c = w->conns; c; c = next) {
+	for (c = s->conns; c; c = next) {
 		next = c->next;
 		if (c->slot == slot && !c->leaving)
 			conn_end(c, END_SERVER_DOWN);
@@ -28,42 +28,43 @@ empty(struct worker *w, uint32_t slot)
 }
 
 static int
-has_changed(const struct worker *w, uint32_t slot, uint32_t *now_r)
+has_changed(const struct shed *shed, uint32_t slot, uint32_t *now_r)
 {
 	struct board_server s;
 
-	board_read_state(w->balancer.board, slot, &s);
+	board_read_state(shed->service->balancer.board, slot, &s);
 	*now_r = s.close;
-	return s.close != w->shed.seen[slot];
+	return s.close != shed->seen[slot];
 }
 
 static void
 look(struct timer *t)
 {
-	struct worker *w = CONTAINER(t, struct worker, shed.timer);
+	struct shed *shed = CONTAINER(t, struct shed, timer);
 	uint32_t now;
 
-	for (uint32_t slot = 0; slot < w->conf->slot_count; slot++) {
-		if (!has_changed(w, slot, &now))
+	for (uint32_t slot = 0; slot < shed->service->conf->slot_count; slot++) {
+		if (!has_changed(shed, slot, &now))
 			continue;
-		w->shed.seen[slot] = now;
-		empty(w, slot);
+		shed->seen[slot] = now;
+		empty(shed->service, slot);
 	}
-	timer_set(w->loop, t, LOOK_MS);
+	timer_set(shed->service->loop, t, LOOK_MS);
 }
 
 int
-shed_begin(struct worker *w)
+shed_begin(struct shed *shed, struct service *s)
 {
-	uint32_t count = w->conf->slot_count;
+	uint32_t count = s->conf->slot_count;
 
-	w->shed.seen = calloc(count ? count : 1, sizeof(*w->shed.seen));
-	if (!w->shed.seen)
+	shed->service = s;
+	shed->seen = calloc(count ? count : 1, sizeof(*shed->seen));
+	if (!shed->seen)
 		return -1;
 	/* What was closed before our time is not ours to close. */
 	for (uint32_t slot = 0; slot < count; slot++)
-		(void)has_changed(w, slot, &w->shed.seen[slot]);
-	w->shed.timer.fn = look;
-	timer_set(w->loop, &w->shed.timer, LOOK_MS);
+		(void)has_changed(shed, slot, &shed->seen[slot]);
+	shed->timer.fn = look;
+	timer_set(s->loop, &shed->timer, LOOK_MS);
 	return 0;
 }

@@ -10,14 +10,15 @@
 #include "common/board.h"
 #include "common/loop.h"
 
-struct worker;
+struct service;
 
 struct shed {
+	struct service *service;
 	struct timer timer;
 	uint32_t *seen; /* by slot: board_server.close when we last looked */
 };
 
 /* Look at the board about once a second from now on.  Returns -1 when there is no memory. */
-int shed_begin(struct worker *w);
+int shed_begin(struct shed *shed, struct service *s);
 
 #endif

@@ -5,8 +5,11 @@
  * the servers and the choice of a server; master, TLS and other workers are not there.
  */
 #include "common/mail/refuse.h"
-#include "worker/conn/base.h"
+#include "worker/conn/conn.h"
+#include "worker/conn/list.h"
+#include "worker/conn/log.h"
 #include "worker/conn/steps.h"
+#include "worker/tls/ctx.h"
 
 #include <check.h>
 #include <errno.h>
@@ -20,7 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static struct worker *w;
+static struct service *w;
 static struct conf conf;
 static struct conf_frontend frontend;
 static struct conf_listener listener;
@@ -108,24 +111,32 @@ to_master_suspect(struct to_master *t, uint32_t slot)
 static struct conn *adopted;
 
 void
-worker_adopt(struct worker *worker, struct conn *c)
+list_adopt(struct service *service, struct conn *c)
 {
-	(void)worker;
+	(void)service;
 	adopted = c;
 }
 
 void
-worker_forget(struct worker *worker, struct conn *c)
+list_forget(struct service *service, struct conn *c)
 {
-	(void)worker, (void)c;
+	(void)service, (void)c;
 	adopted = NULL;
 }
 
 void
-worker_again(struct worker *worker, struct conn *c)
+list_again(struct service *service, struct conn *c)
 {
-	(void)worker;
+	(void)service;
 	c->again = 1;
+}
+
+/* The test runs connections that asked by itself. */
+struct conn *
+list_take_again(struct service *service)
+{
+	(void)service;
+	return NULL;
 }
 
 struct notes *

@@ -5,10 +5,13 @@
  * left alone, and every malloc and free of the worker's code and of OpenSSL's is counted.  conn.h
  * says what must come out.
  */
-#include "worker/conn/base.h"
+#include "worker/conn/conn.h"
+#include "worker/conn/list.h"
+#include "worker/conn/log.h"
 #include "worker/conn/steps.h"
 #include "worker/record/record.h"
 #include "worker/record/start.h"
+#include "worker/tls/ctx.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -77,7 +80,7 @@ __wrap_free(void *p)
 
 /* ---- neighbours ---- */
 
-static struct worker *w;
+static struct service *w;
 static struct conf_frontend frontend;
 static struct conf_listener listener;
 static struct conf_backend backend;

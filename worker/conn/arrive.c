@@ -5,10 +5,11 @@
  * it belongs to.  Runs in the worker, on the first bytes of unknown peers; no server is contacted
  * from here.
  */
-#include "worker/conn/base.h"
+#include "worker/conn/log.h"
 #include "worker/conn/steps.h"
 #include "worker/record/take.h"
 #include "worker/side/ssl.h"
+#include "worker/tls/ctx.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -37,9 +38,10 @@ expire_client(struct conn *c)
 		conn_reason(c, END_TIMEOUT, NULL);
 		return CONN_DRAIN;
 	}
-	conn_reason(c, END_TIMEOUT, "no byte from the client");
-	if (conn_frontend(c)->tls.mode == TLS_PASSTHROUGH)
-		c->end_state = CONN_PEEK; /* the log's while: here it is no handshake of ours */
+	/* The log's while: a ClientHello that is passed on is not a handshake of ours. */
+	conn_reason_in(c, END_TIMEOUT,
+	    conn_frontend(c)->tls.mode == TLS_PASSTHROUGH ? CONN_PEEK : CONN_START,
+	    "no byte from the client");
 	return CONN_CLOSED;
 }
 
@@ -54,7 +56,7 @@ step_start(struct conn *c)
 	const struct conf_frontend *f = conn_frontend(c);
 
 	(void)setsockopt(c->client.watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	to_master_touched(&c->worker->report, c->id);
+	to_master_touched(&c->service->report, c->id);
 	conn_log_start(c);
 	switch (f->tls.mode) {
 	case TLS_NONE:
@@ -94,7 +96,7 @@ step_peek(struct conn *c)
 			if (c->setup->sni[0])
 				c->setup->client.sni = c->setup->sni;
 			c->backend =
-			    conf_route(c->worker->conf, conn_frontend_index(c), c->setup->sni);
+			    conf_route(c->service->conf, conn_frontend_index(c), c->setup->sni);
 			return CONN_PICK;
 		case HELLO_BAD:
 			conn_reason(c, END_TLS_ERROR, "not a TLS ClientHello");
@@ -144,7 +146,7 @@ note_facts(struct conn *c)
 static void
 count_handshake(const struct conn *c, int ok)
 {
-	struct tally_frontend *t = &c->worker->tally->frontends[conn_frontend_index(c)];
+	struct tally_frontend *t = &c->service->tally->frontends[conn_frontend_index(c)];
 
 	(void)atomic_fetch_add_explicit(
 	    ok ? &t->handshakes : &t->tls_errors, 1, memory_order_relaxed);
@@ -170,12 +172,12 @@ handshake_failed(struct conn *c, enum io io)
 enum conn_state
 step_handshake(struct conn *c)
 {
-	const struct conf *conf = c->worker->conf;
+	const struct conf *conf = c->service->conf;
 	SSL *ssl;
 	enum io io;
 
 	if (!c->client.ssl) {
-		ssl = tls_client_new(c->worker->tls, conn_frontend_index(c));
+		ssl = tls_client_new(c->service->tls, conn_frontend_index(c));
 		if (!ssl || ssl_start(&c->client, ssl) == -1) {
 			conn_reason(c, END_INTERNAL, "no memory for TLS");
 			return CONN_DRAIN;
@@ -185,16 +187,16 @@ step_handshake(struct conn *c)
 	}
 	io = ssl_shake(&c->client);
 	/* Signatures may have to wait for a keeper that is busy; the master is not to. */
-	if (loop_lasted(c->worker->loop) >= PASS_MS)
-		loop_yield(c->worker->loop);
+	if (loop_lasted(c->service->loop) >= PASS_MS)
+		loop_yield(c->service->loop);
 	if (io == IO_WAIT)
 		return CONN_HANDSHAKE;
 	if (io != IO_DONE)
 		return handshake_failed(c, io);
-	c->notes->ms_tls = (uint32_t)(loop_now(c->worker->loop) - c->notes->began_ms);
+	c->notes->ms_tls = (uint32_t)(loop_now(c->service->loop) - c->notes->began_ms);
 	note_facts(c);
 	count_handshake(c, 1);
 	c->backend = conf_route(conf, conn_frontend_index(c), c->setup->sni);
-	to_master_shaken(&c->worker->report, c->id);
+	to_master_shaken(&c->service->report, c->id);
 	return CONN_PICK;
 }

@@ -1,60 +1,92 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * The worker's connections: the list of all, and the list of those that asked for another turn.
+ * What every step asks of a connection: where it belongs, why it ends, until when it may take.  Runs
+ * in the worker; touches no bytes of peers.
  */
 #include "worker/conn/base.h"
 
-#include <stddef.h>
+#include "worker/tls/ctx.h"
 
-void
-worker_adopt(struct worker *w, struct conn *c)
+#include <string.h>
+
+const char *
+conn_state_text(enum conn_state state)
 {
-	c->next = w->conns;
-	c->prev = &w->conns;
-	if (c->next)
-		c->next->prev = &c->next;
-	w->conns = c;
-	w->conn_count++;
+	static const char *const text[CONN_STATE_COUNT] = {
+#define X(name, words) [CONN_##name] = words,
+		CONN_STATES(X)
+#undef X
+	};
+
+	return text[state];
+}
+
+const char *
+conn_end_text(enum conn_end end)
+{
+	static const char *const text[CONN_END_COUNT] = {
+#define X(name, words) [END_##name] = words,
+		CONN_ENDS(X)
+#undef X
+	};
+
+	return text[end];
+}
+
+uint32_t
+conn_frontend_index(const struct conn *c)
+{
+	return c->service->conf->listeners[c->listener].frontend;
+}
+
+const struct conf_frontend *
+conn_frontend(const struct conn *c)
+{
+	return &c->service->conf->frontends[conn_frontend_index(c)];
+}
+
+const struct conf_backend *
+conn_backend(const struct conn *c)
+{
+	return &c->service->conf->backends[c->backend];
 }
 
 void
-worker_forget(struct worker *w, struct conn *c)
+conn_reason_in(struct conn *c, enum conn_end end, enum conn_state state, const char *why)
 {
-	*c->prev = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	w->conn_count--;
-	for (struct conn **at = &w->again; c->again && *at; at = &(*at)->again_next)
-		if (*at == c) {
-			*at = c->again_next;
-			break;
-		}
-}
-
-void
-worker_again(struct worker *w, struct conn *c)
-{
-	if (c->again)
+	if (c->end != END_NONE)
 		return;
-	c->again = 1;
-	c->again_next = w->again;
-	w->again = c;
+	c->end = (uint8_t)end;
+	c->end_state = (uint8_t)state;
+	if (why && *why)
+		c->why = strdup(why); /* without memory the log says "-" */
 }
 
 void
-worker_run_again(struct worker *w)
+conn_reason(struct conn *c, enum conn_end end, const char *why)
 {
-	struct conn *c, *list = w->again, *last = NULL;
+	conn_reason_in(c, end, c->state, why);
+}
 
-	/* In the order in which they asked; and what asks again waits for the next pass. */
-	for (w->again = NULL; (c = list) != NULL; last = c) {
-		list = c->again_next;
-		c->again_next = last;
-	}
-	while ((c = last) != NULL) {
-		last = c->again_next;
-		c->again = 0;
-		conn_run(c);
-	}
+void
+conn_reason_tls(struct conn *c, int fault, const char *why)
+{
+	enum conn_end end = END_TLS_ERROR;
+
+	if (fault == TLS_FAULT_CERTIFICATE)
+		end = END_CLIENT_CERTIFICATE;
+	else if (fault == TLS_FAULT_VERSION)
+		end = END_TLS_VERSION;
+	else if (fault >= TLS_FAULT_ALERT)
+		end = END_TLS_REFUSED;
+	if (c->end == END_NONE && end == END_TLS_REFUSED)
+		c->alert = (uint8_t)(fault - TLS_FAULT_ALERT);
+	conn_reason(c, end, why);
+}
+
+void
+conn_deadline(struct conn *c, uint32_t ms)
+{
+	timer_set(c->service->loop, &c->timer, ms);
 }

@@ -5,9 +5,9 @@
  * what it means when one breaks.  Runs in the worker; the bytes themselves are relay.c's.
  */
 #include "common/keepalive.h"
-#include "worker/conn/base.h"
+#include "worker/conn/list.h"
 #include "worker/conn/steps.h"
-#include "worker/side/relay.h"
+#include "worker/tls/ctx.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,15 +35,15 @@ dead_after(const struct conn *c)
 static uint32_t
 quiet_for(const struct conn *c)
 {
-	return (uint32_t)loop_now(c->worker->loop) - c->moved_ms;
+	return (uint32_t)loop_now(c->service->loop) - c->moved_ms;
 }
 
 void
-relay_quiet_from_now(struct conn *c)
+carry_quiet_from_now(struct conn *c)
 {
 	uint32_t dead = dead_after(c), most = patience(c);
 
-	c->moved_ms = (uint32_t)loop_now(c->worker->loop);
+	c->moved_ms = (uint32_t)loop_now(c->service->loop);
 	conn_deadline(c, dead && dead < most ? dead : most);
 }
 
@@ -54,7 +54,7 @@ note_first_end(struct conn *c)
 	if (c->first_eof || !(c->client.ended || c->server.ended))
 		return;
 	c->first_eof = c->client.ended ? 1 : 2;
-	relay_quiet_from_now(c);
+	carry_quiet_from_now(c);
 }
 
 /*
@@ -98,7 +98,7 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 		if (side_has_tls(other))
 			(void)side_finish(other, 0);
 		else
-			side_reset(other, c->worker->loop);
+			side_reset(other, c->service->loop);
 		return CONN_DRAIN;
 	}
 	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && error)
@@ -113,7 +113,7 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 		conn_reason_tls(c, fault, why);
 	else
 		conn_reason(c, broken_end(c, client_side), why);
-	side_reset(other, c->worker->loop);
+	side_reset(other, c->service->loop);
 	return CONN_DRAIN;
 }
 
@@ -146,7 +146,7 @@ peer_dead(struct conn *c, struct side *dead, int client_side)
 
 	errno = ETIMEDOUT;
 	next = relay_broken(c, FLOW_FROM_FAILED, client_side);
-	side_reset(dead, c->worker->loop);
+	side_reset(dead, c->service->loop);
 	return next;
 }
 
@@ -193,17 +193,17 @@ after_pause(struct conn *c)
 static void
 hear(struct conn *c, uint64_t before)
 {
-	struct relay *relay = &c->worker->relay;
+	struct relay *relay = &c->service->relay;
 
 	/* Of several readings only the last one is still there. */
 	if (before < WORDS_MOST && c->bytes_out - before == relay->last && relay->last > 0)
-		words_heard(&c->worker->words, c->id, before, relay->scratch, relay->last);
+		words_heard(&c->service->words, c->id, before, relay->scratch, relay->last);
 }
 
 enum conn_state
 step_relay(struct conn *c)
 {
-	struct relay *relay = &c->worker->relay;
+	struct relay *relay = &c->service->relay;
 	uint64_t moved = c->bytes_in + c->bytes_out, said = c->bytes_out;
 	enum flow up, down;
 
@@ -222,9 +222,9 @@ step_relay(struct conn *c)
 		return CONN_DRAIN;
 	}
 	if (up == FLOW_MORE || down == FLOW_MORE)
-		worker_again(c->worker, c);
+		list_again(c->service, c);
 	detach(c);
 	if (moved != c->bytes_in + c->bytes_out)
-		relay_quiet_from_now(c);
+		carry_quiet_from_now(c);
 	return CONN_RELAY;
 }

@@ -12,17 +12,13 @@
 #include "worker/conn/conn.h"
 
 #include "common/container.h"
-#include "common/mail/refuse.h"
-#include "worker/conn/base.h"
+#include "worker/conn/list.h"
+#include "worker/conn/log.h"
 #include "worker/conn/steps.h"
-#include "worker/side/relay.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* How long last bytes and the peer's own end are waited for. */
@@ -31,13 +27,8 @@
 
 #define TO(s) (1u << CONN_##s)
 
-static enum conn_state step_refuse(struct conn *c);
-static enum conn_state step_drain(struct conn *c);
-
-static enum conn_state expire_drain(struct conn *c);
-
-/* Every state: its step, what its deadline does, where it may lead, and where it goes when somebody
- * else wants the connection to end. */
+/* Every state: its step, what its deadline does, where it may lead, and where it goes when it is
+ * asked to end from outside. */
 /* clang-format off */
 static const struct {
 	enum conn_state (*step)(struct conn *);
@@ -59,148 +50,11 @@ static const struct {
 };
 /* clang-format on */
 
-const char *
-conn_state_text(enum conn_state state)
-{
-	static const char *const text[CONN_STATE_COUNT] = {
-#define X(name, words) [CONN_##name] = words,
-		CONN_STATES(X)
-#undef X
-	};
-
-	return text[state];
-}
-
-const char *
-conn_end_text(enum conn_end end)
-{
-	static const char *const text[CONN_END_COUNT] = {
-#define X(name, words) [END_##name] = words,
-		CONN_ENDS(X)
-#undef X
-	};
-
-	return text[end];
-}
-
-uint32_t
-conn_frontend_index(const struct conn *c)
-{
-	return c->worker->conf->listeners[c->listener].frontend;
-}
-
-const struct conf_frontend *
-conn_frontend(const struct conn *c)
-{
-	return &c->worker->conf->frontends[conn_frontend_index(c)];
-}
-
-const struct conf_backend *
-conn_backend(const struct conn *c)
-{
-	return &c->worker->conf->backends[c->backend];
-}
-
 static struct tally_frontend *
 frontend_tally(const struct conn *c)
 {
-	return &c->worker->tally->frontends[conn_frontend_index(c)];
+	return &c->service->tally->frontends[conn_frontend_index(c)];
 }
-
-void
-conn_reason(struct conn *c, enum conn_end end, const char *why)
-{
-	if (c->end != END_NONE)
-		return;
-	c->end = (uint8_t)end;
-	c->end_state = c->state;
-	if (why && *why)
-		c->why = strdup(why); /* without memory the log says "-" */
-}
-
-void
-conn_reason_tls(struct conn *c, int fault, const char *why)
-{
-	enum conn_end end = END_TLS_ERROR;
-
-	if (fault == TLS_FAULT_CERTIFICATE)
-		end = END_CLIENT_CERTIFICATE;
-	else if (fault == TLS_FAULT_VERSION)
-		end = END_TLS_VERSION;
-	else if (fault >= TLS_FAULT_ALERT)
-		end = END_TLS_REFUSED;
-	if (c->end == END_NONE && end == END_TLS_REFUSED)
-		c->alert = (uint8_t)(fault - TLS_FAULT_ALERT);
-	conn_reason(c, end, why);
-}
-
-void
-conn_deadline(struct conn *c, uint32_t ms)
-{
-	timer_set(c->worker->loop, &c->timer, ms);
-}
-
-static enum conn_state
-step_refuse(struct conn *c)
-{
-	const struct conf_frontend *f = conn_frontend(c);
-	char text[512];
-	size_t n;
-
-	reach_leave(c);
-	if (f->tls.mode != TLS_PASSTHROUGH &&
-	    (n = refuse_text(f->protocol, f->hostname, text, sizeof(text))) > 0)
-		(void)side_write(&c->client, text, n); /* what fails here shows in DRAIN */
-	return CONN_DRAIN;
-}
-
-static enum conn_state
-expire_drain(struct conn *c)
-{
-	(void)c;
-	return CONN_CLOSED;
-}
-
-/* End our direction, then throw away what comes until the peer ends its own: 1 when all is over. */
-static int
-drain_side(struct conn *c, struct side *s)
-{
-	struct relay *relay = &c->worker->relay;
-	ssize_t n = 0;
-
-	if (s->watch.fd == -1)
-		return 1;
-	switch (side_finish(s, 1)) {
-	case IO_DONE:
-		break;
-	case IO_WAIT:
-		return 0;
-	default:
-		side_close(s, c->worker->loop);
-		return 1;
-	}
-	/* Closing with unread bytes would send a reset, which can overtake what we wrote last.
-	 * Without TLS nothing can follow the peer's end. */
-	if (!s->ended || side_has_tls(s))
-		n = recv(s->watch.fd, relay->scratch, sizeof(relay->scratch), MSG_DONTWAIT);
-	if (n > 0) /* a peer that does not stop must not keep others waiting */
-		worker_again(c->worker, c);
-	if (n > 0 || (n == -1 && errno == EAGAIN))
-		return 0;
-	/* An end that stays unclosed would be told again in every pass of the loop. */
-	side_close(s, c->worker->loop);
-	return 1;
-}
-
-static enum conn_state
-step_drain(struct conn *c)
-{
-	int client = drain_side(c, &c->client), server = drain_side(c, &c->server);
-
-	return client && server ? CONN_CLOSED : CONN_DRAIN;
-}
-
-/* ---- running ---- */
 
 /* The beginning is over; its notes go with it. */
 static void
@@ -215,15 +69,15 @@ end_setup(struct conn *c)
 static void
 conn_free(struct conn *c)
 {
-	struct worker *w = c->worker;
+	struct service *s = c->service;
 
 	conn_log_end(c);
 	reach_leave(c);
-	side_close(&c->client, w->loop);
+	side_close(&c->client, s->loop);
 	timer_stop(&c->timer);
-	to_master_closed(&w->report, c->id);
+	to_master_closed(&s->report, c->id);
 	(void)atomic_fetch_sub_explicit(&frontend_tally(c)->active, 1, memory_order_relaxed);
-	worker_forget(w, c);
+	list_forget(s, c);
 	if (c->setup)
 		end_setup(c);
 	free(c->notes);
@@ -242,10 +96,10 @@ entered(struct conn *c)
 		notes = conn_log_keep(c);
 		end_setup(c);
 		c->notes = notes;
-		relay_quiet_from_now(c);
+		carry_quiet_from_now(c);
 		break;
 	case CONN_DRAIN:
-		conn_deadline(c, c->worker->hurried ? HURRY_MS : DRAIN_MS);
+		conn_deadline(c, c->service->hurried ? HURRY_MS : DRAIN_MS);
 		break;
 	default:
 		break;
@@ -258,7 +112,7 @@ await(struct conn *c)
 {
 	const int client_blocked = side_blocked(&c->client),
 		  server_blocked = side_blocked(&c->server);
-	struct loop *loop = c->worker->loop;
+	struct loop *loop = c->service->loop;
 	int client = c->state == CONN_START || c->state == CONN_PEEK || c->state == CONN_HANDSHAKE;
 	int server = c->state == CONN_SERVER_TLS;
 
@@ -314,6 +168,17 @@ conn_run(struct conn *c)
 }
 
 void
+conn_run_again(struct service *s)
+{
+	struct conn *next;
+
+	for (struct conn *c = list_take_again(s); c; c = next) {
+		next = c->again_next;
+		conn_run(c);
+	}
+}
+
+void
 conn_end(struct conn *c, enum conn_end end)
 {
 	conn_reason(c, end, NULL);
@@ -329,7 +194,7 @@ conn_rests(const struct conn *c)
 	if (p != PROTO_IMAP && p != PROTO_POP3 && p != PROTO_SIEVE)
 		return 0;
 	if (c->state == CONN_START)
-		return loop_now(c->worker->loop) >= c->notes->began_ms + CARRY_PAUSE;
+		return loop_now(c->service->loop) >= c->notes->began_ms + CARRY_PAUSE;
 	return c->state == CONN_RELAY && carry_rests(c);
 }
 
@@ -368,7 +233,7 @@ on_timer(struct timer *t)
 }
 
 int
-conn_begin(struct worker *w, const struct msg_handover *h, int fd)
+conn_begin(struct service *s, const struct msg_handover *h, int fd)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -378,7 +243,7 @@ conn_begin(struct worker *w, const struct msg_handover *h, int fd)
 		return -1;
 	}
 	c->id = h->id;
-	c->worker = w;
+	c->service = s;
 	c->listener = h->listener;
 	c->backend = conn_frontend(c)->backend;
 	c->slot = CONN_NO_SERVER;
@@ -390,7 +255,7 @@ conn_begin(struct worker *w, const struct msg_handover *h, int fd)
 	c->setup->notes = (struct notes){
 		.peer = h->peer,
 		.local = h->local,
-		.began_ms = loop_now(w->loop),
+		.began_ms = loop_now(s->loop),
 		.verify = 1,
 	};
 	c->setup->client = (struct proxy_client){
@@ -399,7 +264,7 @@ conn_begin(struct worker *w, const struct msg_handover *h, int fd)
 		.verify = 1,
 		.unique_id = h->id,
 	};
-	worker_adopt(w, c);
+	list_adopt(s, c);
 	(void)atomic_fetch_add_explicit(&frontend_tally(c)->active, 1, memory_order_relaxed);
 	conn_deadline(c, conn_frontend(c)->timeouts.handshake);
 	/* Where TLS begins, the client speaks first: until then nothing is touched. */

@@ -5,9 +5,10 @@
  * value that a peer had a hand in is escaped by log.c.  The keys are an interface: their names and
  * order stay, new ones come last.
  */
+#include "worker/conn/log.h"
+
 #include "common/log.h"
 #include "common/tls/why.h"
-#include "worker/conn/base.h"
 #include "worker/conn/steps.h"
 
 #include <ctype.h>
@@ -23,7 +24,7 @@ log_client(struct log_line *l, const struct conn *c)
 	struct addr a = c->notes->peer;
 	size_t keep = a.family == ADDR_V4 ? 3 : 6;
 
-	if (c->worker->conf->log.client == LOG_CLIENT_FULL) {
+	if (c->service->conf->log.client == LOG_CLIENT_FULL) {
 		log_text(l, "client", addr_text(&a, text));
 		return;
 	}
@@ -49,7 +50,7 @@ conn_log_start(const struct conn *c)
 {
 	struct log_line l;
 
-	if (c->worker->conf->log.connections != LOG_CONN_BOTH)
+	if (c->service->conf->log.connections != LOG_CONN_BOTH)
 		return;
 	log_begin(&l, LOG_INFO);
 	log_who(&l, c);
@@ -77,7 +78,7 @@ conn_log_keep(const struct conn *c)
 	size_t size = 0;
 	char *at;
 
-	if (c->worker->conf->log.connections == LOG_CONN_NONE)
+	if (c->service->conf->log.connections == LOG_CONN_NONE)
 		return NULL;
 	note_texts(c->setup, texts);
 	for (size_t i = 0; i < NOTES; i++)
@@ -141,7 +142,7 @@ static const char *
 last_words(const struct conn *c, char *words)
 {
 	const struct conf_backend *b = conn_backend(c);
-	const struct conf_server *server = &c->worker->conf->servers[c->notes->server];
+	const struct conf_server *server = &c->service->conf->servers[c->notes->server];
 	int more, header = server->send_proxy != PROXY_NONE;
 	enum reason reason = REASON_LAST;
 	struct finding f;
@@ -150,7 +151,7 @@ last_words(const struct conn *c, char *words)
 	if (c->end_state != CONN_RELAY || c->bytes_out > WORDS_MOST ||
 	    (c->end != END_SERVER_CLOSED && c->end != END_SERVER_RESET))
 		return NULL;
-	first = words_first(&c->worker->words, c->id, c->bytes_out, &more);
+	first = words_first(&c->service->words, c->id, c->bytes_out, &more);
 	/* After a dialogue the first line is not what it ended with; records of TLS are no words. */
 	if (!first || (more && c->bytes_in > 0))
 		return NULL;
@@ -176,8 +177,8 @@ static const char *
 unheard(const struct conn *c, char *words)
 {
 	const struct conf_backend *b = conn_backend(c);
-	const struct conf_server *server = &c->worker->conf->servers[c->notes->server];
-	uint64_t ms = loop_now(c->worker->loop) - c->notes->began_ms;
+	const struct conf_server *server = &c->service->conf->servers[c->notes->server];
+	uint64_t ms = loop_now(c->service->loop) - c->notes->began_ms;
 	enum reason reason = ms < SILENCE_MS ? REASON_UNHEARD_YET : REASON_UNHEARD;
 	struct finding f;
 	const char *last = last_words(c, words);
@@ -204,7 +205,7 @@ unheard(const struct conn *c, char *words)
 void
 conn_log_end(const struct conn *c)
 {
-	const struct conf *conf = c->worker->conf;
+	const struct conf *conf = c->service->conf;
 	const struct notes *n = c->notes;
 	char words[REASON_WORDS];
 	const char *server;
@@ -226,7 +227,7 @@ conn_log_end(const struct conn *c)
 	log_number(&l, "out", c->bytes_out);
 	log_number(&l, "ms_tls", n->ms_tls);
 	log_number(&l, "ms_connect", n->ms_connect);
-	log_number(&l, "ms_total", loop_now(c->worker->loop) - n->began_ms);
+	log_number(&l, "ms_total", loop_now(c->service->loop) - n->began_ms);
 	log_text(&l, "end", conn_end_text(c->end));
 	log_text(&l, "while", conn_state_text(c->end_state));
 	log_quoted(&l, "why", unheard(c, words));

@@ -7,10 +7,10 @@
 #include "common/keepalive.h"
 #include "common/reason.h"
 #include "common/tls/verify.h"
-#include "worker/conn/base.h"
 #include "worker/conn/steps.h"
 #include "worker/record/take.h"
 #include "worker/side/ssl.h"
+#include "worker/tls/ctx.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,19 +25,19 @@
 static struct tally_server *
 tally_of(const struct conn *c)
 {
-	return &c->worker->tally->servers[c->slot];
+	return &c->service->tally->servers[c->slot];
 }
 
 static const struct conf_server *
 server_of(const struct conn *c)
 {
-	return &c->worker->conf->servers[c->notes->server];
+	return &c->service->conf->servers[c->notes->server];
 }
 
 void
 reach_leave(struct conn *c)
 {
-	side_close(&c->server, c->worker->loop);
+	side_close(&c->server, c->service->loop);
 	if (c->slot == CONN_NO_SERVER)
 		return;
 	(void)atomic_fetch_sub_explicit(&tally_of(c)->active, 1, memory_order_relaxed);
@@ -55,9 +55,9 @@ attempt_failed(struct conn *c, const char *why)
 	if (s->tried.count < sizeof(s->tried.slots) / sizeof(s->tried.slots[0]))
 		s->tried.slots[s->tried.count++] = c->slot;
 	(void)atomic_fetch_add_explicit(&tally_of(c)->failed, 1, memory_order_relaxed);
-	to_master_suspect(&c->worker->report, c->slot);
-	balance_failed(&c->worker->balancer, c->slot);
-	c->end_state = (uint8_t)c->state; /* if this was the last attempt */
+	to_master_suspect(&c->service->report, c->slot);
+	balance_failed(&c->service->balancer, c->slot);
+	s->failed_in = c->state; /* if this was the last attempt */
 	reach_leave(c);
 	return CONN_PICK;
 }
@@ -94,19 +94,16 @@ static enum conn_state
 no_server(struct conn *c, enum conn_end end)
 {
 	uint32_t frontend = conn_frontend_index(c);
-	uint8_t failed_in = c->end_state;
 	const char *why = c->setup->why;
 
 	if (!*why)
 		why = end == END_SERVER_FULL ? "every server has its max_connections" :
 					       "no server is up";
 	(void)atomic_fetch_add_explicit(
-	    &c->worker->tally->frontends[frontend].refused, 1, memory_order_relaxed);
+	    &c->service->tally->frontends[frontend].refused, 1, memory_order_relaxed);
 	if (c->notes->tries && end == END_NO_SERVER)
 		end = END_CONNECT_FAILED;
-	conn_reason(c, end, why);
-	if (end == END_CONNECT_FAILED)
-		c->end_state = failed_in;
+	conn_reason_in(c, end, end == END_CONNECT_FAILED ? c->setup->failed_in : c->state, why);
 	return CONN_REFUSE;
 }
 
@@ -176,16 +173,16 @@ step_pick(struct conn *c)
 {
 	const struct conf_backend *b = conn_backend(c);
 	struct setup *s = c->setup;
-	uint64_t now = loop_now(c->worker->loop);
+	uint64_t now = loop_now(c->service->loop);
 	struct choice choice;
 
 	if (!s->pick_began)
 		s->pick_began = now;
 	if (s->notes.tries > b->retries)
 		return no_server(c, END_CONNECT_FAILED);
-	c->worker->balancer.now = now;
+	c->service->balancer.now = now;
 	switch (
-	    balance_pick(&c->worker->balancer, c->backend, &s->notes.peer, &s->tried, &choice)) {
+	    balance_pick(&c->service->balancer, c->backend, &s->notes.peer, &s->tried, &choice)) {
 	case PICK_SERVER:
 		break;
 	case PICK_CHECKING:
@@ -226,7 +223,7 @@ step_connect(struct conn *c)
 		return attempt_failed(c, strerror(errno));
 	}
 	/* out_port= of the log: how a line of ours meets a line of the server's. */
-	if (c->worker->conf->log.connections != LOG_CONN_NONE &&
+	if (c->service->conf->log.connections != LOG_CONN_NONE &&
 	    getsockname(c->server.watch.fd, (struct sockaddr *)&ss, &len) == 0) {
 		addr_from_sockaddr((struct sockaddr *)&ss, &own);
 		c->notes->out_port = own.port;
@@ -238,7 +235,7 @@ step_connect(struct conn *c)
 static enum conn_state
 reached(struct conn *c)
 {
-	c->notes->ms_connect = (uint32_t)(loop_now(c->worker->loop) - c->setup->attempt_began);
+	c->notes->ms_connect = (uint32_t)(loop_now(c->service->loop) - c->setup->attempt_began);
 	(void)atomic_fetch_add_explicit(&tally_of(c)->total, 1, memory_order_relaxed);
 	return CONN_RELAY;
 }
@@ -258,7 +255,7 @@ step_header(struct conn *c)
 		.protocol = b->protocol,
 	};
 	struct hello *hello = b->tls.on ? NULL : c->setup->hello;
-	uint8_t *out = c->worker->relay.scratch;
+	uint8_t *out = c->service->relay.scratch;
 	size_t n = proxy_write(&c->setup->client, &style, out);
 
 	if (hello) {
@@ -288,7 +285,7 @@ step_server_tls(struct conn *c)
 	SSL *ssl;
 
 	if (!c->server.ssl) {
-		ssl = tls_server_new(c->worker->tls, c->notes->server);
+		ssl = tls_server_new(c->service->tls, c->notes->server);
 		if (!ssl || ssl_start(&c->server, ssl) == -1)
 			return attempt_failed(c, "no memory for TLS");
 		if (conn_frontend(c)->tls.detach)
