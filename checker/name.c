@@ -10,7 +10,7 @@
 
 #include "common/container.h"
 #include "common/log.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 
 #include "common/bundle.h"
 #include "common/conf.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
 
 #include <openssl/ssl.h>
 #include <stddef.h>

@@ -11,8 +11,8 @@
 #include "checker/wire.h"
 #include "common/mail/expect.h"
 
+#include "common/mail/reason.h"
 #include "common/msg.h"
-#include "common/reason.h"
 
 #include <stdint.h>
 

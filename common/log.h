@@ -79,15 +79,6 @@ void log_number(struct log_line *l, const char *key, uint64_t value);
 void log_end(struct log_line *l);
 
 /*
- * Write at most size-1 bytes of n bytes of input to out_r so that they are safe in a log line or
- * on a terminal: printable ASCII but `"` and `\` as it is, all else as \xNN.  Returns out_r.
- */
-const char *log_escape(const void *in, size_t n, char *out_r, size_t size);
-
-/* The same for words that stand for themselves: `"` and `\` stay as they are. */
-const char *log_clean(const void *in, size_t n, char *out_r, size_t size);
-
-/*
  * The master, for its children's lines: write a line, given without its newline.  Its bytes are
  * not trusted: what is not printable ASCII becomes `?`.  A line without a priority is an error.  What
  * is not in the form of the log (JSON, time=) becomes words of it, from proc.  After log_plain, what

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Bytes from anywhere as they may stand in a log line or on a terminal.  Every process. */
-#include "common/log.h"
+#include "common/log_escape.h"
 
 #include <string.h>
 

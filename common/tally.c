@@ -7,9 +7,11 @@
  * which a hostile worker may fill as it likes, says a size or an index.  The seals keep it from
  * being cut short under its readers.
  */
-#include "common/board.h"
+#include "common/tally.h"
+
 #include "common/memfd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "common/container.h"
 #include "common/log.h"
 #include "common/stack.h"
+#include "common/tally.h"
 #include "common/tls/key.h"
 #include "worker/conn/conn.h"
 #include "worker/from_master.h"

@@ -115,7 +115,7 @@ read_server(struct reader *r, const struct back *b, config_setting_t *s, uint32_
 	};
 
 	if (config_setting_is_group(s))
-		read_group(r, s, SCOPE_SERVER, &server);
+		r->read_group(r, s, SCOPE_SERVER, &server);
 	else
 		key_address(r, NULL, s, &server);
 	name_server(r, s, &server);
@@ -190,7 +190,7 @@ read_backend(struct reader *r, config_setting_t *s, uint32_t index)
 		    r, s, "backends: %s is no group; write { name = \"…\"; … }", value_shown(r, s));
 		return;
 	}
-	read_group(r, s, SCOPE_BACK, b);
+	r->read_group(r, s, SCOPE_BACK, b);
 	b->b.connect = b->timeouts.connect;
 	if (!config_setting_get_member(s, "name"))
 		reader_error(r, s, "this backend has no name");

@@ -157,7 +157,7 @@ conf_load(const char *path, struct problems *p, char **text_r)
 struct conf *
 conf_load_from(const char *path, const char *from, struct problems *p, char **text_r)
 {
-	struct reader r = { .top = conf_new(path) };
+	struct reader r = { .top = conf_new(path), .read_group = read_group };
 	const char *slash = strrchr(path, '/');
 	char *dir;
 
@@ -186,7 +186,7 @@ struct conf *
 conf_canonical(
     const char *text, const char *name, const char *dir, struct problems *p, char **text_r)
 {
-	struct reader r = { .top = conf_new(name), .dir = dir };
+	struct reader r = { .top = conf_new(name), .dir = dir, .read_group = read_group };
 
 	if (text_r)
 		*text_r = NULL;

@@ -64,7 +64,7 @@ read_certificate(
 	struct conf_certificate *c = &all->items[all->count];
 
 	if (config_setting_is_group(s)) {
-		read_group(r, s, k->group, c);
+		r->read_group(r, s, k->group, c);
 		if (!config_setting_get_member(s, "certificate"))
 			reader_error(r, s,
 			    "a group in certificates has no certificate; write { certificate = "
@@ -107,7 +107,7 @@ read_tls(struct reader *r, struct front *f)
 			    r, group, "is no group; write tls = { … }%s", ", or leave it out");
 		return;
 	}
-	read_group(r, group, SCOPE_FRONT_TLS, t);
+	r->read_group(r, group, SCOPE_FRONT_TLS, t);
 	if (t->mode == TLS_PASSTHROUGH) {
 		check_passthrough(r, group);
 		return;
@@ -163,7 +163,7 @@ read_route(struct reader *r, const struct front *f, config_setting_t *s, struct 
 		    value_shown(r, s));
 		return;
 	}
-	read_group(r, s, SCOPE_ROUTE, route);
+	r->read_group(r, s, SCOPE_ROUTE, route);
 	if (!config_setting_get_member(s, "sni"))
 		reader_error(r, s, "a route of frontend \"%s\" has no sni", f->f.name);
 	else if (value_count(config_setting_get_member(s, "sni")) == 0)
@@ -221,7 +221,7 @@ read_frontend(struct reader *r, config_setting_t *s, uint32_t index)
 		    value_shown(r, s));
 		return;
 	}
-	read_group(r, s, SCOPE_FRONT, f);
+	r->read_group(r, s, SCOPE_FRONT, f);
 	if (!config_setting_get_member(s, "name"))
 		reader_error(r, s, "this frontend has no name");
 	f->backend_line = backend_line(s);

@@ -60,18 +60,6 @@ struct note {
 	const char *text;
 };
 
-struct reader {
-	struct top *top;
-	struct conf *conf; /* &top->c */
-	struct arena *arena;
-	const char *dir; /* absolute, where relative paths start; NULL: there must be none */
-	struct note *notes;
-	size_t note_count, note_room, errors;
-	struct front *fronts; /* as many as conf->frontends */
-	struct back *backs;
-	size_t listener_room, server_room;
-};
-
 /* The groups of the file. */
 enum scope {
 	SCOPE_TOP,
@@ -91,6 +79,20 @@ enum scope {
 	SCOPE_CHECK_TLS,
 	SCOPE_SERVER,
 	SCOPE_COUNT
+};
+
+struct reader {
+	struct top *top;
+	struct conf *conf; /* &top->c */
+	struct arena *arena;
+	const char *dir; /* absolute, where relative paths start; NULL: there must be none */
+	struct note *notes;
+	size_t note_count, note_room, errors;
+	struct front *fronts; /* as many as conf->frontends */
+	struct back *backs;
+	size_t listener_room, server_room;
+	/* read_group, for readers of values that are groups: the table of keys names these readers */
+	void (*read_group)(struct reader *r, config_setting_t *s, enum scope scope, void *base);
 };
 
 /* A word of the file and what it stands for; a table ends with a NULL word. */

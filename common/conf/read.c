@@ -45,7 +45,7 @@ void
 key_group(struct reader *r, const struct key *k, config_setting_t *s, void *field)
 {
 	if (config_setting_is_group(s))
-		read_group(r, s, k->group, field);
+		r->read_group(r, s, k->group, field);
 	else
 		no_group(r, k, s);
 }

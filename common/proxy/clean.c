@@ -5,8 +5,9 @@
  * common name of its certificate.  Workers run this on hostile bytes.  Never repairs a value: it
  * is passed on as it is (a name in lower case), or not at all.
  */
-#include "common/proxy/proxy.h"
+#include "common/proxy/clean.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define NAME_BYTES  253 /* RFC 1035 section 2.3.4 */

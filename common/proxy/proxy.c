@@ -11,6 +11,8 @@
  */
 #include "common/proxy/proxy.h"
 
+#include "common/proxy/clean.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>

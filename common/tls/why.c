@@ -7,6 +7,7 @@
 #include "common/tls/why.h"
 
 #include "common/log.h"
+#include "common/log_escape.h"
 
 #include <openssl/err.h>
 #include <openssl/sslerr.h>

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/log.h"
+#include "common/tally.h"
 #include "master/child/proc.h"
 #include "master/host/sandbox.h"
 #include "master/life/generation.h"

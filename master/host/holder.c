@@ -7,6 +7,7 @@
 #include "master/host/holder.h"
 
 #include "common/log.h"
+#include "common/log_escape.h"
 
 #include <ctype.h>
 #include <dirent.h>

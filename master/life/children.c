@@ -7,6 +7,7 @@
 #include "master/life/children.h"
 
 #include "common/container.h"
+#include "common/tally.h"
 #include "master/door/accept.h"
 #include "master/door/handover.h"
 #include "master/life/from_checker.h"

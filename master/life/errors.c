@@ -7,6 +7,7 @@
 #include "master/life/errors.h"
 
 #include "common/log.h"
+#include "common/log_escape.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
 #include "master/child/from_child.h"
 #include "master/servers/servers.h"
 

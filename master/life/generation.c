@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/tally.h"
 #include "master/bundle/bundles.h"
 #include "master/life/say.h"
 #include "master/servers/boards.h"

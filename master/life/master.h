@@ -16,7 +16,7 @@
 #include "common/conf.h"
 #include "common/health.h"
 #include "common/loop.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
 #include "master/child/proc.h"
 #include "master/door/door.h"
 #include "master/life/budget.h"

@@ -8,6 +8,7 @@
 
 #include "common/bundle.h"
 #include "common/log.h"
+#include "common/log_escape.h"
 #include "master/life/generation.h"
 #include "master/life/say.h"
 

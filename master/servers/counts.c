@@ -3,6 +3,7 @@
 /* Open connections, added up.  Master; a worker's numbers are believed, its layout is not. */
 #include "master/servers/counts.h"
 
+#include "common/tally.h"
 #include "master/life/generation.h"
 
 size_t

@@ -8,7 +8,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
+#include "common/tally.h"
 #include "master/servers/boards.h"
 
 #include <stdio.h>

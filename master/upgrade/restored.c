@@ -5,6 +5,7 @@
  * own first, so that a bad one leaves nothing half done behind it.
  */
 #include "common/clock.h"
+#include "common/tally.h"
 #include "master/upgrade/saved.h"
 
 #include "common/bundle.h"

@@ -10,6 +10,7 @@
 #include "common/child.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/tally.h"
 #include "master/child/proc.h"
 #include "master/host/notify.h"
 #include "master/life/succession.h"

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
+#include "common/log_escape.h"
 #include "master/child/logs.h"
 #include "master/child/spawn.h"
 #include "master/control/control.h"

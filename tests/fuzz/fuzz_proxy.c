@@ -4,6 +4,7 @@
  * Any client at all to the writer of PROXY headers: the input is the struct and its texts.  What
  * is written must be one well-formed header within the budget, with no CN but a proven one.
  */
+#include "common/proxy/clean.h"
 #include "common/proxy/proxy.h"
 
 #include <stdlib.h>

@@ -12,6 +12,7 @@
 #include "common/child.h"
 #include "common/conf.h"
 #include "common/sandbox.h"
+#include "common/tally.h"
 #include "keeper/sandbox.h"
 #include "worker/sandbox.h"
 

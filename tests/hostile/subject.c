@@ -10,6 +10,7 @@
 #include "common/bundle.h"
 #include "common/conf.h"
 #include "common/log.h"
+#include "common/tally.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -23,7 +23,7 @@
 #include "common/conf.h"
 #include "common/health.h"
 #include "common/log.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
 
 #include <errno.h>
 #include <fcntl.h>

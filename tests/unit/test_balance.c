@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Who gets the next client: tables of boards and tallies, and the distributions that follow. */
+#include "common/tally.h"
 #include "worker/conn/balance.h"
 
 #include <check.h>

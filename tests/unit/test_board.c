@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Shared memory: consistent copies, and who can write what. */
 #include "common/board.h"
+#include "common/tally.h"
 
 #include <check.h>
 #include <errno.h>

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Log lines: what stands in them, that JSON is JSON, and what happens when nobody reads. */
 #include "common/log.h"
+#include "common/log_escape.h"
 
 #include <check.h>
 #include <ctype.h>

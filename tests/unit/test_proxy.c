@@ -4,6 +4,7 @@
  * PROXY headers byte for byte, written out by hand from the specification; what is left out when
  * a receiver's budget is small; and which of a client's words may pass.
  */
+#include "common/proxy/clean.h"
 #include "common/proxy/proxy.h"
 
 #include <check.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Reasons in words: the cause by how the connection was begun, the keys by who is behind. */
-#include "common/reason.h"
+#include "common/mail/reason.h"
 
 #include <check.h>
 #include <string.h>

@@ -3,7 +3,8 @@
 /* Server states: what checks make of them, what the log says, what outlives a reload. */
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
+#include "common/tally.h"
 #include "master/servers/servers.h"
 
 #include <check.h>

@@ -9,6 +9,7 @@
 
 #include "common/board.h"
 #include "common/conf.h"
+#include "common/tally.h"
 
 struct balancer {
 	const struct conf *conf;

@@ -13,6 +13,7 @@
 #include "common/board.h"
 #include "common/conf.h"
 #include "common/loop.h"
+#include "common/tally.h"
 #include "worker/conn/balance.h"
 #include "worker/conn/to_master.h"
 #include "worker/conn/words.h"

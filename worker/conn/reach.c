@@ -5,7 +5,8 @@
  * refuses or takes too long is left for another; the client hears nothing of it.
  */
 #include "common/keepalive.h"
-#include "common/reason.h"
+#include "common/mail/reason.h"
+#include "common/tally.h"
 #include "common/tls/verify.h"
 #include "worker/conn/steps.h"
 #include "worker/record/take.h"

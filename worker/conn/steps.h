@@ -8,8 +8,8 @@
 #ifndef WORKER_CONN_STEPS_H
 #define WORKER_CONN_STEPS_H
 
+#include "common/mail/reason.h"
 #include "common/proxy/proxy.h"
-#include "common/reason.h"
 #include "worker/conn/balance.h"
 #include "worker/conn/base.h"
 #include "worker/conn/hello.h"

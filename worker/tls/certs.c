@@ -7,6 +7,8 @@
 #include "worker/tls/certs.h"
 
 #include "common/log.h"
+#include "common/log_escape.h"
+#include "common/proxy/clean.h"
 #include "common/proxy/proxy.h"
 #include "common/tls/pem.h"
 

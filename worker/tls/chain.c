@@ -8,6 +8,7 @@
 #include "worker/tls/chain.h"
 
 #include "common/log.h"
+#include "common/log_escape.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

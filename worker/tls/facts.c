@@ -4,6 +4,8 @@
  * What is known of a client's handshake when it is done, or has failed: for the log and the PROXY
  * header.  A common name is given away only if its certificate verified and it is clean text.
  */
+#include "common/log_escape.h"
+#include "common/proxy/clean.h"
 #include "worker/tls/ctx.h"
 
 #include "common/log.h"

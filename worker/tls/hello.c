@@ -5,6 +5,7 @@
  * protocols it offers must have ours among them.  Every byte is a stranger's; lengths are checked
  * here because OpenSSL hands out the extensions as they came.
  */
+#include "common/proxy/clean.h"
 #include "worker/tls/front.h"
 
 #include "common/proxy/proxy.h"

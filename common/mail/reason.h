@@ -5,8 +5,8 @@
  * and the key that mends it, on our side and on the server's.  The one table of these words: the
  * checker and the workers find, the master writes.  Pure: no I/O.
  */
-#ifndef COMMON_REASON_H
-#define COMMON_REASON_H
+#ifndef COMMON_MAIL_REASON_H
+#define COMMON_MAIL_REASON_H
 
 #include "common/conf.h"
 #include "common/msg.h"

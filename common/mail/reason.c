@@ -4,7 +4,7 @@
  * Reasons in words.  Runs in master and worker on findings whose text a server may have chosen:
  * it is printable by then and is never taken for a format.
  */
-#include "common/reason.h"
+#include "common/mail/reason.h"
 
 #include <stdio.h>
 #include <string.h>
