@@ -9,6 +9,7 @@
 
 #include "common/arena.h"
 #include "common/conf.h"
+#include "common/nearest.h"
 
 #include <libconfig.h>
 #include <stddef.h>
@@ -169,13 +170,6 @@ extern const struct word words_protocol[], words_balance[], words_send_proxy[], 
 const char *word_name(const struct word *words, int value);
 /* Ours for a word of another program, or NULL. */
 const char *word_foreign(const struct word *words, const char *text);
-/* Of the given candidates, keep the one nearest to what was written, if it is near enough. */
-struct nearest {
-	const char *wanted;
-	const char *best;
-	size_t distance;
-};
-void nearest_try(struct nearest *n, const char *candidate);
 
 /* keys.c: read all keys of a group into base. */
 void read_group(struct reader *r, config_setting_t *s, enum scope scope, void *base);
