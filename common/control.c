@@ -50,6 +50,17 @@ control_find(const char *line, const char **rest_r)
 	return -1;
 }
 
+char *
+control_next(char **line)
+{
+	char *part;
+
+	while ((part = strsep(line, ";")))
+		if (part[strspn(part, BLANKS)])
+			return part;
+	return NULL;
+}
+
 static const char *const VERDICTS[] = {
 	[VERDICT_OK] = "OK: ",
 	[VERDICT_WARNING] = "WARNING: ",

@@ -5,9 +5,10 @@
  * serves the list below, mailreevectl passes words on and knows from the same list how an answer
  * is built; `make docs` holds mailreevectl(8) to it.
  *
- * One line of words is one command, one command a connection.  The answer is lines of text and
- * ends with an empty line; no other line of it is empty.  An answer whose first line begins with
- * CONTROL_ERROR says why nothing was done.
+ * One line a connection, and in it one command, or several that are divided by `;`: they run one
+ * after the other, each with an answer.  An answer is lines of text and ends with an empty line; no
+ * other line of it is empty.  One whose first line begins with CONTROL_ERROR says why nothing was
+ * done; the commands after it run nevertheless.
  */
 #ifndef COMMON_CONTROL_H
 #define COMMON_CONTROL_H
@@ -66,6 +67,9 @@ extern const struct control_command control_commands[CONTROL_COUNT];
  * what follows it in the line ("" if nothing does).  Returns an enum control_name, or -1.
  */
 int control_find(const char *line, const char **rest_r);
+
+/* The next command of a line that may hold several, NULL at its end.  Cuts the line; *line moves on. */
+char *control_next(char **line);
 
 /* What `status` finds; mailreevectl's exit code. */
 enum control_verdict {

@@ -189,7 +189,7 @@ on_reloaded(struct master *m, enum reload_kind kind, const char *why)
 {
 	if (!why)
 		upgrade_complete(m);
-	control_reload_done(m, kind);
+	requests_ready(&m->requests, &m->reloads[kind], m->reloads[kind].begun);
 	if (!m->stopping)
 		notify_reloaded(m);
 	if (why)
@@ -253,6 +253,7 @@ init(struct master *m)
 	m->loop = loop_new();
 	if (!m->loop)
 		fatal("cannot make an event loop: %s", strerror(errno));
+	requests_init(&m->requests, m->loop);
 	m->door.loop = m->loop;
 	m->events = &events;
 	memcpy(m->owners, children, sizeof(m->owners));
@@ -289,6 +290,7 @@ take_over(struct master *m, int saved)
 	}
 	if (saved_load(m, saved, why, sizeof(why)) == -1)
 		log_say(LOG_ERR, "%s", why);
+	control_resume(m);
 	if (m->current)
 		reload_apply(m);
 	if (m->said_ready)

@@ -16,7 +16,7 @@ import sys
 FLOORS = """
 common/tls > common/mail > common/conf common/proxy > common
 
-master > master/control master/upgrade > master/life > master/door master/child master/servers > master/host master/bundle > common/conf common/proxy common/mail
+master > master/control master/upgrade > master/life > master/door master/child master/servers > master/host master/bundle master/command > common/conf common/proxy common/mail
 worker > worker/conn > worker/side worker/tls > worker/record > common/conf common/proxy common/mail common/tls
 checker > common/conf common/proxy common/mail common/tls
 keeper > common
@@ -28,7 +28,7 @@ OPENSSL = "common/tls worker checker keeper"
 # Programs that must not load it, whatever a library of theirs brings along.
 NO_OPENSSL = "mailreeve"
 # Folders that do not know what else the master consists of.
-NO_MASTER = "master/host master/bundle master/door master/child master/servers"
+NO_MASTER = "master/command master/host master/bundle master/door master/child master/servers"
 
 # A .c file has a header of its own name, but for main.c and for one that includes a header here: the
 # inside of a module that is larger than a file.  Only its own folder includes such a header.

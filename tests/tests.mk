@@ -59,6 +59,7 @@ $(O)/unit/test_conns: $(O)/obj/master/door/conns.o
 $(O)/unit/test_logs: $(O)/obj/master/child/logs.o
 $(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o door/handover.o door/door.o door/conns.o door/inherit.o)
 $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,host/sockpath.o host/unixsock.o)
+$(O)/unit/test_command: $(addprefix $(O)/obj/master/command/,command.o request.o)
 $(O)/unit/test_errors: $(O)/obj/master/life/errors.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,child/from_child.o life/from_worker.o life/from_checker.o door/conns.o door/door.o)
 $(O)/unit/test_budget: $(addprefix $(O)/obj/master/,life/budget.o door/conns.o door/door.o)
@@ -68,7 +69,7 @@ $(O)/unit/test_master_sandbox: $(O)/obj/master/host/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers/servers.o servers/boards.o)
 $(O)/unit/test_layout: $(O)/obj/master/servers/layout.o
 $(O)/unit/test_state_record: $(O)/obj/master/upgrade/text.o
-$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,upgrade/restored.o upgrade/saved.o upgrade/saved_pairs.o life/pairs.o upgrade/text.o door/conns.o)
+$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,command/request.o upgrade/restored.o upgrade/saved.o upgrade/saved_pairs.o life/pairs.o upgrade/text.o door/conns.o)
 $(O)/unit/test_restored: UNIT_LIBS := -Wl,--wrap=fdopen
 $(O)/unit/test_backoff: $(O)/obj/master/child/backoff.o
 $(O)/unit/test_pem: $(O)/obj/master/bundle/pem.o

@@ -2,20 +2,18 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Serving the control socket.  Master; the bytes are those of an administrator, or on the monitor
- * socket of a monitoring system.  One line of bounded length, one answer, never a wait.
+ * socket of a monitoring system.  One line of bounded length, an answer for each command in it, one
+ * after the other; a client is never waited for.
  */
 #include "master/control/control.h"
 
 #include "common/container.h"
 #include "common/control.h"
 #include "common/log.h"
-#include "master/control/show.h"
+#include "master/control/commands.h"
 #include "master/door/accept.h"
 #include "master/host/sockpath.h"
 #include "master/host/unixsock.h"
-#include "master/life/reload.h"
-#include "master/life/status.h"
-#include "master/upgrade/upgrade.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,18 +33,19 @@ struct client {
 	struct control *control;
 	struct watch watch;
 	struct timer timer;
-	int which;      /* which socket it came over */
-	uint64_t waits; /* for the end of this reload; 0: for none */
-	enum reload_kind kind;
-	int upgrades; /* it waits for the end of an upgrade */
+	int which; /* which socket it came over */
 	char line[CONTROL_LINE];
 	size_t len;
-	char *answer; /* open_memstream's */
+	char *rest;             /* of the line, once it is whole: commands that follow */
+	int is_whole;           /* so it is */
+	struct request request; /* the command that is running or waits */
+	char *answer;           /* ... and its answer on the way; NULL: there is none yet */
 	size_t answer_len, sent;
 };
 
 struct control {
 	struct master *m;
+	struct command_set sets[COMMANDS_SETS];
 	struct watch sockets[SOCKET_COUNT];
 	char *paths[SOCKET_COUNT], *groups[SOCKET_COUNT];
 	gid_t gids[SOCKET_COUNT]; /* the groups' numbers */
@@ -61,6 +60,7 @@ client_free(struct client *c)
 {
 	struct control *control = c->control;
 
+	request_cancel(&c->request);
 	timer_stop(&c->timer);
 	watch_set(control->m->loop, &c->watch, 0);
 	close(c->watch.fd);
@@ -70,7 +70,17 @@ client_free(struct client *c)
 	free(c);
 }
 
-/* Send what is left of the answer; the client is gone when all is sent. */
+/* One answer is sent.  The next command begins from the loop: others have their turn between. */
+static void
+answer_sent(struct client *c)
+{
+	free(c->answer);
+	c->answer = NULL;
+	if (!c->rest || watch_set(c->control->m->loop, &c->watch, EPOLLOUT) == -1)
+		client_free(c);
+}
+
+/* Send what is left of the answer; the client is gone when all are sent. */
 static void
 send_answer(struct client *c)
 {
@@ -84,195 +94,83 @@ send_answer(struct client *c)
 		}
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			break;
+		if (n <= 0) {
+			client_free(c);
+			return;
+		}
 		c->sent += (size_t)n;
 	}
-	client_free(c);
-}
-
-static int
-is_waiting(const struct client *c)
-{
-	return c->waits || c->upgrades;
+	answer_sent(c);
 }
 
 static void
-run(struct client *c, FILE *f)
+on_answered(struct request *r, char *text, size_t size)
 {
-	struct master *m = c->control->m;
-	const char *rest;
-	int command = control_find(c->line, &rest);
+	struct client *c = CONTAINER(r, struct client, request);
 
-	if (command == -1 || *rest) {
-		fprintf(f, "%sunknown command; help lists them\n", CONTROL_ERROR);
-		return;
-	}
-	if (c->which == SOCKET_MONITOR && !control_commands[command].reads) {
-		fprintf(f, "%sthis socket only shows\n", CONTROL_ERROR);
-		return;
-	}
-	switch ((enum control_name)command) {
-	case CONTROL_HELP:
-		show_help(f, c->which == SOCKET_MONITOR);
-		break;
-	case CONTROL_RELOAD:
-	case CONTROL_RELOAD_CERTS:
-		c->kind = command == CONTROL_RELOAD ? RELOAD_FILE : RELOAD_CERTS;
-		c->waits = m->reloads[c->kind].begun + 1;
-		break;
-	case CONTROL_UPGRADE:
-		c->upgrades = 1;
-		break;
-	case CONTROL_SHOW_INFO:
-		show_info(m, f);
-		break;
-	case CONTROL_SHOW_STATE:
-		show_state(m, f);
-		break;
-	case CONTROL_SHOW_WORKERS:
-		show_workers(m, f);
-		break;
-	case CONTROL_STATUS:
-		status_show(m, f);
-		break;
-	case CONTROL_COUNT:
-		break;
-	}
-}
-
-/* An answer of one line, or of none, is complete. */
-static void
-answer(struct client *c, void (*fill)(struct client *c, FILE *f))
-{
-	FILE *f = open_memstream(&c->answer, &c->answer_len);
-
-	if (!f) {
+	if (!text) {
 		client_free(c);
 		return;
 	}
-	fill(c, f);
-	fputc('\n', f);
-	fclose(f);
-	if (is_waiting(c)) {
-		/* Not yet: the end of what it asks for fills it. */
-		free(c->answer);
-		c->answer = NULL;
-		c->answer_len = 0;
-		timer_stop(&c->timer);
-		if (c->upgrades)
-			upgrade_begin(c->control->m);
-		else
-			reload_begin(c->control->m, c->kind);
-		return;
-	}
+	c->answer = text;
+	c->answer_len = size;
+	c->sent = 0;
+	timer_set(c->control->m->loop, &c->timer, CLIENT_TIME);
 	send_answer(c);
 }
 
+/* No answer yet: who goes away meanwhile is not waited for, and nothing else wakes us. */
 static void
-fill_too_long(struct client *c, FILE *f)
+hold(struct client *c)
 {
-	(void)c;
-	fprintf(f, "%sa command has at most %d bytes\n", CONTROL_ERROR, CONTROL_LINE - 1);
+	timer_stop(&c->timer);
+	(void)watch_set(c->control->m->loop, &c->watch, EPOLLHUP);
 }
 
 static void
-fill_reload(struct client *c, FILE *f)
+run(struct client *c, const char *command)
 {
-	const struct master *m = c->control->m;
-	const struct errors *e = &m->reloads[c->kind].errors;
-	const char *taken = m->reloads[c->kind].taken;
+	const struct command_sets all = { c->control->sets, COMMANDS_SETS };
 
-	for (size_t i = 0; i < e->count; i++)
-		fprintf(f, "%s%s\n", i == 0 ? CONTROL_ERROR : "", e->lines[i]);
-	if (e->more > 0)
-		fprintf(f, "and %zu more; mailreeve -t prints all\n", e->more);
-	if (e->count == 0)
-		fprintf(f, "%s: generation %u%s%s\n",
-		    c->kind == RELOAD_FILE ? "reloaded" : "certificates",
-		    m->current ? m->current->id : 0, taken ? ", taken over: " : "",
-		    taken ? taken : "");
-}
-
-void
-control_reload_done(struct master *m, enum reload_kind kind)
-{
-	struct client *c, *next;
-
-	if (!m->control)
-		return;
-	for (c = TAILQ_FIRST(&m->control->clients); c; c = next) {
-		next = TAILQ_NEXT(c, link);
-		if (c->waits == 0 || c->kind != kind || c->waits > m->reloads[kind].begun)
-			continue;
-		c->waits = 0;
-		timer_set(m->loop, &c->timer, CLIENT_TIME);
-		answer(c, fill_reload);
-	}
+	c->request.is_last = !c->rest || c->rest[strspn(c->rest, "; \t\r")] == '\0';
+	if (command_run(&all, &c->request, command))
+		hold(c);
 }
 
 static void
-fill_upgrade(struct client *c, FILE *f)
+run_next(struct client *c)
 {
-	const struct master *m = c->control->m;
-	char words[UPGRADE_WORDS];
+	const char *command = control_next(&c->rest);
 
-	if (*upgrade_words(m, words))
-		fprintf(f, "%s%s\n", CONTROL_ERROR, words);
+	if (command)
+		run(c, command);
 	else
-		fprintf(f, "upgraded: version %s, generation %u\n", MAILREEVE_VERSION,
-		    m->current ? m->current->id : 0);
-}
-
-void
-control_upgrade_done(struct master *m)
-{
-	struct client *c, *next;
-
-	if (!m->control)
-		return;
-	for (c = TAILQ_FIRST(&m->control->clients); c; c = next) {
-		next = TAILQ_NEXT(c, link);
-		if (!c->upgrades)
-			continue;
-		c->upgrades = 0;
-		timer_set(m->loop, &c->timer, CLIENT_TIME);
-		answer(c, fill_upgrade);
-	}
-}
-
-size_t
-control_waiting(const struct master *m, int fds_r[CONTROL_ASKED])
-{
-	const struct client *c;
-	size_t count = 0;
-
-	if (m->control)
-		TAILQ_FOREACH(c, &m->control->clients, link)
-	if (c->upgrades && count < CONTROL_ASKED)
-		fds_r[count++] = c->watch.fd;
-	return count;
+		client_free(c);
 }
 
 static void
-on_client(struct watch *w, uint32_t events)
+run_first(struct client *c)
 {
-	struct client *c = CONTAINER(w, struct client, watch);
-	ssize_t n;
+	const char *command;
 
-	if (c->answer) {
-		send_answer(c);
-		return;
-	}
-	if (is_waiting(c)) {
-		/* Whoever goes away meanwhile is not waited for. */
-		if (events & (EPOLLHUP | EPOLLERR))
-			client_free(c);
-		else
-			(void)watch_set(c->control->m->loop, w, EPOLLHUP);
-		return;
-	}
-	n = recv(w->fd, c->line + c->len, sizeof(c->line) - 1 - c->len, MSG_DONTWAIT);
+	c->line[strcspn(c->line, "\n")] = '\0';
+	c->is_whole = 1;
+	c->rest = c->line;
+	command = control_next(&c->rest);
+	run(c, command ? command : "");
+}
+
+static void
+fill_too_long(struct request *r)
+{
+	fprintf(r->out, "%sa command has at most %d bytes\n", CONTROL_ERROR, CONTROL_LINE - 1);
+}
+
+static void
+read_line(struct client *c)
+{
+	ssize_t n = recv(c->watch.fd, c->line + c->len, sizeof(c->line) - 1 - c->len, MSG_DONTWAIT);
+
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == -1) {
@@ -282,11 +180,26 @@ on_client(struct watch *w, uint32_t events)
 	c->len += (size_t)n;
 	c->line[c->len] = '\0';
 	if (memchr(c->line, '\n', c->len) || n == 0) {
-		c->line[strcspn(c->line, "\n")] = '\0';
-		answer(c, run);
+		run_first(c);
 	} else if (c->len == sizeof(c->line) - 1) {
-		answer(c, fill_too_long);
+		c->is_whole = 1;
+		(void)request_run(&c->request, fill_too_long);
 	}
+}
+
+static void
+on_client(struct watch *w, uint32_t events)
+{
+	struct client *c = CONTAINER(w, struct client, watch);
+
+	if (c->answer)
+		send_answer(c);
+	else if (!c->is_whole)
+		read_line(c);
+	else if (!request_is_waiting(&c->request))
+		run_next(c);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		client_free(c);
 }
 
 static void
@@ -323,6 +236,10 @@ client_new(struct control *control, int which, int fd)
 	c->which = which;
 	c->watch = (struct watch){ .fn = on_client, .fd = fd };
 	c->timer.fn = on_timeout;
+	c->request = (struct request){ .all = &control->m->requests,
+		.fd = fd,
+		.reads_only = which == SOCKET_MONITOR,
+		.answered = on_answered };
 	TAILQ_INSERT_TAIL(&control->clients, c, link);
 	control->client_count[which]++;
 	if (watch_set(control->m->loop, &c->watch, EPOLLIN) == -1) {
@@ -440,6 +357,7 @@ control_of(struct master *m)
 	if (!c)
 		fatal("no memory for the control socket");
 	c->m = m;
+	commands_list(m, c->sets);
 	TAILQ_INIT(&c->clients);
 	c->again.fn = on_again;
 	c->sockets[SOCKET_CONTROL] = (struct watch){ .fn = on_control, .fd = -1 };
@@ -449,12 +367,21 @@ control_of(struct master *m)
 }
 
 void
-control_adopt(struct master *m, int fd)
+control_resume(struct master *m)
 {
-	struct client *c = fd == -1 ? NULL : client_new(control_of(m), SOCKET_CONTROL, fd);
+	int fd;
 
-	if (c)
-		c->upgrades = 1;
+	while ((fd = requests_take(&m->requests)) != -1) {
+		struct control *control = control_of(m);
+		const struct command_sets all = { control->sets, COMMANDS_SETS };
+		struct client *c = client_new(control, SOCKET_CONTROL, fd);
+
+		if (!c)
+			continue;
+		c->is_whole = 1;
+		if (command_resume(&all, &c->request, CONTROL_UPGRADE))
+			hold(c);
+	}
 }
 
 void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * The control socket and the monitor socket, server side.  The words are common/control.h's; the
- * answers are made in show.c.
+ * The control socket and the monitor socket, server side: clients, their lines, their answers on
+ * the way.  What the commands do is commands.h's.
  */
 #ifndef MASTER_CONTROL_CONTROL_H
 #define MASTER_CONTROL_CONTROL_H
@@ -14,16 +14,8 @@
  * said in the log; the service does not depend on it.
  */
 void control_open(struct master *m, const struct conf *conf);
-/* Whoever waits for a reload gets its answer. */
-void control_reload_done(struct master *m, enum reload_kind kind);
-/* Whoever waits for the upgrade gets its answer. */
-void control_upgrade_done(struct master *m);
-
-/* Who waits for it: their sockets, which go on in the new program. */
-#define CONTROL_ASKED 32
-size_t control_waiting(const struct master *m, int fds_r[CONTROL_ASKED]);
-/* ... and there: takes fd over. */
-void control_adopt(struct master *m, int fd);
+/* After a re-execution: answer those who asked the program before this one for it. */
+void control_resume(struct master *m);
 
 /* Close all and remove the sockets' files. */
 void control_close(struct master *m);

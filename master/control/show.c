@@ -28,15 +28,6 @@ enum { RESULT_UNKNOWN = 0, RESULT_FAILED = 2, RESULT_PASSED = 3 };
 enum { ADMIN_FMAINT = 0x01, ADMIN_FDRAIN = 0x08 };
 enum { CHECK_CONFIGURED = 0x02, CHECK_ENABLED = 0x04 };
 
-void
-show_help(FILE *f, int reads_only)
-{
-	for (int i = 0; i < CONTROL_COUNT; i++)
-		if (control_commands[i].reads || !reads_only)
-			fprintf(
-			    f, "%-20s %s\n", control_commands[i].words, control_commands[i].help);
-}
-
 /* Resident memory of a process in KiB, 0 when it cannot be read. */
 static unsigned long
 memory_of(pid_t pid)
@@ -106,9 +97,11 @@ print_memory(FILE *f, const struct proc *p)
 		    memory_of(p->pid));
 }
 
-void
-show_info(struct master *m, FILE *f)
+static void
+run_info(struct request *r)
 {
+	struct master *m = r->of;
+	FILE *f = r->out;
 	uint64_t up = (mono_ms() - m->started_mono) / 1000;
 	const struct generation *g = m->current;
 	const struct errors *e = &m->reloads[RELOAD_FILE].errors;
@@ -175,9 +168,11 @@ print_process(FILE *f, const struct proc *p, uint64_t now, const char *conns)
 	    conns);
 }
 
-void
-show_workers(struct master *m, FILE *f)
+static void
+run_workers(struct request *r)
 {
+	const struct master *m = r->of;
+	FILE *f = r->out;
 	uint64_t now = loop_now(m->loop);
 	const struct generation *g;
 	char conns[24];
@@ -253,9 +248,11 @@ print_state(FILE *f, const struct generation *g, const struct server *s, unsigne
 	    s->conf->check_port ? s->conf->check_port : b->check.port);
 }
 
-void
-show_state(struct master *m, FILE *f)
+static void
+run_state(struct request *r)
 {
+	const struct master *m = r->of;
+	FILE *f = r->out;
 	const struct generation *g = m->current;
 	uint32_t backend = UINT32_MAX;
 	unsigned id = 0;
@@ -277,3 +274,9 @@ show_state(struct master *m, FILE *f)
 			print_state(f, g, s, id);
 	}
 }
+
+const struct command show_commands[3] = {
+	{ .name = CONTROL_SHOW_INFO, .run = run_info },
+	{ .name = CONTROL_SHOW_STATE, .run = run_state },
+	{ .name = CONTROL_SHOW_WORKERS, .run = run_workers },
+};

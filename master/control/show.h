@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* The answers of the control socket that show something: text into a stream. */
+/* The control socket's commands that show what runs, in words and in HAProxy's formats. */
 #ifndef MASTER_CONTROL_SHOW_H
 #define MASTER_CONTROL_SHOW_H
 
-#include "master/life/master.h"
+#include "master/command/command.h"
 
-#include <stdio.h>
-
-void show_help(FILE *f, int reads_only);
-void show_info(struct master *m, FILE *f);
-void show_state(struct master *m, FILE *f);
-void show_workers(struct master *m, FILE *f);
+/* They work on a struct master. */
+extern const struct command show_commands[3];
 
 #endif

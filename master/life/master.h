@@ -18,6 +18,7 @@
 #include "common/loop.h"
 #include "common/mail/reason.h"
 #include "master/child/proc.h"
+#include "master/command/request.h"
 #include "master/door/door.h"
 #include "master/life/budget.h"
 #include "master/life/errors.h"
@@ -179,6 +180,7 @@ struct master {
 	uint8_t ticket_seed[32]; /* where no file has one: sessions outlive a reload */
 	struct watch signals;
 	struct timer tick;
+	struct requests requests; /* of the control socket: those that wait */
 	struct control *control;
 	struct notify *notify;
 	enum stopping stopping;

@@ -12,7 +12,6 @@
 #include "common/child.h"
 #include "common/clock.h"
 #include "master/child/proc.h"
-#include "master/control/control.h"
 #include "master/door/accept.h"
 #include "master/life/from_checker.h"
 #include "master/life/succession.h"
@@ -292,7 +291,7 @@ read_asked(struct reader *r, const char *line)
 		return -1;
 	if (!r->check) {
 		saved_keep(saved_asked_members, &fd, 0);
-		control_adopt(r->m, fd);
+		requests_adopt(&r->m->requests, fd);
 	}
 	return 0;
 }

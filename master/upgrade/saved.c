@@ -9,7 +9,6 @@
 
 #include "common/container.h"
 #include "common/memfd.h"
-#include "master/control/control.h"
 #include "master/life/generation.h"
 #include "master/upgrade/members.h"
 #include "master/upgrade/saved_pairs.h"
@@ -185,8 +184,8 @@ put_generation(const struct visit *v, struct generation *g)
 static void
 visit_all(struct master *m, const struct visit *v)
 {
-	int asked[CONTROL_ASKED];
-	size_t count = control_waiting(m, asked);
+	int asked[REQUESTS_MOST];
+	size_t count = requests_fds(&m->requests, &m->up, asked);
 	struct generation *g;
 	struct listener *l;
 

@@ -9,7 +9,6 @@
 #include "common/log_escape.h"
 #include "master/child/logs.h"
 #include "master/child/spawn.h"
-#include "master/control/control.h"
 #include "master/life/errors.h"
 #include "master/life/generation.h"
 #include "master/life/status.h"
@@ -66,7 +65,7 @@ say_refused(struct master *m, const char *to, const char *why)
 	up->refused = real_ms();
 	log_say(LOG_ERR, "upgrade%s%s refused: %s; %s runs on", *to ? " to " : "", to, why,
 	    MAILREEVE_VERSION);
-	control_upgrade_done(m);
+	requests_ready(&m->requests, &m->up, 0);
 }
 
 void
@@ -76,7 +75,7 @@ upgrade_served(struct master *m)
 		return;
 	log_say(LOG_NOTICE, "upgraded from %s to %s", m->up.from, MAILREEVE_VERSION);
 	m->up = (struct upgrading){ .again = m->up.again };
-	control_upgrade_done(m);
+	requests_ready(&m->requests, &m->up, 0);
 }
 
 void
@@ -103,7 +102,7 @@ upgrade_half(struct master *m, const char *why)
 	up->is_half = 1;
 	log_say(LOG_ERR, "upgrade to %s incomplete: %s; the processes of %s go on", up->to, up->why,
 	    up->from);
-	control_upgrade_done(m);
+	requests_ready(&m->requests, &m->up, 0);
 }
 
 /* What the new program says: its version, and the first of its errors. */

@@ -62,7 +62,7 @@ def test_groups(site, pki):
     assert ctl(proxy, "reload").returncode == 0
     proxy.control_socket = site.path("monitor.sock")
     assert ctl(proxy, "show", "info").returncode == 0
-    assert ctl(proxy, "reload").stdout == "mailreevectl: this socket only shows\n"
+    assert ctl(proxy, "reload").stdout == "mailreevectl: this socket is read-only\n"
 
 
 def test_what_is_no_socket_stays(site, pki):
@@ -148,6 +148,38 @@ def test_help_and_nonsense(site, pki):
     assert proxy.info()["Name"] == "Mailreeve"
 
 
+def test_several_in_a_line(site, pki):
+    """One after the other, an answer each with its empty line; one that is wrong stops none."""
+    proxy = started(site, pki)
+
+    def ask(line):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(20)
+            sock.connect(str(proxy.control_socket))
+            sock.sendall(line)
+            return sock.makefile().read()
+
+    first, second, third, fourth, rest = ask(b"show workers; nonsense;;reload ; show servers state;\n").split("\n\n")
+    assert first.startswith("# generation ") and second.startswith("error: unknown command")
+    assert third == "reloaded: generation 1" and fourth.startswith("1\n# be_id ") and rest == ""
+    assert ask(b";;\n").startswith("error: unknown command")
+    assert ask(b"help;\n") == ask(b"help\n")
+    # What would be lost with the program that has read it.
+    assert ask(b"upgrade; help\n").startswith("error: upgrade must be the last command of a line\n\nhelp ")
+    line = b"show workers;" * 300 + b"help\n"
+    assert ask(line).count("\n\n") == 301
+    done = ctl(proxy, "show workers; nonsense; show info")
+    assert done.returncode == 1
+    assert "unknown command" in done.stdout and "Mailreeve" in done.stdout and "generation" in done.stdout
+    assert ctl(proxy, "show", "shutdown;", "show", "info").returncode == 1
+
+
+def test_slips(site, pki):
+    proxy = started(site, pki)
+    assert proxy.control("relaod") == 'error: unknown command; did you mean "reload"?\n'
+    assert proxy.control("show info please") == "error: show info takes no arguments\n"
+
+
 def test_rude_clients(site, pki):
     """Silence, an endless line, a hundred at once: none of it keeps another from an answer."""
     proxy = started(site, pki)
@@ -197,7 +229,7 @@ def test_monitor(site, pki):
 
     for who in {"group": "mail"}, {"group": 64009, "extra_groups": ["mail"]}:
         assert "Name: Mailreeve" in ask("show info", **who)
-        assert "error: this socket only shows" in ask("reload", **who)
+        assert "error: this socket is read-only" in ask("reload", **who)
     assert "PermissionError" in ask("show info", group=64009, extra_groups=[])
 
     silent = [socket.socket(socket.AF_UNIX) for _ in range(40)]

@@ -3,7 +3,6 @@
 /* A state that cannot be taken over: words, and nothing is left open, however often it is tried. */
 #include "common/memfd.h"
 #include "master/child/proc.h"
-#include "master/control/control.h"
 #include "master/door/accept.h"
 #include "master/life/from_checker.h"
 #include "master/life/say.h"
@@ -26,21 +25,6 @@ accept_event(struct watch *w, uint32_t events)
 {
 	(void)w;
 	(void)events;
-}
-
-void
-control_adopt(struct master *m, int fd)
-{
-	(void)m;
-	(void)fd;
-}
-
-size_t
-control_waiting(const struct master *m, int fds_r[CONTROL_ASKED])
-{
-	(void)m;
-	(void)fds_r;
-	return 0;
 }
 
 struct generation *
