@@ -32,7 +32,7 @@ static void
 usage(FILE *out)
 {
 	fprintf(out,
-	    "usage: mailreevectl [-s SOCKET] [--json] COMMAND\n"
+	    "usage: mailreevectl [-s SOCKET] [--json] COMMAND [; COMMAND ...]\n"
 	    "  -s SOCKET   the control socket; else $MAILREEVE_SOCKET, else the one that "
 	    "%s names,\n"
 	    "              else %s\n"
@@ -174,7 +174,7 @@ ask(const char *path, const char *line, int wait, int json)
 	if (fd == -1 || answer_ask(fd, line, wait, &a, why, sizeof(why)) == -1) {
 		complain(json, why);
 		/* It is not there yet, and may well come. */
-		if (fd != -1 && strcmp(line, "upgrade") == 0)
+		if (fd != -1 && control_find(line, NULL) == CONTROL_UPGRADE)
 			code = EXIT_REFUSED;
 	} else {
 		if (a.whole)
@@ -186,6 +186,24 @@ ask(const char *path, const char *line, int wait, int json)
 	if (fd != -1)
 		close(fd);
 	return code;
+}
+
+/*
+ * Each command of the line, in a connection of its own: a long answer is not kept until the last
+ * one is there, and what follows `upgrade` is asked of the new program.  The worst exit code.
+ */
+static int
+ask_all(const char *path, char *line, int wait, int json)
+{
+	int worst = EXIT_WELL, code;
+	const char *command = control_next(&line);
+
+	do {
+		code = ask(path, command ? command : "", wait, json);
+		if (code > worst)
+			worst = code;
+	} while (code != EXIT_NO_ANSWER && (command = control_next(&line)));
+	return worst;
 }
 
 /* -s, else $MAILREEVE_SOCKET, else where the running master says, else where it usually is. */
@@ -247,7 +265,7 @@ main(int argc, char **argv)
 		    CONTROL_LINE - 1);
 		return EXIT_USAGE;
 	}
-	code = ask(socket_path(path, where), line, wait, json);
+	code = ask_all(socket_path(path, where), line, wait, json);
 	/* A full disk or a closed pipe: an exit code must not say that the answer arrived. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("mailreevectl: standard output");
