@@ -150,15 +150,13 @@ duration(const char *text)
 
 /*
  * `upgrade wait D`: how long to wait is ours to know, not the master's; the words are cut off.
- * Returns milliseconds, or -1.
+ * Returns milliseconds; 0: it does not say; -1: it is wrong.
  */
 static int
 waiting(char **words)
 {
-	if (strcmp(words[0], "upgrade") != 0)
-		return ANSWER_WAIT;
-	if (!words[1] || strcmp(words[1], "wait") != 0)
-		return UPGRADE_WAIT;
+	if (strcmp(words[0], "upgrade") != 0 || !words[1] || strcmp(words[1], "wait") != 0)
+		return 0;
 	words[1] = NULL;
 	return words[2] && !words[3] ? duration(words[2]) : -1;
 }
@@ -166,19 +164,21 @@ waiting(char **words)
 static int
 ask(const char *path, const char *line, int wait, int json)
 {
+	int command = control_find(line, NULL), code = EXIT_NO_ANSWER;
 	char why[512];
 	struct answer a;
 	int fd = answer_connect(path, why, sizeof(why));
-	int code = EXIT_NO_ANSWER;
 
+	if (wait == 0)
+		wait = command == CONTROL_UPGRADE ? UPGRADE_WAIT : ANSWER_WAIT;
 	if (fd == -1 || answer_ask(fd, line, wait, &a, why, sizeof(why)) == -1) {
 		complain(json, why);
 		/* It is not there yet, and may well come. */
-		if (fd != -1 && control_find(line, NULL) == CONTROL_UPGRADE)
+		if (fd != -1 && command == CONTROL_UPGRADE)
 			code = EXIT_REFUSED;
 	} else {
 		if (a.whole)
-			code = deliver(control_find(line, NULL), json, &a);
+			code = deliver(command, json, &a);
 		else
 			complain(json, "the answer broke off: the master went away");
 		answer_free(&a);

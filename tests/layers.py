@@ -16,7 +16,7 @@ import sys
 FLOORS = """
 common/tls > common/mail > common/conf common/proxy > common
 
-master > master/control master/upgrade > master/life > master/door master/child master/servers > master/host master/bundle master/command > common/conf common/proxy common/mail
+master > master/control > master/upgrade > master/life > master/door master/child master/servers > master/host master/bundle master/command > common/conf common/proxy common/mail
 worker > worker/conn > worker/side worker/tls > worker/record > common/conf common/proxy common/mail common/tls
 checker > common/conf common/proxy common/mail common/tls
 keeper > common
