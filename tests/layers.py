@@ -44,27 +44,22 @@ KNOWN = """
 circle master/bundle/bundles
 circle master/bundle/front_certs
 circle master/child/proc
-circle master/control/control
 circle master/host/rlimit
 circle master/life/budget
 circle master/life/generation
 circle master/life/master
 circle master/life/pairs
-circle master/life/reload
 circle master/life/say
 circle master/life/status
-circle master/life/stored
 circle master/life/succession
 circle master/servers/boards
 circle master/servers/servers
 circle master/upgrade/restored
-circle master/upgrade/saved
 circle master/upgrade/store
 circle master/upgrade/upgrade
 floor master/bundle/bundles master/host/rlimit
 floor master/bundle/front_certs master/life/pairs
 floor master/bundle/int master/life/master
-floor master/control/control master/upgrade/upgrade
 floor master/host/ids master/life/master
 floor master/host/notify master/life/errors
 floor master/host/notify master/life/master
@@ -85,9 +80,6 @@ floor master/servers/boards master/life/master
 floor master/servers/counts master/life/generation
 floor master/servers/counts master/life/master
 floor master/servers/servers master/life/master
-floor master/upgrade/restored master/control/control
-floor master/upgrade/saved master/control/control
-floor master/upgrade/upgrade master/control/control
 header master/servers/missing.c
 header master/upgrade/restored.c
 header worker/tls/choice.c
