@@ -48,7 +48,7 @@ size_t board_slots(int fd);
 /* One writer: the master. */
 void board_write(struct board *b, uint32_t slot, const struct board_server *s);
 
-/* The reader's side: map FD_BOARD, which must be at least so large.  NULL with errno. */
+/* The reader's side: map FD_BOARD, which must be at least that large.  NULL with errno. */
 struct board *board_map(int fd, uint32_t slots);
 /* A consistent copy of one slot; never waits.  addr_count is at most BOARD_ADDRS. */
 void board_read(const struct board *b, uint32_t slot, struct board_server *s_r);

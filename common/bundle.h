@@ -61,13 +61,13 @@ int bundle_same(int fd_a, int fd_b);
 
 /*
  * Reading, in a child.  Pieces point into the mapping and live as long as the bundle; fd may be
- * closed.  NULL with errno, EINVAL for what is no sealed bundle.
+ * closed.  NULL with errno, EINVAL for what is not a sealed bundle.
  */
 struct bundle;
 struct bundle *bundle_open(int fd);
 void bundle_close(struct bundle **b);
 size_t bundle_count(const struct bundle *b);
-/* NULL: there are not so many. */
+/* NULL: it has fewer. */
 const struct piece *bundle_piece(const struct bundle *b, size_t n);
 /* The first piece of this kind with that name (NULL: any), or NULL. */
 const struct piece *bundle_find(const struct bundle *b, enum piece_kind kind, const char *name);

@@ -70,7 +70,7 @@ struct conf_texts {
 struct conf_certificate {
 	const char *path; /* file or directory */
 	const char *key;  /* of a group: the file with its key; NULL: it is looked for */
-	int hold;         /* once loaded, only `reload certificates` loads it anew */
+	int hold;         /* once loaded, only `reload certificates` loads it again */
 };
 
 struct conf_certificates {

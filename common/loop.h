@@ -63,7 +63,7 @@ int loop_yielded(const struct loop *l);
 
 /*
  * One pass: wait for events or the next timer, at most max_ms (-1: no limit), call what is due.
- * Returns 0, or -1 with errno (EINTR is no error).
+ * Returns 0, or -1 with errno (EINTR is not an error).
  */
 int loop_once(struct loop *l, int max_ms);
 

@@ -4,7 +4,7 @@
  * Everything that crosses a process wall.
  *
  * One line of MESSAGES is one message: its number on the wire, who sends it, who receives it,
- * its fixed part, the items that follow, how many items at the most and which descriptors travel
+ * its fixed part, the items that follow, at most how many items and which descriptors travel
  * with it.  The numbers, the names in the log, the checks in chan.c and the hostile tests are all
  * made from this list, so a message that is not here can be neither sent nor received.
  *

@@ -49,7 +49,7 @@ struct tally {
  */
 struct tally *tally_new(uint32_t frontends, uint32_t slots, int *fd_r);
 int tally_reader(int fd);
-/* Map one, which must be at least so large: writable for its own worker.  NULL with errno. */
+/* Map one, which must be at least that large: writable for its own worker.  NULL with errno. */
 struct tally *tally_map(int fd, uint32_t frontends, uint32_t slots, int writable);
 void tally_unmap(struct tally **t);
 

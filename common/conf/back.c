@@ -53,7 +53,7 @@ key_ips(struct reader *r, const struct key *k, config_setting_t *s, void *field)
 		snprintf(with_port, sizeof(with_port), strchr(text, ':') ? "[%s]:1" : "%s:1", text);
 		if (strlen(text) > ADDR_TEXT || addr_parse(with_port, 0, &a) == -1) {
 			reader_error(r, e,
-			    "bind_address = %s is no address without a port; write it as "
+			    "bind_address = %s is not an address without a port; write it as "
 			    "\"10.0.0.1\" or \"2001:db8::1\"",
 			    value_shown(r, e));
 			continue;
@@ -186,8 +186,8 @@ read_backend(struct reader *r, config_setting_t *s, uint32_t index)
 	};
 	b->b.check.line = b->b.line;
 	if (!config_setting_is_group(s)) {
-		reader_error(
-		    r, s, "backends: %s is no group; write { name = \"…\"; … }", value_shown(r, s));
+		reader_error(r, s, "backends: %s is not a group; write { name = \"…\"; … }",
+		    value_shown(r, s));
 		return;
 	}
 	r->read_group(r, s, SCOPE_BACK, b);

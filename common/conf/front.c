@@ -72,7 +72,7 @@ read_certificate(
 	} else {
 		c->path = value_path(r, s);
 		if (c->path && *c->path == '\0')
-			reader_error(r, s, "%s: an empty text is no path", value_key(s));
+			reader_error(r, s, "%s: an empty text is not a path", value_key(s));
 	}
 	all->count += c->path && *c->path != '\0';
 }
@@ -100,11 +100,11 @@ read_tls(struct reader *r, struct front *f)
 	t->line = (int)config_setting_source_line(group);
 	if (!config_setting_is_group(group)) {
 		if (config_setting_type(group) == CONFIG_TYPE_STRING)
-			value_wrong(r, group, "is no group; write tls = { certificates = %s; }",
+			value_wrong(r, group, "is not a group; write tls = { certificates = %s; }",
 			    value_shown(r, group));
 		else
 			value_wrong(
-			    r, group, "is no group; write tls = { … }%s", ", or leave it out");
+			    r, group, "is not a group; write tls = { … }%s", ", or leave it out");
 		return;
 	}
 	r->read_group(r, group, SCOPE_FRONT_TLS, t);
@@ -159,7 +159,7 @@ read_route(struct reader *r, const struct front *f, config_setting_t *s, struct 
 	route->r.line = (int)config_setting_source_line(s);
 	if (!config_setting_is_group(s)) {
 		reader_error(r, s,
-		    "routes: %s is no group; write { sni = \"…\"; backend = \"…\"; }",
+		    "routes: %s is not a group; write { sni = \"…\"; backend = \"…\"; }",
 		    value_shown(r, s));
 		return;
 	}
@@ -217,7 +217,7 @@ read_frontend(struct reader *r, config_setting_t *s, uint32_t index)
 		.line = (int)config_setting_source_line(s),
 	};
 	if (!config_setting_is_group(s)) {
-		reader_error(r, s, "frontends: %s is no group; write { name = \"…\"; … }",
+		reader_error(r, s, "frontends: %s is not a group; write { name = \"…\"; … }",
 		    value_shown(r, s));
 		return;
 	}

@@ -24,21 +24,21 @@ no_group(struct reader *r, const struct key *k, const config_setting_t *s)
 	int is_bool = config_setting_type(s) == CONFIG_TYPE_BOOL;
 
 	if (is_bool && k->group == SCOPE_CHECK && !config_setting_get_bool(s)) {
-		value_wrong(r, s, "is no group; write %s", "check = { type = \"none\"; }");
+		value_wrong(r, s, "is not a group; write %s", "check = { type = \"none\"; }");
 		return;
 	}
 	if (is_bool && !config_setting_get_bool(s)) {
-		value_wrong(r, s, "is no group; leave %s out instead", k->name);
+		value_wrong(r, s, "is not a group; leave %s out instead", k->name);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(first_keys) / sizeof(first_keys[0]); i++)
 		if (first_keys[i].scope == k->group &&
 		    config_setting_type(s) == CONFIG_TYPE_STRING) {
-			value_wrong(r, s, "is no group; write %s = { %s = %s; }", k->name,
+			value_wrong(r, s, "is not a group; write %s = { %s = %s; }", k->name,
 			    first_keys[i].key, value_shown(r, s));
 			return;
 		}
-	value_wrong(r, s, "is no group; write %s = { … }", k->name);
+	value_wrong(r, s, "is not a group; write %s = { … }", k->name);
 }
 
 void
@@ -72,10 +72,10 @@ no_number(struct reader *r, const struct key *k, const config_setting_t *s)
 	const char *text = config_setting_get_string(s);
 
 	if (text && *text != '\0' && text[strspn(text, "0123456789")] == '\0')
-		value_wrong(r, s, "is no whole number; %s", "write it without quotes");
+		value_wrong(r, s, "is not a whole number; %s", "write it without quotes");
 	else
-		value_wrong(r, s, "is no whole number; it may be %lld to %lld", (long long)k->min,
-		    (long long)k->max);
+		value_wrong(r, s, "is not a whole number; it may be %lld to %lld",
+		    (long long)k->min, (long long)k->max);
 }
 
 static int
@@ -195,7 +195,7 @@ key_duration(struct reader *r, const struct key *k, config_setting_t *s, void *f
 		return;
 	}
 	if (!text) {
-		value_wrong(r, s, "is no duration; write it as in %s", "\"5s\"");
+		value_wrong(r, s, "is not a duration; write it as in %s", "\"5s\"");
 		return;
 	}
 	digits = strspn(text, "0123456789");
@@ -206,7 +206,8 @@ key_duration(struct reader *r, const struct key *k, config_setting_t *s, void *f
 	while (u < end && strcmp(text + digits, u->name) != 0)
 		u++;
 	if (digits == 0 || u == end) {
-		value_wrong(r, s, "is no duration; write a number and one of %s", "ms, s, m, h, d");
+		value_wrong(
+		    r, s, "is not a duration; write a number and one of %s", "ms, s, m, h, d");
 		return;
 	}
 	n = strtoll(text, NULL, 10); /* LLONG_MAX if there are more digits than fit */
@@ -241,9 +242,9 @@ word_text(struct reader *r, const struct key *k, const config_setting_t *s)
 	if (config_setting_type(s) == CONFIG_TYPE_BOOL && !config_setting_get_bool(s))
 		ours = word_foreign(k->words, "off");
 	if (ours)
-		value_wrong(r, s, "is no text; did you mean \"%s\"?", ours);
+		value_wrong(r, s, "is not a string; did you mean \"%s\"?", ours);
 	else
-		value_wrong(r, s, "is no text; it may be %s", all_words(r, k->words));
+		value_wrong(r, s, "is not a string; it may be %s", all_words(r, k->words));
 	return NULL;
 }
 

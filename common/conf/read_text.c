@@ -152,7 +152,7 @@ key_user(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	if (*text == '\0' && k->min > 0)
 		reader_error(r, s, "%s is empty", value_key(s));
 	else if (strpbrk(text, " :/") || strlen(text) > CONF_NAME)
-		value_wrong(r, s, "is no %s", "name of a user or group");
+		value_wrong(r, s, "is not a %s", "name of a user or group");
 	else
 		*(const char **)field = *text == '\0' ? NULL : arena_strdup(r->arena, text);
 }
@@ -186,7 +186,7 @@ key_host(struct reader *r, const struct key *k, config_setting_t *s, void *field
 	if (is_host_name(text))
 		*(const char **)field = arena_strdup(r->arena, text);
 	else
-		value_wrong(r, s, "is no %s", "host name");
+		value_wrong(r, s, "is not a %s", "host name");
 }
 
 /* Texts of min to max bytes. */

@@ -72,7 +72,7 @@ value_text(struct reader *r, const config_setting_t *s)
 
 	if (config_setting_type(s) == CONFIG_TYPE_STRING && text)
 		return text;
-	value_wrong(r, s, "is no text; %s",
+	value_wrong(r, s, "is not a string; %s",
 	    config_setting_is_aggregate(s) ? "one value in quotes stands here" :
 					     "write it in quotes");
 	return NULL;
@@ -135,7 +135,7 @@ value_wrong_address(struct reader *r, const config_setting_t *s, int bind)
 		value_wrong(r, s, "has no port; write it as in \"%s%d\"", fixed, bind ? 993 : 143);
 	else
 		value_wrong(r, s,
-		    "is no address with a port; write it as \"10.0.0.1:993\", "
+		    "is not an address with a port; write it as \"10.0.0.1:993\", "
 		    "\"[2001:db8::1]:993\" or \"%s:993\"",
 		    bind ? "*" : "host.example.org");
 }

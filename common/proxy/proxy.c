@@ -131,7 +131,7 @@ alpn_stands(const char *alpn, const struct proxy_style *s)
 	}
 }
 
-/* A name of OpenSSL's making, or NULL if it is not one. */
+/* A name as OpenSSL makes it, or NULL if it is not one. */
 static const char *
 plain(const char *s)
 {

@@ -11,7 +11,7 @@
  *  - ALPN goes to Dovecot only as "imap" or "pop3" for just that protocol (from 2.4 it closes on
  *    any other), to a generic receiver only as the name that is registered for the protocol (or
  *    as negotiated with protocol tcp), to the others as negotiated;
- *  - names of versions, ciphers and algorithms longer than 64 bytes are none of OpenSSL's: not sent.
+ *  - names of versions, ciphers and algorithms longer than 64 bytes are not from OpenSSL: not sent.
  */
 #ifndef COMMON_PROXY_PROXY_H
 #define COMMON_PROXY_PROXY_H

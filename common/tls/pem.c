@@ -49,7 +49,7 @@ STACK_OF(X509) * pem_chain(const struct piece *p, char *err_r, size_t err_size)
 		snprintf(err_r, err_size, "%s: no certificate in it", p->name);
 	else
 		snprintf(err_r, err_size,
-		    "%s: certificate %d in it cannot be read; write the file anew", p->name,
+		    "%s: certificate %d in it cannot be read; write the file again", p->name,
 		    sk_X509_num(chain) + 1);
 	sk_X509_pop_free(chain, X509_free);
 	return NULL;
@@ -118,7 +118,7 @@ is_good(const struct piece *p, const struct msg_key *key, char *err_r, size_t er
 		break;
 	default:
 		snprintf(err_r, err_size,
-		    "%s: no private key in it can be read; write the file anew", p->key_name);
+		    "%s: no private key in it can be read; write the file again", p->key_name);
 	}
 	return 0;
 }

@@ -73,13 +73,13 @@ def dangle(path):
 # What is wrong with one of two hundred: its file, what is done to that, the words for it.
 BROKEN = {
     100: ("fullchain.pem", edit(in_base64),
-          r"fullchain\.pem: certificate 1 in it cannot be read; write the file anew"),
+          r"fullchain\.pem: certificate 1 in it cannot be read; write the file again"),
     101: ("fullchain.pem", edit(lambda text: text[:300]), r"fullchain\.pem has no certificate"),
     102: ("fullchain.pem", edit(lambda text: ""), r"fullchain\.pem has no certificate"),
     103: ("privkey.pem", edit(lambda text: text[:100]),
           r"privkey\.pem: a block begins that has no end"),
     104: ("privkey.pem", edit(in_base64),
-          r"privkey\.pem: no private key in it can be read; write the file anew"),
+          r"privkey\.pem: no private key in it can be read; write the file again"),
     105: ("privkey.pem", edit(lambda text: text * 2),
           r"privkey\.pem has 2 private keys, expected one"),
     106: ("privkey.pem", lambda path: new_key(path, "rsa"),

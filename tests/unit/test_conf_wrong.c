@@ -102,7 +102,7 @@ static const struct row {
 	{ TOP, "user = \"a\\x00b\";", "f:1: \\x00 cannot stand in a text" },
 	{ WHOLE, "a = (((((((((((((((((1)))))))))))))))));",
 	  "f:1: groups and lists are nested too deeply here" },
-	{ WHOLE, FRONTEND BACKEND "workers = ((((((((((((((((1))))))))))))))));", "f:3: workers = ( … ) is no whole number; it may be 0 to 1024" },
+	{ WHOLE, FRONTEND BACKEND "workers = ((((((((((((((((1))))))))))))))));", "f:3: workers = ( … ) is not a whole number; it may be 0 to 1024" },
 	{ TOP, "watch = [ \"5s\", 1 ];", "f:1: mismatched element type in array at or before \"watch = [ \"5s\", 1 ];\"" },
 
 	/* Numbers. */
@@ -121,11 +121,11 @@ static const struct row {
 	{ TOP, "workers = -1;", "f:1: workers = -1 is out of range; it may be 0 to 1024" },
 	{ TOP, "workers = 1025;", "f:1: workers = 1025 is out of range; it may be 0 to 1024" },
 	{ TOP, "workers = -2147483649;", "f:1: workers = -2147483649 is out of range; it may be 0 to 1024" },
-	{ TOP, "workers = 1e99;", "f:1: workers = 1e+99 is no whole number; it may be 0 to 1024" },
-	{ TOP, "workers = 1.5;", "f:1: workers = 1.5 is no whole number; it may be 0 to 1024" },
-	{ TOP, "workers = \"4\";", "f:1: workers = \"4\" is no whole number; write it without quotes" },
-	{ TOP, "workers = true;", "f:1: workers = true is no whole number; it may be 0 to 1024" },
-	{ TOP, "workers = ( 1 );", "f:1: workers = ( … ) is no whole number; it may be 0 to 1024" },
+	{ TOP, "workers = 1e99;", "f:1: workers = 1e+99 is not a whole number; it may be 0 to 1024" },
+	{ TOP, "workers = 1.5;", "f:1: workers = 1.5 is not a whole number; it may be 0 to 1024" },
+	{ TOP, "workers = \"4\";", "f:1: workers = \"4\" is not a whole number; write it without quotes" },
+	{ TOP, "workers = true;", "f:1: workers = true is not a whole number; it may be 0 to 1024" },
+	{ TOP, "workers = ( 1 );", "f:1: workers = ( … ) is not a whole number; it may be 0 to 1024" },
 	{ TOP, "workers = 5000000000L;", "f:1: workers = 5000000000 is out of range; it may be 0 to 1024" },
 	{ SERVER, "address = \"127.0.0.1:2\"; weight = 257;", "f:1: weight = 257 is out of range; it may be 0 to 256" },
 	{ SERVER, "address = \"127.0.0.1:2\"; weight = -1;", "f:1: weight = -1 is out of range; it may be 0 to 256" },
@@ -143,7 +143,7 @@ static const struct row {
 	  "f:1: hold = 1 is neither true nor false; write true, without quotes" },
 	{ TLS, "certificates = { certificate = \"/d\"; keys = \"/k\"; };",
 	  "f:1: unknown key \"keys\" in certificates; did you mean \"key\"?" },
-	{ TLS, "certificates = ( 1 );", "f:1: certificates = 1 is no text; write it in quotes" },
+	{ TLS, "certificates = ( 1 );", "f:1: certificates = 1 is not a string; write it in quotes" },
 	{ TLS, "certificates = \"/c\"; detach = 1;", "f:1: detach = 1 is neither true nor false; write true, without quotes" },
 	{ TLS, "certificates = \"/c\"; tickets = \"true\";", "f:1: tickets = \"true\" is neither true nor false; write true, without quotes" },
 
@@ -151,19 +151,19 @@ static const struct row {
 	{ TOP, "watch = 30;", "f:1: watch = 30 has no unit; write \"30ms\" or \"30s\"" },
 	{ TOP, "watch = 0;", "f:1: watch = 0 has no unit; write \"0s\"" },
 	{ TOP, "watch = \"5000\";", "f:1: watch = \"5000\" has no unit; write \"5000ms\" or \"5s\"" },
-	{ TOP, "watch = -5;", "f:1: watch = -5 is no duration; write it as in \"5s\"" },
+	{ TOP, "watch = -5;", "f:1: watch = -5 is not a duration; write it as in \"5s\"" },
 	{ TOP, "watch = 5000000000;", "f:1: watch = 5000000000 has no unit; write \"5000000000ms\" or \"5000000s\"" },
-	{ TOP, "watch = 1e99;", "f:1: watch = 1e+99 is no duration; write it as in \"5s\"" },
-	{ TOP, "watch = true;", "f:1: watch = true is no duration; write it as in \"5s\"" },
-	{ TOP, "watch = { };", "f:1: watch = { … } is no duration; write it as in \"5s\"" },
-	{ TOP, "watch = \"\";", "f:1: watch = \"\" is no duration; write a number and one of ms, s, m, h, d" },
-	{ TOP, "watch = \"s\";", "f:1: watch = \"s\" is no duration; write a number and one of ms, s, m, h, d" },
-	{ TOP, "watch = \"5 s\";", "f:1: watch = \"5 s\" is no duration; write a number and one of ms, s, m, h, d" },
-	{ TOP, "watch = \"5S\";", "f:1: watch = \"5S\" is no duration; write a number and one of ms, s, m, h, d" },
-	{ TOP, "watch = \"5w\";", "f:1: watch = \"5w\" is no duration; write a number and one of ms, s, m, h, d" },
-	{ TOP, "watch = \"1h30m\";", "f:1: watch = \"1h30m\" is no duration; write a number and one of ms, s, m, h, d" },
-	{ TOP, "watch = \"-5s\";", "f:1: watch = \"-5s\" is no duration; write a number and one of ms, s, m, h, d" },
-	{ TOP, "watch = \"1.5s\";", "f:1: watch = \"1.5s\" is no duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = 1e99;", "f:1: watch = 1e+99 is not a duration; write it as in \"5s\"" },
+	{ TOP, "watch = true;", "f:1: watch = true is not a duration; write it as in \"5s\"" },
+	{ TOP, "watch = { };", "f:1: watch = { … } is not a duration; write it as in \"5s\"" },
+	{ TOP, "watch = \"\";", "f:1: watch = \"\" is not a duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = \"s\";", "f:1: watch = \"s\" is not a duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = \"5 s\";", "f:1: watch = \"5 s\" is not a duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = \"5S\";", "f:1: watch = \"5S\" is not a duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = \"5w\";", "f:1: watch = \"5w\" is not a duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = \"1h30m\";", "f:1: watch = \"1h30m\" is not a duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = \"-5s\";", "f:1: watch = \"-5s\" is not a duration; write a number and one of ms, s, m, h, d" },
+	{ TOP, "watch = \"1.5s\";", "f:1: watch = \"1.5s\" is not a duration; write a number and one of ms, s, m, h, d" },
 	{ TOP, "watch = \"99ms\";", "f:1: watch = \"99ms\" is out of range; it may be 100ms to 7d" },
 	{ TOP, "watch = \"8d\";", "f:1: watch = \"8d\" is out of range; it may be 100ms to 7d" },
 	{ TOP, "watch = \"604800001ms\";", "f:1: watch = \"604800001ms\" is out of range; it may be 100ms to 7d" },
@@ -188,13 +188,13 @@ static const struct row {
 	{ BACK, "on_up = \"x\";", "f:1: on_up = \"x\" is unknown; it may be \"keep\" or \"close_backup\"" },
 	{ BACK, "receiver = \"x\";", "f:1: receiver = \"x\" is unknown; it may be \"dovecot\", \"postfix\", "
 	  "\"exim\", \"haproxy\" or \"generic\"" },
-	{ BACK, "receiver = 1;", "f:1: receiver = 1 is no text; it may be \"dovecot\", \"postfix\", "
+	{ BACK, "receiver = 1;", "f:1: receiver = 1 is not a string; it may be \"dovecot\", \"postfix\", "
 	  "\"exim\", \"haproxy\" or \"generic\"" },
-	{ BACK, "receiver = [ \"exim\" ];", "f:1: receiver = [ … ] is no text; one value in quotes stands here" },
+	{ BACK, "receiver = [ \"exim\" ];", "f:1: receiver = [ … ] is not a string; one value in quotes stands here" },
 	{ BACK, "proxy_tlvs = [ \"alpn\", \"cypher\" ];", "f:1: proxy_tlvs = \"cypher\" is unknown; did you mean \"cipher\"?" },
 	{ TOP, "log = { level = \"loud\"; };", "f:1: level = \"loud\" is unknown; it may be \"error\", "
 	  "\"warning\", \"notice\", \"info\" or \"debug\"" },
-	{ TOP, "log = { connections = true; };", "f:1: connections = true is no text; it may be \"end\", \"both\" or \"none\"" },
+	{ TOP, "log = { connections = true; };", "f:1: connections = true is not a string; it may be \"end\", \"both\" or \"none\"" },
 	{ TLS, "certificates = \"/c\"; min_version = \"TLSv1.1\";",
 	  "f:1: min_version = \"TLSv1.1\" is unknown; did you mean \"TLSv1.2\"?" },
 	{ TLS, "mode = \"starttls\"; certificates = \"/c\";",
@@ -242,22 +242,22 @@ static const struct row {
 	{ TLS, "certificates = \"/c\"; greet_delay = \"0s\";", "f:1: unknown key \"greet_delay\" in tls" },
 
 	/* Names. */
-	{ FRONT, "hostname = \"a b\";", "f:1: hostname = \"a b\" is no host name" },
-	{ FRONT, "hostname = \"\";", "f:1: hostname = \"\" is no host name" },
-	{ FRONT, "hostname = \"a..b\";", "f:1: hostname = \"a..b\" is no host name" },
+	{ FRONT, "hostname = \"a b\";", "f:1: hostname = \"a b\" is not a host name" },
+	{ FRONT, "hostname = \"\";", "f:1: hostname = \"\" is not a host name" },
+	{ FRONT, "hostname = \"a..b\";", "f:1: hostname = \"a..b\" is not a host name" },
 	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b\";", "" },
 	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";",
-	  "f:1: hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\" is no host name" },
+	  "f:1: hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\" is not a host name" },
 	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	  "aaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";", "" },
 	{ FRONT, "hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	  "aaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";",
-	  "f:1: hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\" is no host name" },
+	  "f:1: hostname = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\" is not a host name" },
 	{ TOP, "user = \"\";", "f:1: user is empty" },
-	{ TOP, "user = \"a:b\";", "f:1: user = \"a:b\" is no name of a user or group" },
-	{ TOP, "user = -1;", "f:1: user = -1 is no text; write it in quotes" },
+	{ TOP, "user = \"a:b\";", "f:1: user = \"a:b\" is not a name of a user or group" },
+	{ TOP, "user = -1;", "f:1: user = -1 is not a string; write it in quotes" },
 	{ TOP, "user = \"a\\nb\";", "f:1: user has a control character in it" },
 	{ SERVER, "address = \"127.0.0.1:2\"; name = \"\";", "f:1: name is empty" },
 	{ SERVER, "address = \"127.0.0.1:2\"; name = \"a b\";", "f:1: name has a blank, / or \" in it" },
@@ -280,17 +280,17 @@ static const struct row {
 	{ FRONT, "xbind = 1;", "f:1: unknown key \"xbind\" in frontend; did you mean \"bind\"?" },
 	{ SERVER, "address = \"127.0.0.1\";", "f:1: address = \"127.0.0.1\" has no port; "
 	  "write it as in \"127.0.0.1:143\"" },
-	{ SERVER, "address = \"*:993\";", "f:1: address = \"*:993\" is no address with a port; "
+	{ SERVER, "address = \"*:993\";", "f:1: address = \"*:993\" is not an address with a port; "
 	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
-	{ SERVER, "address = \"127.0.0.1:65536\";", "f:1: address = \"127.0.0.1:65536\" is no address with a port; "
+	{ SERVER, "address = \"127.0.0.1:65536\";", "f:1: address = \"127.0.0.1:65536\" is not an address with a port; "
 	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
 	{ SERVER, "address = 5;", "f:1: address = 5 is a port without an address; write \"127.0.0.1:5\"" },
 	{ SERVER, "name = \"x\";", "f:1: this server has no address" },
-	{ BACK, "bind_address = \"10.0.0.1:5\";", "f:1: bind_address = \"10.0.0.1:5\" is no address without a port; "
+	{ BACK, "bind_address = \"10.0.0.1:5\";", "f:1: bind_address = \"10.0.0.1:5\" is not an address without a port; "
 	  "write it as \"10.0.0.1\" or \"2001:db8::1\"" },
-	{ BACK, "bind_address = [ \"*\" ];", "f:1: bind_address = \"*\" is no address without a port; "
+	{ BACK, "bind_address = [ \"*\" ];", "f:1: bind_address = \"*\" is not an address without a port; "
 	  "write it as \"10.0.0.1\" or \"2001:db8::1\"" },
-	{ BACK, "bind_address = 5;", "f:1: bind_address = 5 is no text; write it in quotes" },
+	{ BACK, "bind_address = 5;", "f:1: bind_address = 5 is not a string; write it in quotes" },
 	{ WHOLE, "backends = { name = \"b\"; servers = \"127.0.0.1:9\"; };\n"
 	  "frontends = ( { name = \"f\"; backend = \"b\"; bind = [\n"
 	  "\"*:1\",\n\"10.0.0.1:1\",\n\"[::1]:1\",\n\"10.0.0.1:2\",\n\"0.0.0.0:2\",\n\"[::]:2\",\n\"[::1]:2\",\n"
@@ -306,10 +306,10 @@ static const struct row {
 	  "f:2: bind = \"993\" is a port without an address; write \"*:993\"" },
 
 	/* Paths. */
-	{ TLS, "certificates = [ \"/c\", \"\" ];", "f:1: certificates: an empty text is no path" },
-	{ TLS, "certificates = \"\";", "f:1: certificates: an empty text is no path" },
+	{ TLS, "certificates = [ \"/c\", \"\" ];", "f:1: certificates: an empty text is not a path" },
+	{ TLS, "certificates = \"\";", "f:1: certificates: an empty text is not a path" },
 	{ TLS, "certificates = [];", "f:1: certificates of frontend \"f\" is empty" },
-	{ TLS, "certificates = 5;", "f:1: certificates = 5 is no text; write it in quotes" },
+	{ TLS, "certificates = 5;", "f:1: certificates = 5 is not a string; write it in quotes" },
 	{ TLS, "certificates = \"a\\nb\";", "f:1: certificates has a control character in it" },
 	{ TOP, "state_directory = \"\";", "f:1: state_directory is empty" },
 	{ TOP, "control = { socket = \"\"; };", "f:1: socket is empty" },
@@ -330,17 +330,17 @@ static const struct row {
 	  "f:2: this backend has no name\n"
 	  "f:2: backend \"?\" has no servers; write servers = \"10.0.0.1:143\"" },
 	{ WHOLE, "frontends = 1;\nbackends = \"x\";",
-	  "f:1: frontends: 1 is no group; write { name = \"…\"; … }\n"
-	  "f:2: backends: \"x\" is no group; write { name = \"…\"; … }" },
+	  "f:1: frontends: 1 is not a group; write { name = \"…\"; … }\n"
+	  "f:2: backends: \"x\" is not a group; write { name = \"…\"; … }" },
 	{ WHOLE, "frontends = { name = \"f\"; bind = []; backend = \"b\"; };\n"
 	  "backends = { name = \"b\"; servers = (); };",
 	  "f:1: bind is empty\nf:2: servers of backend \"b\" is empty" },
 	{ FRONT, "tls = { };", "f:1: tls of frontend \"f\" has no certificates; name a file or directory" },
-	{ FRONT, "tls = true;", "f:1: tls = true is no group; write tls = { … }, or leave it out" },
-	{ FRONT, "timeouts = \"5s\";", "f:1: timeouts = \"5s\" is no group; write timeouts = { … }" },
-	{ BACK, "tls = true;", "f:1: tls = true is no group; write tls = { … }" },
-	{ BACK, "check = true;", "f:1: check = true is no group; write check = { … }" },
-	{ BACK, "check = { tls = true; };", "f:1: tls = true is no group; write tls = { … }" },
+	{ FRONT, "tls = true;", "f:1: tls = true is not a group; write tls = { … }, or leave it out" },
+	{ FRONT, "timeouts = \"5s\";", "f:1: timeouts = \"5s\" is not a group; write timeouts = { … }" },
+	{ BACK, "tls = true;", "f:1: tls = true is not a group; write tls = { … }" },
+	{ BACK, "check = true;", "f:1: check = true is not a group; write check = { … }" },
+	{ BACK, "check = { tls = true; };", "f:1: tls = true is not a group; write tls = { … }" },
 
 	/* What contradicts. */
 	{ WHOLE, "frontends = { name = \"f\"; bind = \"*:1\"; backend = \"b\"; protocol = \"imap\"; };\n"
@@ -368,7 +368,7 @@ static const struct row {
 	  "f:1: sni = \"a.*.b\" is neither a host name nor \"*.\" and one" },
 	{ FRONT, "tls = { certificates = \"/c\"; }; routes = ( { }, 5 );",
 	  "f:1: a route of frontend \"f\" has no sni\nf:1: a route of frontend \"f\" has no backend\n"
-	  "f:1: routes: 5 is no group; write { sni = \"…\"; backend = \"…\"; }" },
+	  "f:1: routes: 5 is not a group; write { sni = \"…\"; backend = \"…\"; }" },
 	{ FRONT, "tls = { certificates = \"/c\"; }; routes = { sni = \"a\"; backend = \"x\"; };",
 	  "f:1: frontend \"f\": no backend \"x\"" },
 	{ TLS, "certificates = \"/c\"; alpn = [ \"imap\", \"" X60 X60 X60 X60 X60 "\" ];", "f:1: alpn = \"" X60 "…\" has 300 bytes; it may have 1 to 255" },
@@ -382,11 +382,11 @@ static const struct row {
 	/* All of them, in the file's order. */
 	{ WHOLE, "frontends = ( { name = \"f\";\nbind = \"x\";\nbackend = \"y\";\n} );\nbackends = (\n"
 	  "{ name = \"b\"; servers = (\n\"z\"\n); } );\nworkers = \"x\"; foo = 1;",
-	  "f:2: bind = \"x\" is no address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"*:993\"\n"
+	  "f:2: bind = \"x\" is not an address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"*:993\"\n"
 	  "f:3: frontend \"f\": no backend \"y\"\n"
-	  "f:7: servers = \"z\" is no address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" "
+	  "f:7: servers = \"z\" is not an address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" "
 	  "or \"host.example.org:993\"\n"
-	  "f:9: workers = \"x\" is no whole number; it may be 0 to 1024\n"
+	  "f:9: workers = \"x\" is not a whole number; it may be 0 to 1024\n"
 	  "f:9: unknown key \"foo\" at the top level" },
 	/* clang-format on */
 };
