@@ -82,9 +82,6 @@ floor master/servers/counts master/life/master
 floor master/servers/servers master/life/master
 header master/servers/missing.c
 header master/upgrade/restored.c
-header worker/tls/choice.c
-header worker/tls/facts.c
-header worker/tls/hello.c
 master master/host/notify.c
 master master/host/notify.h
 master master/host/options.c

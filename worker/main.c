@@ -15,6 +15,8 @@
 #include "worker/sandbox.h"
 #include "worker/self.h"
 #include "worker/tls/ctx.h"
+#include "worker/tls/look.h"
+#include "worker/tls/tell.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -101,7 +103,7 @@ on_look(struct timer *t)
 	struct self *w = CONTAINER(t, struct self, look);
 
 	if (!w->retired)
-		tls_ctx_look(w->service.tls, 0);
+		tls_look(w->service.tls, 0);
 	timer_set(w->service.loop, t, DAY_MS);
 }
 
@@ -111,11 +113,11 @@ look(struct self *w)
 {
 	if (w->child.slot != 0)
 		return;
-	if (tls_ctx_tell(w->service.tls, w->bundle, &w->child.chan) == -1)
+	if (tls_tell(w->service.tls, w->bundle, &w->child.chan) == -1)
 		child_failed(&w->child, "cannot tell the master which certificates serve: %s",
 		    strerror(errno));
-	tls_ctx_look(w->service.tls, 1);
-	tls_ctx_look_at_chains(w->service.tls, w->bundle);
+	tls_look(w->service.tls, 1);
+	tls_look_at_chains(w->service.tls, w->bundle);
 	w->look.fn = on_look;
 	timer_set(w->service.loop, &w->look, DAY_MS);
 }

@@ -10,6 +10,7 @@
 #include "worker/conn/log.h"
 #include "worker/conn/steps.h"
 #include "worker/tls/ctx.h"
+#include "worker/tls/facts.h"
 
 #include <check.h>
 #include <errno.h>
@@ -165,7 +166,7 @@ conn_log_end(const struct conn *c)
 
 /* TLS is not in this test; nothing may ask for it. */
 SSL *
-tls_client_new(const struct tls_ctx *t, uint32_t f)
+tls_ctx_accept(const struct tls_ctx *t, uint32_t f)
 {
 	(void)t, (void)f;
 	ck_abort_msg("TLS");
@@ -173,7 +174,7 @@ tls_client_new(const struct tls_ctx *t, uint32_t f)
 }
 
 SSL *
-tls_server_new(const struct tls_ctx *t, uint32_t s)
+tls_ctx_connect(const struct tls_ctx *t, uint32_t s)
 {
 	(void)t, (void)s;
 	ck_abort_msg("TLS");
@@ -181,14 +182,14 @@ tls_server_new(const struct tls_ctx *t, uint32_t s)
 }
 
 void
-tls_client_facts(SSL *ssl, struct tls_facts *f)
+tls_facts_read(SSL *ssl, struct tls_facts *f)
 {
 	(void)ssl, (void)f;
 	ck_abort_msg("TLS");
 }
 
 const char *
-tls_client_sni(SSL *ssl)
+tls_facts_sni(SSL *ssl)
 {
 	(void)ssl;
 	ck_abort_msg("TLS");
@@ -196,7 +197,7 @@ tls_client_sni(SSL *ssl)
 }
 
 int
-tls_client_why(SSL *ssl, char *buf, size_t size)
+tls_facts_why(SSL *ssl, char *buf, size_t size)
 {
 	(void)ssl, (void)buf, (void)size;
 	ck_abort_msg("TLS");

@@ -12,6 +12,7 @@
 #include "worker/record/record.h"
 #include "worker/record/start.h"
 #include "worker/tls/ctx.h"
+#include "worker/tls/facts.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -119,7 +120,7 @@ balance_failed(struct balancer *b, uint32_t slot)
 }
 
 SSL *
-tls_client_new(const struct tls_ctx *t, uint32_t f)
+tls_ctx_accept(const struct tls_ctx *t, uint32_t f)
 {
 	SSL *ssl = SSL_new(serves);
 
@@ -130,7 +131,7 @@ tls_client_new(const struct tls_ctx *t, uint32_t f)
 }
 
 SSL *
-tls_server_new(const struct tls_ctx *t, uint32_t s)
+tls_ctx_connect(const struct tls_ctx *t, uint32_t s)
 {
 	SSL *ssl = SSL_new(asks);
 
@@ -141,7 +142,7 @@ tls_server_new(const struct tls_ctx *t, uint32_t s)
 }
 
 void
-tls_client_facts(SSL *ssl, struct tls_facts *f)
+tls_facts_read(SSL *ssl, struct tls_facts *f)
 {
 	*f = (struct tls_facts){
 		.version = SSL_get_version(ssl),
@@ -152,14 +153,14 @@ tls_client_facts(SSL *ssl, struct tls_facts *f)
 }
 
 const char *
-tls_client_sni(SSL *ssl)
+tls_facts_sni(SSL *ssl)
 {
 	(void)ssl;
 	return NULL;
 }
 
 int
-tls_client_why(SSL *ssl, char *buf, size_t size)
+tls_facts_why(SSL *ssl, char *buf, size_t size)
 {
 	(void)ssl;
 	(void)snprintf(buf, size, "a handshake failed");

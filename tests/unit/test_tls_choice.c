@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Which of several certificates for one name is shown, which without a name, and what is said. */
 #include "worker/tls/ctx.h"
+#include "worker/tls/look.h"
 
 #include "common/log.h"
 #include "common/tls/key.h"
@@ -137,7 +138,7 @@ shown(const struct tls_ctx *tls, const char *sni, const char *sigalgs)
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	if (sigalgs)
 		ck_assert_int_eq(shake_set_sigalgs(ctx, sigalgs), 1);
-	SSL *client = SSL_new(ctx), *server = tls_client_new(tls, 0);
+	SSL *client = SSL_new(ctx), *server = tls_ctx_accept(tls, 0);
 	SSL_set_connect_state(client);
 	if (sni)
 		ck_assert_int_eq(shake_set_sni(client, sni), 1);
@@ -160,7 +161,7 @@ listen_to(const struct tls_ctx *tls, int first, char said[4096])
 	int log[2];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, log), 0);
 	log_open(log[0], LOG_INFO, 0, 0);
-	tls_ctx_look(tls, first);
+	tls_look(tls, first);
 	ssize_t n = read(log[1], said, 4095);
 	said[n > 0 ? n : 0] = '\0';
 	close(log[0]);

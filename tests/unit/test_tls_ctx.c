@@ -5,6 +5,7 @@
  * clients and servers of every kind.
  */
 #include "worker/tls/ctx.h"
+#include "worker/tls/facts.h"
 
 #include "common/log.h"
 #include "common/tls/key.h"
@@ -167,7 +168,7 @@ client_ctx(void)
 static SSL *
 start(struct fixture *f, SSL_CTX *cctx, const char *sni, SSL **client_r)
 {
-	SSL *server = tls_client_new(f->tls, 0);
+	SSL *server = tls_ctx_accept(f->tls, 0);
 	ck_assert_ptr_nonnull(server);
 	*client_r = SSL_new(cctx);
 	SSL_set_connect_state(*client_r);
@@ -239,7 +240,7 @@ START_TEST(which_certificate)
 		if (ok) {
 			struct tls_facts facts;
 			ck_assert_str_eq(shown(client), files[choices[_i].file].san);
-			tls_client_facts(server, &facts);
+			tls_facts_read(server, &facts);
 			ck_assert_msg(strncasecmp(files[choices[_i].file].san + 4, facts.cert_name,
 					  strlen(facts.cert_name)) == 0,
 			    "%s: %s", choices[_i].name, facts.cert_name);
@@ -314,7 +315,7 @@ START_TEST(what_is_spoken)
 	if (shake_run(client, server)) {
 		struct tls_facts facts;
 		ck_assert_msg(policies[_i].version, "%s: succeeded", policies[_i].name);
-		tls_client_facts(server, &facts);
+		tls_facts_read(server, &facts);
 		ck_assert_str_eq(facts.version, policies[_i].version);
 		ck_assert_str_eq(facts.cipher, policies[_i].cipher);
 		ck_assert_str_eq(facts.key_alg, "EC256");
@@ -327,7 +328,7 @@ START_TEST(what_is_spoken)
 							       policies[_i].group);
 		ck_assert_ptr_null(SSL_get_current_compression(server));
 	} else {
-		int fault = tls_client_why(server, why, sizeof(why));
+		int fault = tls_facts_why(server, why, sizeof(why));
 		ck_assert_int_eq(fault,
 		    strncmp(why, "client offers", 13) == 0 ? TLS_FAULT_VERSION : TLS_FAULT_OTHER);
 		ck_assert_msg(policies[_i].why &&
@@ -397,7 +398,7 @@ START_TEST(who_a_client_is)
 		if (shake_run(client, server)) {
 			int asked = clients[_i].sends && strcmp(clients[_i].mode, "none") != 0;
 			ck_assert_msg(!clients[_i].why, "%s: succeeded", clients[_i].name);
-			tls_client_facts(server, &facts);
+			tls_facts_read(server, &facts);
 			ck_assert_msg(strcmp(facts.cn, clients[_i].cn) == 0, "%s: %s",
 			    clients[_i].name, facts.cn);
 			ck_assert_int_eq(facts.cert_sent, asked);
@@ -405,11 +406,11 @@ START_TEST(who_a_client_is)
 			ck_assert_int_eq(facts.verify == X509_V_OK, asked);
 			/* Whatever lets a bad one through one day: its name stays here. */
 			SSL_set_verify_result(server, X509_V_ERR_CERT_REVOKED);
-			tls_client_facts(server, &facts);
+			tls_facts_read(server, &facts);
 			ck_assert_str_eq(facts.cn, "");
 			ck_assert_int_ne(facts.verify, X509_V_OK);
 		} else {
-			ck_assert_int_eq(tls_client_why(server, why, sizeof(why)), 1);
+			ck_assert_int_eq(tls_facts_why(server, why, sizeof(why)), 1);
 			ck_assert_msg(clients[_i].why &&
 				strncmp(why, clients[_i].why, strlen(clients[_i].why)) == 0,
 			    "%s: %s", clients[_i].name, why);
@@ -461,11 +462,11 @@ START_TEST(alpn)
 		    0);
 	if (shake_run(client, server)) {
 		ck_assert_msg(alpns[_i].chosen, "%s: succeeded", alpns[_i].name);
-		tls_client_facts(server, &facts);
+		tls_facts_read(server, &facts);
 		ck_assert_str_eq(facts.alpn, alpns[_i].chosen);
 	} else {
 		ck_assert_ptr_null(alpns[_i].chosen);
-		tls_client_why(server, why, sizeof(why));
+		tls_facts_why(server, why, sizeof(why));
 		ck_assert_str_eq(why, "client's ALPN has no protocol of ours");
 		ck_assert_int_ne(SSL_do_handshake(client), 1);
 		ck_assert_int_eq(
@@ -494,7 +495,7 @@ START_TEST(strict_sni)
 		server = start(&f, cctx, names[i].sni, &client);
 		ck_assert_int_eq(shake_run(client, server), names[i].ok);
 		if (!names[i].ok) {
-			ck_assert_int_eq(tls_client_why(server, why, sizeof(why)), 0);
+			ck_assert_int_eq(tls_facts_why(server, why, sizeof(why)), 0);
 			snprintf(expected, sizeof(expected),
 			    "no certificate for \"%s\" (strict_sni)", names[i].sni);
 			ck_assert_str_eq(why, expected);
@@ -521,10 +522,10 @@ START_TEST(not_tls)
 	struct fixture f = fixture("", 1);
 	for (size_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {
 		char why[200];
-		SSL *server = tls_client_new(f.tls, 0);
+		SSL *server = tls_ctx_accept(f.tls, 0);
 		SSL_set_bio(server, BIO_new_mem_buf(talk[i].bytes, -1), BIO_new(BIO_s_mem()));
 		ck_assert_int_ne(SSL_do_handshake(server), 1);
-		ck_assert_int_eq(tls_client_why(server, why, sizeof(why)), 0);
+		ck_assert_int_eq(tls_facts_why(server, why, sizeof(why)), 0);
 		ck_assert_str_eq(why, talk[i].why);
 		SSL_free(server);
 	}
@@ -678,7 +679,7 @@ START_TEST(servers)
 	for (int v = 0; v < 2; v++) {
 		SSL_CTX_set_max_proto_version(sctx, versions[v]);
 		for (int i = 0; i < 4; i++) {
-			SSL *ssl = tls_server_new(f.tls, 0), *server = SSL_new(sctx);
+			SSL *ssl = tls_ctx_connect(f.tls, 0), *server = SSL_new(sctx);
 			SSL_set_accept_state(server);
 			shake_join(ssl, server);
 			ck_assert(shake_run(ssl, server) && shake_talk(ssl, server));

@@ -2,6 +2,8 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* What the log says of certificates and CRLs that are old, or soon will be. */
 #include "worker/tls/ctx.h"
+#include "worker/tls/look.h"
+#include "worker/tls/tell.h"
 
 #include "common/log.h"
 #include "common/tls/key.h"
@@ -100,7 +102,7 @@ hear_certs(const struct tls_ctx *tls, const struct bundle *b, int missing)
 	const struct msg_cert *c;
 
 	ck_assert_int_eq(chan_pair(ROLE_MASTER, ROLE_WORKER, &master, &worker), 0);
-	ck_assert_int_eq(tls_ctx_tell(tls, b, &worker), 0);
+	ck_assert_int_eq(tls_tell(tls, b, &worker), 0);
 	ck_assert_int_eq(chan_recv(&master, room, sizeof(room), &got), CHAN_MSG);
 	c = got.fixed;
 	ck_assert(got.type == MSG_CERT && c->piece == 0 && c->kind == CERT_SHOWN);
@@ -141,14 +143,14 @@ START_TEST(what_is_said)
 	ck_assert_msg(tls, "%s", err);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, log), 0);
 	log_open(log[0], LOG_INFO, 0, 0);
-	tls_ctx_look(tls, 1);
+	tls_look(tls, 1);
 	ssize_t n = read(log[1], said, sizeof(said) - 1);
 	(void)n;
 	ck_assert_msg(
 	    strcmp(said, with_day(cases[_i].says, buf)) == 0, "%s: %s", cases[_i].name, said);
 	/* The next day the same. */
 	memset(said, 0, sizeof(said));
-	tls_ctx_look(tls, 0);
+	tls_look(tls, 0);
 	n = read(log[1], said, sizeof(said) - 1);
 	(void)n;
 	ck_assert_str_eq(said, with_day(cases[_i].says, buf));

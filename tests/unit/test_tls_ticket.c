@@ -146,7 +146,7 @@ meet_ssl(SSL *server, const char *sni, int version, SSL_SESSION *offer)
 static int
 meet(const struct end *e, uint32_t front, const char *sni, int version, SSL_SESSION *offer)
 {
-	SSL *server = tls_client_new(e->tls, front);
+	SSL *server = tls_ctx_accept(e->tls, front);
 	int resumed = meet_ssl(server, sni, version, offer);
 	SSL_free(server);
 	return resumed;
@@ -345,7 +345,7 @@ static SSL_SESSION *
 forged(const struct end *e, uint32_t front, int version)
 {
 	unsigned int size;
-	SSL *real = tls_client_new(e->tls, front);
+	SSL *real = tls_ctx_accept(e->tls, front);
 	meet_ssl(real, "a.example", version, NULL);
 	const unsigned char *context = SSL_SESSION_get0_id_context(SSL_get_session(real), &size);
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());

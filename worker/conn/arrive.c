@@ -10,6 +10,7 @@
 #include "worker/record/take.h"
 #include "worker/side/ssl.h"
 #include "worker/tls/ctx.h"
+#include "worker/tls/facts.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -24,7 +25,7 @@
 static void
 note_name(struct conn *c)
 {
-	const char *sni = c->client.ssl ? tls_client_sni(c->client.ssl) : NULL;
+	const char *sni = c->client.ssl ? tls_facts_sni(c->client.ssl) : NULL;
 
 	if (sni)
 		(void)snprintf(c->setup->sni, sizeof(c->setup->sni), "%s", sni);
@@ -120,7 +121,7 @@ note_facts(struct conn *c)
 	struct setup *s = c->setup;
 	struct tls_facts f;
 
-	tls_client_facts(c->client.ssl, &f);
+	tls_facts_read(c->client.ssl, &f);
 	(void)snprintf(s->sni, sizeof(s->sni), "%s", f.sni ? f.sni : "");
 	(void)snprintf(s->alpn, sizeof(s->alpn), "%s", f.alpn);
 	(void)snprintf(s->cn, sizeof(s->cn), "%s", f.cn);
@@ -163,7 +164,7 @@ handshake_failed(struct conn *c, enum io io)
 	note_name(c);
 	if (io == IO_CUT || io == IO_RESET)
 		return lost_client(c, io);
-	fault = tls_client_why(c->client.ssl, why, sizeof(why));
+	fault = tls_facts_why(c->client.ssl, why, sizeof(why));
 	conn_reason_tls(c, fault, why);
 	count_handshake(c, 0);
 	return CONN_DRAIN;
@@ -177,7 +178,7 @@ step_handshake(struct conn *c)
 	enum io io;
 
 	if (!c->client.ssl) {
-		ssl = tls_client_new(c->service->tls, conn_frontend_index(c));
+		ssl = tls_ctx_accept(c->service->tls, conn_frontend_index(c));
 		if (!ssl || ssl_start(&c->client, ssl) == -1) {
 			conn_reason(c, END_INTERNAL, "no memory for TLS");
 			return CONN_DRAIN;

@@ -6,7 +6,7 @@
  */
 #include "worker/conn/base.h"
 
-#include "worker/tls/ctx.h"
+#include "worker/tls/facts.h"
 
 #include <string.h>
 

@@ -133,7 +133,7 @@ void conn_reason(struct conn *c, enum conn_end end, const char *why);
 /* The same, for what another state than the present one brought about. */
 void conn_reason_in(struct conn *c, enum conn_end end, enum conn_state state, const char *why);
 
-/* As conn_reason, for what tls_client_why found. */
+/* As conn_reason, for what tls_facts_why found. */
 void conn_reason_tls(struct conn *c, int fault, const char *why);
 
 /* Start, or move, the deadline of the present state. */

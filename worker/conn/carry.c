@@ -7,7 +7,7 @@
 #include "common/keepalive.h"
 #include "worker/conn/list.h"
 #include "worker/conn/steps.h"
-#include "worker/tls/ctx.h"
+#include "worker/tls/facts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -104,7 +104,7 @@ relay_broken(struct conn *c, enum flow flow, int from_client)
 	if ((flow == FLOW_FROM_FAILED || flow == FLOW_TO_FAILED) && error)
 		(void)snprintf(why, sizeof(why), "%s", strerror(error));
 	else if (flow == FLOW_FROM_FAILED && client_side && broken->ssl)
-		fault = tls_client_why(broken->ssl, why, sizeof(why));
+		fault = tls_facts_why(broken->ssl, why, sizeof(why));
 	else
 		side_why(broken, why, sizeof(why));
 	if (broken->alerted)

@@ -286,7 +286,7 @@ step_server_tls(struct conn *c)
 	SSL *ssl;
 
 	if (!c->server.ssl) {
-		ssl = tls_server_new(c->service->tls, c->notes->server);
+		ssl = tls_ctx_connect(c->service->tls, c->notes->server);
 		if (!ssl || ssl_start(&c->server, ssl) == -1)
 			return attempt_failed(c, "no memory for TLS");
 		if (conn_frontend(c)->tls.detach)

@@ -2,7 +2,6 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * TLS towards servers: one context per backend, one session to resume per server.
- * Nobody outside tls_*.c includes this.
  */
 #ifndef WORKER_TLS_BACK_H
 #define WORKER_TLS_BACK_H

@@ -6,10 +6,9 @@
  * the first.  One of each kind is shown to OpenSSL, which chooses by what the client can verify.
  * Everything is prepared at start; looking a name up is one or two searches in a sorted list.
  */
-#include "common/proxy/clean.h"
-#include "worker/tls/certs.h"
+#include "worker/tls/choice.h"
 
-#include "common/proxy/proxy.h"
+#include "common/proxy/clean.h"
 #include "common/tls/pem.h"
 
 #include <openssl/err.h>

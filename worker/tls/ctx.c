@@ -8,6 +8,8 @@
 
 #include "common/tls/pem.h"
 #include "common/tls/why.h"
+#include "worker/tls/choice.h"
+#include "worker/tls/hello.h"
 #include "worker/tls/int.h"
 #include "worker/tls/policy.h"
 
@@ -52,7 +54,7 @@ ends_tls(const struct conf_frontend *f)
 
 /* Certificates */
 
-/* Remember that one of many was left out, for tls_ctx_tell. */
+/* Remember that one of many was left out, for tls_tell. */
 static void
 leave_out(struct tls_ctx *t, size_t piece, const char *why)
 {
@@ -306,7 +308,7 @@ tls_ctx_free(struct tls_ctx **tp)
 }
 
 SSL *
-tls_client_new(const struct tls_ctx *t, uint32_t frontend)
+tls_ctx_accept(const struct tls_ctx *t, uint32_t frontend)
 {
 	const struct tls_certs *c = &t->fronts[frontend].certs;
 	SSL *ssl = c->site_count > 0 ? SSL_new(c->sites[0]->ctx) : NULL;
@@ -316,7 +318,7 @@ tls_client_new(const struct tls_ctx *t, uint32_t frontend)
 }
 
 SSL *
-tls_server_new(const struct tls_ctx *t, uint32_t server)
+tls_ctx_connect(const struct tls_ctx *t, uint32_t server)
 {
 	const struct conf_server *s = &t->conf->servers[server];
 	return tls_back_ssl(

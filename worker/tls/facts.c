@@ -4,14 +4,14 @@
  * What is known of a client's handshake when it is done, or has failed: for the log and the PROXY
  * header.  A common name is given away only if its certificate verified and it is clean text.
  */
-#include "common/log_escape.h"
-#include "common/proxy/clean.h"
-#include "worker/tls/ctx.h"
+#include "worker/tls/facts.h"
 
 #include "common/log.h"
-#include "common/proxy/proxy.h"
+#include "common/log_escape.h"
+#include "common/proxy/clean.h"
 #include "common/tls/why.h"
-#include "worker/tls/front.h"
+#include "worker/tls/certs.h"
+#include "worker/tls/hello.h"
 
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
@@ -40,7 +40,7 @@ read_common_name(X509 *cert, char cn_r[64 * 4 + 1])
 }
 
 const char *
-tls_client_sni(SSL *ssl)
+tls_facts_sni(SSL *ssl)
 {
 	const struct tls_hello *hello = tls_hello_of(ssl);
 
@@ -48,7 +48,7 @@ tls_client_sni(SSL *ssl)
 }
 
 void
-tls_client_facts(SSL *ssl, struct tls_facts *f_r)
+tls_facts_read(SSL *ssl, struct tls_facts *f_r)
 {
 	const struct tls_cert *cert = tls_certs_of(SSL_get_certificate(ssl));
 	const unsigned char *alpn;
@@ -59,7 +59,7 @@ tls_client_facts(SSL *ssl, struct tls_facts *f_r)
 		.cert_name = cert ? cert->first : NULL,
 		.key_alg = cert ? cert->key_alg : NULL,
 		.sig_alg = cert ? cert->sig_alg : NULL,
-		.sni = tls_client_sni(ssl),
+		.sni = tls_facts_sni(ssl),
 		.resumed = SSL_session_reused(ssl),
 		.verify = X509_V_ERR_UNSPECIFIED,
 	};
@@ -94,7 +94,7 @@ version_name(uint16_t version)
 }
 
 int
-tls_client_why(SSL *ssl, char *buf_r, size_t size)
+tls_facts_why(SSL *ssl, char *buf_r, size_t size)
 {
 	char text[256], name[256];
 	const struct tls_hello *hello = tls_hello_of(ssl);

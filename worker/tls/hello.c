@@ -5,10 +5,11 @@
  * protocols it offers must have ours among them.  Every byte is a stranger's; lengths are checked
  * here because OpenSSL hands out the extensions as they came.
  */
-#include "common/proxy/clean.h"
-#include "worker/tls/front.h"
+#include "worker/tls/hello.h"
 
-#include "common/proxy/proxy.h"
+#include "common/proxy/clean.h"
+#include "worker/tls/choice.h"
+#include "worker/tls/int.h"
 
 #include <openssl/err.h>
 

@@ -4,10 +4,11 @@
  * What the administrator should hear of the files behind TLS: what was left out, what has expired
  * and what soon will.  One worker says it, at its start and every day.
  */
-#include "worker/tls/ctx.h"
+#include "worker/tls/look.h"
 
 #include "common/log.h"
 #include "worker/tls/chain.h"
+#include "worker/tls/choice.h"
 #include "worker/tls/int.h"
 
 #include <openssl/x509.h>
@@ -115,7 +116,7 @@ was_looked_at(const struct tls_ctx *t, size_t frontend, const char *file)
 }
 
 void
-tls_ctx_look_at_chains(const struct tls_ctx *t, const struct bundle *b)
+tls_look_at_chains(const struct tls_ctx *t, const struct bundle *b)
 {
 	struct tls_roots roots = { 0 };
 	char where[512];
@@ -132,7 +133,7 @@ tls_ctx_look_at_chains(const struct tls_ctx *t, const struct bundle *b)
 }
 
 void
-tls_ctx_look(const struct tls_ctx *t, int first)
+tls_look(const struct tls_ctx *t, int first)
 {
 	char where[512];
 	for (size_t i = 0; i < t->conf->frontend_count; i++) {

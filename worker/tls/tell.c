@@ -4,9 +4,10 @@
  * What the master, which parses no certificate, hears of them from the first worker of a
  * generation: it decides by this whether something that is in use would be lost.
  */
-#include "worker/tls/ctx.h"
+#include "worker/tls/tell.h"
 
 #include "common/tls/key.h"
+#include "worker/tls/choice.h"
 #include "worker/tls/int.h"
 
 #include <openssl/evp.h>
@@ -82,7 +83,7 @@ shown(const struct tls_ctx *t, const struct piece *p)
 }
 
 int
-tls_ctx_tell(const struct tls_ctx *t, const struct bundle *b, const struct chan *master)
+tls_tell(const struct tls_ctx *t, const struct bundle *b, const struct chan *master)
 {
 	for (size_t i = 0; i < bundle_count(b); i++) {
 		const struct piece *p = bundle_piece(b, i);

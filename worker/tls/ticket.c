@@ -11,7 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/tls/key.h"
-#include "worker/tls/front.h"
+#include "worker/tls/hello.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Session tickets towards clients.  Nobody outside tls_*.c includes this.
+ * Session tickets towards clients.
  */
 #ifndef WORKER_TLS_TICKET_H
 #define WORKER_TLS_TICKET_H
