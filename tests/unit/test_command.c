@@ -126,8 +126,6 @@ static const struct {
 	{ "nothing", 0, 0, "", "error: unknown command; help lists the commands\n\n" },
 	{ "nothing like it", 0, 0, "\033[2J",
 	    "error: unknown command; help lists the commands\n\n" },
-	{ "in no folder", 0, 0, "show servers state",
-	    "error: unknown command; did you mean \"show servers state\"?\n\n" },
 };
 
 START_TEST(answers_a_line)
