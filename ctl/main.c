@@ -200,6 +200,7 @@ ask_all(const char *path, char *line, int wait, int json)
 
 	do {
 		code = ask(path, command ? command : "", wait, json);
+		fflush(stdout); /* before what the next one says on standard error */
 		if (code > worst)
 			worst = code;
 	} while (code != EXIT_NO_ANSWER && (command = control_next(&line)));
