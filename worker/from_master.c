@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * What the master tells a worker.  A message that is not in the list, or comes with the wrong
- * descriptors, ends this process: a master that does not keep its own rules is no master of ours.
+ * descriptors, ends this process: a master that breaks its own rules is not trusted.
  */
 #include "worker/from_master.h"
 #include "common/container.h"
@@ -24,13 +24,13 @@ on_handover(struct self *w, struct msg *m)
 
 	for (uint32_t i = 0; i < m->count; i++) {
 		if (items[i].listener >= w->service.conf->listener_count)
-			fatal(
-			    "handed a connection of listener %u, there is none", items[i].listener);
+			fatal("handed a connection of listener %u, which does not exist",
+			    items[i].listener);
 		to_master_taken(&w->service.report);
 		(void)atomic_fetch_add_explicit(
 		    &w->service.tally->worker->total, 1, memory_order_relaxed);
 		if (conn_begin(&w->service, &items[i], m->fds[i]) == -1) {
-			log_say(LOG_ERR, "no memory for a connection");
+			log_say(LOG_ERR, "out of memory for a connection");
 			to_master_closed(&w->service.report, items[i].id);
 		}
 	}
@@ -61,7 +61,7 @@ count_going(const struct self *w)
 
 /*
  * Close the next connection, and come back for the one after it: one at a time while each can have
- * a moment of its own, else as many as keep the pace.  Whoever is left when the time is over goes
+ * a moment of its own, else as many as keep the pace.  Those that are left when the time is over go
  * then.
  */
 static void

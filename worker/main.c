@@ -34,7 +34,7 @@ on_master(struct watch *watch, uint32_t events)
 	from_master(CONTAINER(watch, struct self, from_master));
 }
 
-/* Everything that can be wrong with what we were given shows here. */
+/* Anything wrong with what the master gave us shows here. */
 static void
 set_up(struct self *w)
 {
@@ -45,26 +45,27 @@ set_up(struct self *w)
 
 	if ((w->bundle = bundle_open(FD_BUNDLE)) == NULL ||
 	    (text = bundle_find(w->bundle, PIECE_CONF, NULL)) == NULL)
-		child_failed(&w->child, "the bundle is not one: %s", strerror(errno));
+		child_failed(&w->child, "invalid bundle: %s", strerror(errno));
 	if ((w->service.conf = conf_parse(text->data, text->name, NULL, &problems)) == NULL)
 		child_failed(&w->child, "%s",
-		    problems.count ? problems.items[0].text : "the configuration is not one");
+		    problems.count ? problems.items[0].text : "invalid configuration");
 	problems_clear(&problems);
 	child_log(&w->child, w->service.conf->log.level, w->service.conf->log.format == LOG_JSON);
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
-		child_failed(&w->child, "OpenSSL cannot be set up");
+		child_failed(&w->child, "cannot initialise OpenSSL");
 	w->keeper = (struct chan){ FD_KEEPER, w->child.role, ROLE_KEEPER };
 	if (tls_key_init(&w->keeper) == -1)
-		child_failed(&w->child, "OpenSSL cannot be set up");
-	/* after the keys' provider: the last to set which provider is asked first */
+		child_failed(&w->child, "cannot initialise OpenSSL");
+	/* after the provider of keys: the last one sets which provider is asked first */
 	why_not = record_init();
 	if (why_not)
-		log_say(LOG_WARNING, "every TLS connection keeps its OpenSSL object: %s", why_not);
+		log_say(LOG_WARNING,
+		    "detached TLS records disabled: connections will use more memory: %s", why_not);
 	if ((w->service.tls = tls_ctx_new(w->service.conf, w->bundle, why, sizeof(why))) == NULL)
 		child_refused(&w->child, why);
 }
 
-/* The board and everybody's tally: what choosing a server needs. */
+/* The board and the tallies of all workers: what choosing a server needs. */
 static void
 set_up_balance(struct self *w)
 {
@@ -80,14 +81,14 @@ set_up_balance(struct self *w)
 	if (!b->board || !b->tallies || !b->turns || !b->shun)
 		child_failed(&w->child, "cannot map the board: %s", strerror(errno));
 	if (getrandom(b->dice, sizeof(b->dice), 0) != (ssize_t)sizeof(b->dice))
-		child_failed(&w->child, "no random numbers: %s", strerror(errno));
+		child_failed(&w->child, "cannot get random numbers: %s", strerror(errno));
 	for (uint32_t i = 0; i < b->tally_count; i++) {
 		b->tallies[i] = tally_map(FD_TALLY + (int)i, (uint32_t)conf->frontend_count,
 		    conf->slot_count, i == w->child.slot);
 		if (!b->tallies[i])
 			child_failed(&w->child, "cannot map a tally: %s", strerror(errno));
 	}
-	/* All is mapped; the descriptors are for connections, however many workers there are. */
+	/* All is mapped; the descriptors are for connections, whatever the number of workers. */
 	(void)close_range(FD_BUNDLE, FD_BOARD, 0);
 	(void)close_range(FD_TALLY, FD_TALLY + b->tally_count - 1, 0);
 	w->service.tally = b->tallies[w->child.slot];
@@ -107,7 +108,7 @@ on_look(struct timer *t)
 	timer_set(w->service.loop, t, DAY_MS);
 }
 
-/* Which certificates serve, are wrong or old: one worker says it, for all have the same. */
+/* Which certificates are shown, wrong or old: one worker says it, since all have the same. */
 static void
 look(struct self *w)
 {
@@ -139,7 +140,7 @@ on_reporting(struct timer *t)
 	report(CONTAINER(t, struct self, reporting));
 }
 
-/* At the end of a pass: now if it is much or was kept waiting, else within REPORT_MS. */
+/* At the end of a pass: at once if it is much or had to wait, else within REPORT_MS. */
 static void
 report_soon(struct self *w)
 {
@@ -168,7 +169,7 @@ main(int argc, char **argv)
 {
 	static struct self *w; /* the root of everything, to the very end of the process */
 
-	/* For `mailreeve -V`, whose own program is linked with no OpenSSL. */
+	/* For `mailreeve -V`, whose own program does not link OpenSSL. */
 	if (argc == 2 && strcmp(argv[1], "-V") == 0)
 		return puts(OpenSSL_version(OPENSSL_VERSION)) == EOF;
 	if ((w = calloc(1, sizeof(*w))) == NULL)

@@ -3,7 +3,7 @@
 /*
  * What a worker may ask of the kernel once it serves: bytes in and out of sockets it was given or
  * has connected to a server's port.  It faces the internet, so this list is what an attacker in
- * it has left; every line is needed by something and says by what.
+ * it is left with; every line says what needs it.
  */
 #include "worker/sandbox.h"
 

@@ -8,7 +8,7 @@ struct child;
 struct conf;
 
 /*
- * Shut everything that relaying does not need (child_lock); right before child_ready.  The
+ * Forbid everything that relaying does not need (child_lock); right before child_ready.  The
  * configuration says which ports there are to connect to, and whether source addresses are bound.
  */
 void worker_sandbox(struct child *c, const struct conf *conf);

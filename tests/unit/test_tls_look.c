@@ -68,7 +68,7 @@ static const struct {
 	{ "not yet",     { 3, 90 },  { -1, 90 }, -1, 0, "<4>f:2: /c/a.pem: the certificate is valid only from @3; is the clock right?\n" },
 	{ "ours, soon",  { -1, 90 }, { -1, 2 },  -1, 0, "<4>f:5: /c/back.pem: the certificate expires on @2; renew it\n" },
 	{ "old CRL",     { -1, 90 }, { -1, 90 }, -13, 0,
-	  "<4>f:2: /c/crl.pem: the CRL expired on @-3; nobody's certificate verifies until there is a new one\n" },
+	  "<4>f:2: /c/crl.pem: the CRL expired on @-3; no certificate verifies until there is a new one\n" },
 	{ "left out",    { -1, 90 }, { -1, 90 }, -1, 1, "" },
 };
 /* clang-format on */

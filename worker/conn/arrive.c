@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* Handshakes may take so much of a pass of the loop before what else there is gets a turn. */
+/* Handshakes may take this much of a pass of the loop before other work gets a turn. */
 #define PASS_MS 50
 
 /* A handshake came to nothing: the log still has the name that the client asked for. */
@@ -187,7 +187,7 @@ step_handshake(struct conn *c)
 			(void)record_watch(ssl); /* without memory the object stays */
 	}
 	io = ssl_shake(&c->client);
-	/* Signatures may have to wait for a keeper that is busy; the master is not to. */
+	/* Signatures may have to wait for a busy keeper; the master must not. */
 	if (loop_lasted(c->service->loop) >= PASS_MS)
 		loop_yield(c->service->loop);
 	if (io == IO_WAIT)

@@ -18,13 +18,13 @@ struct balancer {
 	size_t tally_count;
 	int64_t *turns;   /* roundrobin: by slot */
 	uint64_t *shun;   /* by slot: until when a server that has failed is only taken at need */
-	uint64_t now;     /* loop_now; whoever asks sets it */
+	uint64_t now;     /* loop_now; the caller sets it */
 	uint64_t dice[2]; /* of random and of ties; not both 0 */
 };
 
 enum pick {
 	PICK_SERVER,   /* *choice_r is filled */
-	PICK_CHECKING, /* none yet, but every server is still before its first check */
+	PICK_CHECKING, /* none yet, but no server has had its first check */
 	PICK_FULL,     /* those that are up have as many connections as they may */
 	PICK_NONE,
 };

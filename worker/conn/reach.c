@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Reaching a server: choose one, connect, say who the client is, begin TLS.  A server that
+ * Reaching a server: choose one, connect, send the PROXY header, begin TLS.  A server that
  * refuses or takes too long is left for another; the client hears nothing of it.
  */
 #include "common/keepalive.h"
@@ -268,7 +268,7 @@ step_header(struct conn *c)
 		case IO_DONE:
 			break;
 		case IO_WAIT:
-			return attempt_failed(c, "takes no PROXY header");
+			return attempt_failed(c, "did not accept the PROXY header");
 		default:
 			return attempt_failed(c, strerror(errno));
 		}

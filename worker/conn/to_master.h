@@ -33,7 +33,7 @@ void to_master_closed(struct to_master *t, uint64_t id);
 /* A connect to this slot, or a TLS handshake with it, failed. */
 void to_master_suspect(struct to_master *t, uint32_t slot);
 
-/* Whether anything has gathered, and whether it is so much that it should go at once. */
+/* Whether anything has gathered, and whether there is enough of it to send at once. */
 int to_master_waiting(const struct to_master *t);
 int to_master_urgent(const struct to_master *t);
 

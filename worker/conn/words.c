@@ -38,7 +38,7 @@ words_heard(struct words *w, uint64_t id, uint64_t before, const uint8_t *data, 
 	for (size_t i = 0; i < size && i < WORDS_MOST; i++)
 		hear(k, &len, data[i]);
 	k->all += (uint32_t)size;
-	/* The end of a line is no word. */
+	/* The end of a line is not part of it. */
 	if (k->whole && len > 0 && k->text[len - 1] == '\r')
 		k->text[len - 1] = '\0';
 }

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #define WORDS_TEXT 100 /* bytes of a first line that are kept */
-#define WORDS_MOST 512 /* a server that has said more than that has said something */
-#define WORDS_KEPT 128 /* connections, by a hash of their numbers: the later one stays */
+#define WORDS_MOST 512 /* a server that has sent more than that has not only said why it closes */
+#define WORDS_KEPT 128 /* connections, by a hash of their ids: the later one stays */
 
 struct words {
 	struct words_kept {
@@ -21,11 +21,11 @@ struct words {
 		uint32_t all;          /* bytes heard, one after the other from the first */
 		uint8_t whole;         /* the first line has ended */
 		uint8_t more;          /* something came after it */
-		char text[WORDS_TEXT]; /* the first line, NUL-terminated: bytes of the server's */
+		char text[WORDS_TEXT]; /* the first line, NUL-terminated: the server's bytes */
 	} kept[WORDS_KEPT];
 };
 
-/* The server of this connection has said these bytes, and so many before them. */
+/* The server of this connection has said these bytes, after the ones counted by before. */
 void words_heard(struct words *w, uint64_t id, uint64_t before, const uint8_t *data, size_t size);
 
 /*

@@ -80,7 +80,7 @@ size_t record_crypt_secret(const struct record *r);
 /* TLS 1.3: key and iv of this direction from its secret (RFC 8446 section 7.3).  0 or -1. */
 int record_crypt_keys(struct record *r, enum record_way way);
 
-/* TLS 1.3: the next secret (section 7.2) and its keys; sequence numbers begin anew.  0 or -1. */
+/* TLS 1.3: the next secret (section 7.2) and its keys; sequence numbers begin at 0 again.  0 or -1. */
 int record_crypt_update(struct record *r, enum record_way way);
 
 /*

@@ -39,7 +39,7 @@ struct record_in {
 	uint8_t alert; /* ALERTED, BROKEN: its number, RFC 8446 section 6 */
 };
 
-/* A new pass over a connection's input begins: what may come without data is counted anew. */
+/* A new pass over a connection's input begins: what may come without data is counted from 0 again. */
 void record_pass(struct record *r);
 
 /*
@@ -61,7 +61,7 @@ int record_pending(const struct record *r);
 ssize_t record_seal(struct record *r, const uint8_t *in, size_t len, size_t fragment, uint8_t *out,
     size_t size, size_t *taken_r);
 
-/* Bytes that suffice for sealing so many in records of this size, everything pending included. */
+/* Bytes that suffice for sealing len bytes in records of this size, everything pending included. */
 size_t record_sealed_size(size_t len, size_t fragment);
 
 /*

@@ -13,8 +13,8 @@ int record_wipe_memory(void);
 /*
  * Once in a process, before its system calls are restricted: prepare the ciphers, and prove on
  * handshakes in memory that what OpenSSL reports is what this module believes.  If it is, libssl
- * makes its secrets by provider.c from then on, and nobody else may set libcrypto's default
- * properties.  Returns NULL, or in words why not; then record_take always says no and every
+ * makes its secrets by provider.c from then on, and libcrypto's default properties must not
+ * be set elsewhere.  Returns NULL, or in words why not; then record_take always says no and every
  * connection keeps its SSL object.
  */
 const char *record_init(void);

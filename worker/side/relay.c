@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * The relay.  Runs in the worker, on bytes that it never looks at: what goes in comes out, unchanged
+ * The relay.  Runs in the worker, on bytes that it never looks at: what comes in goes out, unchanged
  * and in order.  One scratch buffer serves every connection; what a peer does not take at once waits
  * in its side's spill, and reading from the other side stops until that is gone.
  */

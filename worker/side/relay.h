@@ -20,7 +20,7 @@ enum flow {
 
 /* What the relay of a worker shares between all connections. */
 struct relay {
-	struct pipe *pipes;                            /* those that nobody uses at the moment */
+	struct pipe *pipes;                            /* those that are not in use */
 	size_t last;                                   /* bytes of the last reading into scratch */
 	uint8_t scratch[(size_t)1 << SIDE_WINDOW_MAX]; /* bytes on their way */
 };

@@ -100,7 +100,7 @@ enum io side_pull(struct side *s, struct pipe *p);
 int side_broken(const struct side *s);
 
 /*
- * How many milliseconds nothing was heard of a peer that owes us something: the acknowledgment of
+ * For how many milliseconds a peer that owes us something has been silent: the acknowledgment of
  * what was sent, or room for what waits.  0 if it owes nothing.
  */
 uint32_t side_silence(const struct side *s);

@@ -152,7 +152,7 @@ check_usable(const struct tls_cert *c, char *err_r, size_t err_size)
 	}
 	if (!ok) {
 		const char *why = ERR_reason_error_string(ERR_peek_error());
-		snprintf(err_r, err_size, "%s: OpenSSL does not take it: %s", c->piece->name,
+		snprintf(err_r, err_size, "%s: OpenSSL does not accept it: %s", c->piece->name,
 		    why ? why : "no memory");
 	}
 	ERR_clear_error();
@@ -179,7 +179,7 @@ tls_certs_add(struct tls_certs *c, const struct piece *p, char *err_r, size_t er
 	if (pem_check_key(p, cert->chain, err_r, err_size) == -1)
 		goto fail;
 	if (cert->type == -1) {
-		snprintf(err_r, err_size, "%s: its kind of key is not usable", p->name);
+		snprintf(err_r, err_size, "%s: this type of key cannot be used", p->name);
 		goto fail;
 	}
 	if (check_usable(cert, err_r, err_size) == -1)

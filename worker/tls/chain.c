@@ -258,7 +258,7 @@ look_for_staple(const struct look *l)
 	if (wanted)
 		log_say(LOG_WARNING,
 		    "%s: %s: the certificate demands a stapled OCSP answer (must-staple), which is "
-		    "not sent here, so clients refuse it; have it issued anew without that",
+		    "not sent here, so clients refuse it; have it reissued without that",
 		    l->where, l->file);
 }
 

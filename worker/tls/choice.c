@@ -219,7 +219,7 @@ tls_certs_group(struct tls_certs *c, const char *hostname, SSL_CTX *(*ctx_new)(c
 	free(claims);
 	if (r == -1) {
 		const char *why = ERR_reason_error_string(ERR_peek_error());
-		snprintf(err_r, err_size, "OpenSSL does not take the certificates: %s",
+		snprintf(err_r, err_size, "OpenSSL does not accept the certificates: %s",
 		    why ? why : "no memory");
 		ERR_clear_error();
 	}

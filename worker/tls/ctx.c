@@ -234,7 +234,8 @@ open_tickets(struct tls_ctx *t, struct errors *e)
 		return 0;
 	int r = tls_tickets_open(&t->tickets);
 	if (r == -1)
-		complain(e, "tickets", "the keeper does not give the keys: %s", strerror(errno));
+		complain(
+		    e, "tickets", "cannot get ticket keys from the keeper: %s", strerror(errno));
 	return r == 1;
 }
 
@@ -258,7 +259,7 @@ tls_ctx_new(const struct conf *conf, const struct bundle *b, char *err_r, size_t
 	int tickets = open_tickets(t, &e);
 	for (uint32_t i = 0; i < conf->frontend_count; i++) {
 		/*
-		 * Whoever had a ticket key could make himself a session with any client certificate:
+		 * With a ticket key an attacker could forge a session with any client certificate:
 		 * where clients are asked for one, there are no tickets.
 		 */
 		if (tickets && conf->frontends[i].tls.tickets &&

@@ -60,7 +60,7 @@ look_at_crls(const char *where, const char *file, X509_STORE *store)
 		const ASN1_TIME *next = crl ? X509_CRL_get0_nextUpdate(crl) : NULL;
 		if (next && X509_cmp_current_time(next) < 0)
 			log_say(LOG_WARNING,
-			    "%s: %s: the CRL expired on %s; nobody's certificate verifies until "
+			    "%s: %s: the CRL expired on %s; no certificate verifies until "
 			    "there is a new one",
 			    where, file, day_of(next, day));
 	}

@@ -116,7 +116,7 @@ SSL_CTX *
 tls_policy_ctx(const struct conf_front_tls *t, char *err_r, size_t err_size)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	snprintf(err_r, err_size, "OpenSSL does not take the TLS settings");
+	snprintf(err_r, err_size, "OpenSSL does not accept the TLS settings");
 	if (!ctx || !set_versions(ctx, t) || SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1 ||
 	    !set_ciphers(ctx, t, err_r, err_size) || !set_groups(ctx, t, err_r, err_size)) {
 		ERR_clear_error();

@@ -51,7 +51,7 @@ refresh(struct tls_tickets *t)
 	if (now() < t->until)
 		return;
 	if (tls_tickets_open(t) == -1)
-		log_say(LOG_WARNING, "session tickets keep their keys: the keeper is silent: %s",
+		log_say(LOG_WARNING, "ticket keys not rotated: no answer from the keeper: %s",
 		    strerror(errno));
 }
 
