@@ -252,6 +252,24 @@ addr_equal(const struct addr *a, const struct addr *b)
 }
 
 int
+addr_is_any(const struct addr *a)
+{
+	static const uint8_t zero[sizeof(a->ip)];
+
+	return a->wildcard || memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
+int
+addr_covers(const struct addr *a, const struct addr *b)
+{
+	if (a->port != b->port)
+		return 0;
+	if (a->wildcard || b->wildcard)
+		return 1;
+	return a->family == b->family && (addr_is_any(a) || addr_is_any(b));
+}
+
+int
 addr_is_loopback(const struct addr *a)
 {
 	static const uint8_t one[16] = { [15] = 1 };

@@ -55,6 +55,15 @@ const char *addr_ip_text(const struct addr *a, char buf[ADDR_TEXT]);
 int addr_equal(const struct addr *a, const struct addr *b);
 int addr_same_ip(const struct addr *a, const struct addr *b);
 
+/* Whether a is `*`, 0.0.0.0 or ::. */
+int addr_is_any(const struct addr *a);
+
+/*
+ * Whether one of them is all addresses, or all of a family, and the other among these, with the
+ * same port.
+ */
+int addr_covers(const struct addr *a, const struct addr *b);
+
 /* Whether a is in 127.0.0.0/8 or is ::1. */
 int addr_is_loopback(const struct addr *a);
 

@@ -276,25 +276,6 @@ check_server_names(struct reader *r, const struct conf_backend *b)
 	}
 }
 
-/* Whether this stands for every address of its family. */
-static int
-is_any(const struct addr *a)
-{
-	static const uint8_t zero[16];
-
-	return a->wildcard || memcmp(a->ip, zero, sizeof(zero)) == 0;
-}
-
-static int
-overlap(const struct addr *a, const struct addr *b)
-{
-	if (a->port != b->port)
-		return 0;
-	if (a->wildcard || b->wildcard)
-		return 1;
-	return a->family == b->family && (is_any(a) || is_any(b) || addr_same_ip(a, b));
-}
-
 static void
 check_listeners(struct reader *r)
 {
@@ -303,7 +284,8 @@ check_listeners(struct reader *r)
 
 	for (size_t i = 0; i < r->conf->listener_count; i++) {
 		for (size_t j = 0; j < i; j++) {
-			if (!overlap(&l[i].addr, &l[j].addr))
+			if (!addr_covers(&l[i].addr, &l[j].addr) &&
+			    !addr_equal(&l[i].addr, &l[j].addr))
 				continue;
 			reader_error_at(r, l[i].line,
 			    "bind = \"%s\": \"%s\" is bound already by frontend \"%s\" (%s)",
@@ -323,7 +305,7 @@ leads_to(const struct conf_server *s, const struct conf_listener *l)
 
 	if (a->port != b->port)
 		return 0;
-	if (is_any(b))
+	if (addr_is_any(b))
 		return here && (b->wildcard || s->host || a->family == b->family);
 	if (s->host)
 		return here && addr_is_loopback(b);

@@ -74,32 +74,13 @@ bind_socket(int fd, const struct sockaddr_storage *ss, socklen_t len, int *forei
 	return bind(fd, (const struct sockaddr *)ss, len);
 }
 
-static int
-is_any(const struct addr *a)
-{
-	static const uint8_t zero[sizeof(a->ip)];
-
-	return a->wildcard || memcmp(a->ip, zero, sizeof(zero)) == 0;
-}
-
-/* Whether the kernel takes one for the other: `*` or all of a family, and an address among them. */
-static int
-overlap(const struct addr *a, const struct addr *b)
-{
-	if (a->port != b->port)
-		return 0;
-	if (a->wildcard || b->wildcard)
-		return 1;
-	return a->family == b->family && (is_any(a) || is_any(b));
-}
-
 /* A socket of ours is at an address that overlaps a: both must ask for it. */
 static int
 share(const struct listener *l, const struct addr *a)
 {
 	int one = 1;
 
-	if (!overlap(&l->addr, a))
+	if (!addr_covers(&l->addr, a))
 		return 0;
 	(void)setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	return 1;
@@ -211,7 +192,7 @@ open_listener(
 
 	if (l) {
 		l->is_new = 1;
-		l->any = is_any(&cl->addr);
+		l->any = addr_is_any(&cl->addr);
 		TAILQ_INSERT_TAIL(&d->listeners, l, link);
 		return;
 	}
@@ -236,7 +217,7 @@ open_listener(
 	l->watch = (struct watch){ .fn = accept_event, .fd = fd };
 	l->is_new = 1;
 	l->waits = shared;
-	l->any = is_any(&cl->addr);
+	l->any = addr_is_any(&cl->addr);
 	TAILQ_INSERT_TAIL(&d->listeners, l, link);
 }
 
@@ -311,10 +292,10 @@ take_rest(struct door *d)
 
 	TAILQ_FOREACH(old, &d->given, link)
 	TAILQ_FOREACH(l, &d->listeners, link)
-	if (old->stored && overlap(&old->addr, &l->addr)) {
+	if (old->stored && addr_covers(&old->addr, &l->addr)) {
 		/* An index of the new configuration: nobody is current who could take it for his own. */
 		assert(!d->conf);
-		old->any = is_any(&old->addr);
+		old->any = addr_is_any(&old->addr);
 		old->index = l->index;
 		accept_rest(old);
 		TAILQ_FOREACH(c, &d->conns.parked, link)

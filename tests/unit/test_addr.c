@@ -215,6 +215,35 @@ START_TEST(comparisons)
 }
 END_TEST
 
+static const struct {
+	const char *a, *b;
+	int covers;
+} covers[] = {
+	{ "*:993", "10.0.0.1:993", 1 },
+	{ "*:993", "[2001:db8::1]:993", 1 },
+	{ "*:993", "*:993", 1 },
+	{ "*:993", "10.0.0.1:143", 0 },
+	{ "0.0.0.0:993", "10.0.0.1:993", 1 },
+	{ "0.0.0.0:993", "[::]:993", 0 },
+	{ "[::]:993", "[2001:db8::1]:993", 1 },
+	{ "[::]:993", "10.0.0.1:993", 0 },
+	{ "10.0.0.1:993", "10.0.0.1:993", 0 },
+	{ "10.0.0.1:993", "10.0.0.2:993", 0 },
+};
+
+START_TEST(one_covers_the_other)
+{
+	struct addr a, b;
+
+	ck_assert_int_eq(addr_parse(covers[_i].a, 1, &a), 0);
+	ck_assert_int_eq(addr_parse(covers[_i].b, 1, &b), 0);
+	ck_assert_int_eq(addr_covers(&a, &b), covers[_i].covers);
+	ck_assert_int_eq(addr_covers(&b, &a), covers[_i].covers);
+	ck_assert_int_eq(
+	    addr_is_any(&b), strchr("*[", covers[_i].b[0]) && !strchr(covers[_i].b, 'd'));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -230,6 +259,7 @@ main(void)
 	tcase_add_test(t, long_hosts);
 	tcase_add_test(t, kernel_form);
 	tcase_add_test(t, comparisons);
+	tcase_add_loop_test(t, one_covers_the_other, 0, COUNT(covers));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
