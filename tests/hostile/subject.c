@@ -426,7 +426,7 @@ checker_serves(struct subject *s, const char **wrong_r)
 		*wrong_r = "a report is wrong";
 	while ((fd = accept4(s->back, NULL, NULL, SOCK_CLOEXEC)) != -1)
 		close(fd);
-	return *!wrong_r;
+	return !*wrong_r;
 }
 
 /* A new worker gets the same ticket keys as all others. */
@@ -454,7 +454,7 @@ keeper_serves(struct subject *s, const char **wrong_r)
 	if (m.count != TICKET_KEYS || answer->serial != 5 ||
 	    memcmp(s->tickets, m.items, sizeof(s->tickets)) != 0)
 		*wrong_r = "ticket keys are wrong";
-	return *!wrong_r;
+	return !*wrong_r;
 }
 
 /* An answer to the question asked now, whatever was asked before. */
