@@ -9,7 +9,7 @@
 
 #include "common/proxy/clean.h"
 #include "worker/tls/choice.h"
-#include "worker/tls/int.h"
+#include "worker/tls/front.h"
 
 #include <openssl/err.h>
 
