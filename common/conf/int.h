@@ -111,6 +111,7 @@ struct key {
 	int64_t min, max;
 	const struct word *words;
 	enum scope group; /* key_group: whose keys stand in it */
+	int off;          /* key_duration: 0 stands for never, though it is below min */
 };
 
 /* conf.c: conf_parse with the canonical text of conf_load, which the fuzzer compares. */

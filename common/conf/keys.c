@@ -48,7 +48,7 @@ static const struct key keys[] = {
 	KEY(IN(TOP), "log",             key_group,    TOP(log), .group = SCOPE_LOG),
 	KEY(IN(TOP), "timeouts",        key_group,    TOP(timeouts), .group = SCOPE_TIMEOUTS),
 	KEY(IN(TOP), "tls",             key_group,    TOP(tls), .group = SCOPE_TLS),
-	KEY(IN(TOP), "watch",           key_duration, TOP(watch), RANGE(100, 7 * DAY)),
+	KEY(IN(TOP), "watch",           key_duration, TOP(watch), RANGE(100, 7 * DAY), .off = 1),
 	KEY(IN(TOP), "watch_config",    key_bool,     TOP(watch_config), ANY),
 	KEY(IN(TOP), "frontends",       key_later,    TOP_READ(frontends), ANY),
 	KEY(IN(TOP), "backends",        key_later,    TOP_READ(backends), ANY),

@@ -211,7 +211,7 @@ key_duration(struct reader *r, const struct key *k, config_setting_t *s, void *f
 		return;
 	}
 	n = strtoll(text, NULL, 10); /* LLONG_MAX if there are more digits than fit */
-	if (n > k->max / u->ms || n * u->ms < k->min || n * u->ms > k->max)
+	if (n > k->max / u->ms || (n * u->ms < k->min && !(k->off && n == 0)) || n * u->ms > k->max)
 		value_wrong(r, s, "is out of range; it may be %s to %s", duration_text(r, k->min),
 		    duration_text(r, k->max));
 	else

@@ -759,6 +759,7 @@ static const struct value {
 	{ "workers = +5;", 5, AT(workers) },
 	{ "workers : 5", 5, AT(workers) },
 	{ "watch = \"100ms\";", 100, AT(watch) },
+	{ "watch = \"0s\";", 0, AT(watch) },
 	{ "watch = \"7d\";", 604800000, AT(watch) },
 	{ "watch = \"604800000ms\";", 604800000, AT(watch) },
 	{ "watch = \"168h\";", 604800000, AT(watch) },
