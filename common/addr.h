@@ -66,5 +66,7 @@ int addr_covers(const struct addr *a, const struct addr *b);
 
 /* Whether a is in 127.0.0.0/8 or is ::1. */
 int addr_is_loopback(const struct addr *a);
+/* Whether this stands for every address of its family. */
+int addr_is_any(const struct addr *a);
 
 #endif

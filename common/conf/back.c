@@ -77,8 +77,13 @@ key_address(struct reader *r, const struct key *k, config_setting_t *s, void *fi
 	}
 	if (!server->name && strlen(text) <= CONF_NAME)
 		server->name = arena_strdup(r->arena, text);
-	if (addr_parse(text, 0, &server->addr) == 0)
+	if (addr_parse(text, 0, &server->addr) == 0) {
+		if (addr_is_any(&server->addr))
+			value_wrong(r, s, "is every address of this host; write \"%s:%u\"",
+			    server->addr.family == ADDR_V4 ? "127.0.0.1" : "[::1]",
+			    (unsigned)server->addr.port);
 		return;
+	}
 	if (addr_split_host(text, host, &server->addr.port) == 0)
 		server->host = arena_strdup(r->arena, host);
 	else

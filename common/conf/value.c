@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { SHOWN_MAX = 60 };
 
@@ -108,6 +109,87 @@ lacks_port(const char *text, char fixed_r[ADDR_TEXT + 8])
 	return 0;
 }
 
+/* Whether this and a port would be an address, or for a server a host. */
+static int
+takes_port(const char *text, size_t len, int bind)
+{
+	char with[300], host[254];
+	uint16_t port;
+	struct addr a;
+
+	if (len > 260)
+		return 0;
+	snprintf(with, sizeof(with), "%.*s:1", (int)len, text);
+	return addr_parse(with, bind, &a) == 0 ||
+	    (!bind && addr_split_host(with, host, &port) == 0);
+}
+
+static const struct {
+	const char *service;
+	int port;
+} services[] = { { "imap", 143 }, { "imap2", 143 }, { "imaps", 993 }, { "pop3", 110 },
+	{ "pop3s", 995 }, { "smtp", 25 }, { "submission", 587 }, { "submissions", 465 },
+	{ "smtps", 465 }, { "sieve", 4190 }, { "managesieve", 4190 }, { "lmtp", 24 } };
+
+/* An address and what is no port: 0 if this is not it. */
+static int
+wrong_port(struct reader *r, const config_setting_t *s, const char *text, int bind)
+{
+	const char *colon = strrchr(text, ':');
+	int len;
+
+	if (!colon || !takes_port(text, (size_t)(colon - text), bind))
+		return 0;
+	len = (int)(colon - text);
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		if (strcasecmp(colon + 1, services[i].service) == 0) {
+			value_wrong(
+			    r, s, "names its port; write \"%.*s:%d\"", len, text, services[i].port);
+			return 1;
+		}
+	value_wrong(
+	    r, s, "has no good port; write a number from 1 to 65535 after \"%.*s:\"", len, text);
+	return 1;
+}
+
+/* IPv6 and a port without [ ] between them: three digits and more are taken for the port. */
+static int
+bare_ipv6(struct reader *r, const config_setting_t *s, const char *text, int bind)
+{
+	const char *colon = strrchr(text, ':');
+	char with[ADDR_TEXT + 16];
+	struct addr a;
+	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+
+	if (digits < 3 || colon[1 + digits] != '\0' || *text == '[' || colon - text > ADDR_TEXT)
+		return 0;
+	snprintf(with, sizeof(with), "[%.*s]%s", (int)(colon - text), text, colon);
+	if (addr_parse(with, bind, &a) != 0 || a.family != ADDR_V6)
+		return 0;
+	value_wrong(r, s, "is IPv6 without [ ]; write \"%s\"", with);
+	return 1;
+}
+
+/* What is around an address. */
+static int
+wrapped(struct reader *r, const config_setting_t *s, const char *text, int bind)
+{
+	const char *scheme = strstr(text, "://"), *at = strchr(text, '@');
+	const char *rest = scheme ? scheme + 3 : at ? at + 1 : "";
+
+	if (strchr(text, ','))
+		value_wrong(r, s, "is more than one; write each in quotes, %s",
+		    "[ \"10.0.0.1:993\", \"10.0.0.2:993\" ]");
+	else if (strpbrk(text, " \t"))
+		value_wrong(r, s, "is more than an address; write the rest as keys of the %s",
+		    bind ? "frontend" : "server, in ( { address = \"…\"; … } ), or of the backend");
+	else if (*rest != '/' && *rest != '\0')
+		value_wrong(r, s, "is more than an address; write \"%s\"", rest);
+	else
+		return 0;
+	return 1;
+}
+
 void
 value_wrong_address(struct reader *r, const config_setting_t *s, int bind)
 {
@@ -125,15 +207,16 @@ value_wrong_address(struct reader *r, const config_setting_t *s, int bind)
 	if (port)
 		value_wrong(r, s, "is a port without an address; write \"%s:%s\"",
 		    bind ? "*" : "127.0.0.1", port);
-	else if (strpbrk(text, " \t"))
-		value_wrong(r, s, "is more than an address; write the rest as keys of the %s",
-		    bind ? "frontend" : "server, in ( { address = \"…\"; … } ), or of the backend");
+	else if (wrapped(r, s, text, bind) || bare_ipv6(r, s, text, bind))
+		return;
 	else if (bind && addr_split_host(text, host, &number) == 0)
 		value_wrong(r, s, "is a host name; write an address of this host, or \"*:%u\"",
 		    (unsigned)number);
 	else if (lacks_port(text, fixed) && (bind || !strchr(text, '*')))
 		value_wrong(r, s, "has no port; write it as in \"%s%d\"", fixed, bind ? 993 : 143);
-	else
+	else if (!bind && takes_port(text, strlen(text), 0))
+		value_wrong(r, s, "has no port; write it as in \"%s:143\"", text);
+	else if (!wrong_port(r, s, text, bind))
 		value_wrong(r, s,
 		    "is not an address with a port; write it as \"10.0.0.1:993\", "
 		    "\"[2001:db8::1]:993\" or \"%s:993\"",

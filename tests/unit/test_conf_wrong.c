@@ -282,8 +282,8 @@ static const struct row {
 	  "write it as in \"127.0.0.1:143\"" },
 	{ SERVER, "address = \"*:993\";", "f:1: address = \"*:993\" is not an address with a port; "
 	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
-	{ SERVER, "address = \"127.0.0.1:65536\";", "f:1: address = \"127.0.0.1:65536\" is not an address with a port; "
-	  "write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"host.example.org:993\"" },
+	{ SERVER, "address = \"127.0.0.1:65536\";", "f:1: address = \"127.0.0.1:65536\" has no good port; "
+	  "write a number from 1 to 65535 after \"127.0.0.1:\"" },
 	{ SERVER, "address = 5;", "f:1: address = 5 is a port without an address; write \"127.0.0.1:5\"" },
 	{ SERVER, "name = \"x\";", "f:1: this server has no address" },
 	{ BACK, "bind_address = \"10.0.0.1:5\";", "f:1: bind_address = \"10.0.0.1:5\" is not an address without a port; "
@@ -384,9 +384,8 @@ static const struct row {
 	  "{ name = \"b\"; servers = (\n\"z\"\n); } );\nworkers = \"x\"; foo = 1;",
 	  "f:2: bind = \"x\" is not an address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"*:993\"\n"
 	  "f:3: frontend \"f\": no backend \"y\"\n"
-	  "f:7: servers = \"z\" is not an address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" "
-	  "or \"host.example.org:993\"\n"
-	  "f:9: workers = \"x\" is not a whole number; it may be 0 to 1024\n"
+	  "f:7: servers = \"z\" has no port; write it as in \"z:143\"\n"
+	  "f:9: workers = \"x\" is no whole number; it may be 0 to 1024\n"
 	  "f:9: unknown key \"foo\" at the top level" },
 	/* clang-format on */
 };
