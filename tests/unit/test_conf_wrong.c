@@ -385,7 +385,7 @@ static const struct row {
 	  "f:2: bind = \"x\" is not an address with a port; write it as \"10.0.0.1:993\", \"[2001:db8::1]:993\" or \"*:993\"\n"
 	  "f:3: frontend \"f\": no backend \"y\"\n"
 	  "f:7: servers = \"z\" has no port; write it as in \"z:143\"\n"
-	  "f:9: workers = \"x\" is no whole number; it may be 0 to 1024\n"
+	  "f:9: workers = \"x\" is not a whole number; it may be 0 to 1024\n"
 	  "f:9: unknown key \"foo\" at the top level" },
 	/* clang-format on */
 };
