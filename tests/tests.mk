@@ -56,6 +56,8 @@ $(O)/unit/test_list: $(O)/obj/worker/conn/list.o
 $(O)/unit/test_words: $(O)/obj/worker/conn/words.o
 
 $(O)/unit/test_conns: $(O)/obj/master/door/conns.o
+$(O)/unit/test_handover: $(addprefix $(O)/obj/master/door/,handover.o door.o conns.o)
+$(O)/unit/test_proc: $(addprefix $(O)/obj/master/,child/proc.o child/spawn.o child/logs.o child/from_child.o host/rlimit.o)
 $(O)/unit/test_logs: $(O)/obj/master/child/logs.o
 $(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o door/handover.o door/door.o door/conns.o door/inherit.o)
 $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,host/sockpath.o host/unixsock.o)
