@@ -22,13 +22,14 @@
 #include "master/host/sandbox.h"
 #include "master/life/children.h"
 #include "master/life/leave.h"
+#include "master/life/manager.h"
 #include "master/life/reload.h"
 #include "master/life/stop.h"
 #include "master/life/succession.h"
 #include "master/life/watchdog.h"
 #include "master/servers/servers.h"
+#include "master/upgrade/orphans.h"
 #include "master/upgrade/saved.h"
-#include "master/upgrade/store.h"
 #include "master/upgrade/upgrade.h"
 
 #include <errno.h>
@@ -145,7 +146,7 @@ say_ready(struct master *m)
 	m->said_ready = 1;
 	log_say(LOG_NOTICE, "ready");
 	upgrade_served(m);
-	notify_ready(m);
+	notify_ready(m->notify);
 }
 
 static void
@@ -172,7 +173,7 @@ on_tick(struct timer *t)
 		    (unsigned long long)lost);
 		m->lost_told += lost;
 	}
-	notify_tick(m);
+	manager_tick(m);
 	timer_set(m->loop, t, TICK);
 }
 
@@ -181,7 +182,7 @@ on_tick(struct timer *t)
 static void
 on_reloading(struct master *m)
 {
-	notify_reloading(m);
+	notify_reloading(m->notify);
 }
 
 static void
@@ -191,7 +192,7 @@ on_reloaded(struct master *m, enum reload_kind kind, const char *why)
 		upgrade_complete(m);
 	requests_ready(&m->requests, &m->reloads[kind], m->reloads[kind].begun);
 	if (!m->stopping)
-		notify_reloaded(m);
+		notify_reloaded(m->notify);
 	if (why)
 		upgrade_half(m, why);
 	upgrade_go_on(m);
@@ -206,7 +207,7 @@ on_applied(struct master *m)
 static void
 on_stopping(struct master *m)
 {
-	notify_stopping(m);
+	notify_stopping(m->notify);
 }
 
 static const struct life_events events = {
@@ -294,7 +295,7 @@ take_over(struct master *m, int saved)
 	if (m->current)
 		reload_apply(m);
 	if (m->said_ready)
-		notify_ready(m);
+		notify_ready(m->notify);
 	/* The log says it again when what this program has started serves. */
 	m->said_ready = 0;
 	log_say(LOG_NOTICE, "re-executed, version %s", MAILREEVE_VERSION);
@@ -350,8 +351,8 @@ main(int argc, char **argv)
 		open_log(&m);
 	init(&m);
 	needs_check();
-	notify_open(&m);
-	store_take(&m);
+	m.notify = notify_open();
+	orphans_take(&m);
 	inherit_listeners(&m.door);
 	if (saved == -1 && !m.testing)
 		reload_open_ports(&m);

@@ -64,6 +64,7 @@ $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,host/sockpath.o host/unixs
 $(O)/unit/test_command: $(addprefix $(O)/obj/master/command/,command.o request.o)
 $(O)/unit/test_commands: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/commands.o control/show.o life/commands.o life/errors.o upgrade/commands.o)
 $(O)/unit/test_control_socket: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/control.o)
+$(O)/unit/test_notify: $(addprefix $(O)/obj/master/host/,notify.o store.o)
 $(O)/unit/test_errors: $(O)/obj/master/life/errors.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,child/from_child.o life/from_worker.o life/from_checker.o door/conns.o door/door.o)
 $(O)/unit/test_budget: $(addprefix $(O)/obj/master/,life/budget.o door/conns.o door/door.o)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* Telling the service manager how we are.  Master.  Never waits for it longer than a moment. */
+/* Datagrams to the service manager.  Master.  Never waits longer than a moment for it. */
 #include "master/host/notify.h"
 
 #include "common/clock.h"
-#include "master/servers/counts.h"
-#include "master/servers/servers.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,54 +17,76 @@
 #include <unistd.h>
 
 /*
- * A datagram socket's queue holds as few as ten messages.  The descriptors of a new generation are
- * more; for them we wait so long at most, and then not again for a while.
+ * A datagram socket's queue holds as few as ten messages, and the descriptors of a new generation
+ * are more: each of them waits this long for room.  A manager that took nothing in that time is not
+ * waited for again for a while.
  */
 #define PATIENCE_MS 100
 #define DEAF_MS     10000
-#define STATUS_MS   1000
 
 struct notify {
 	int fd;
 	struct sockaddr_un to;
 	socklen_t to_len;
 	uint64_t watchdog; /* milliseconds between two signs of life; 0: none wanted */
-	uint64_t alive;    /* when the last one was given */
-	char status[256];
-	int is_ready;
-	uint64_t told; /* when STATUS was last looked at */
-	uint64_t deaf; /* when it last took nothing: CLOCK_MONOTONIC, milliseconds; 0: never */
+	uint64_t deaf;     /* when it last took nothing: CLOCK_MONOTONIC, milliseconds; 0: never */
+	int is_ready;      /* it knows that we are */
 };
 
-void
-notify_open(struct master *m)
+/* The address of NOTIFY_SOCKET: a path, or an abstract name after '@'.  Returns 0 or -1. */
+static int
+address(struct notify *n, const char *path)
 {
-	const char *path = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
-	const struct timeval patience = { .tv_usec = PATIENCE_MS * 1000 };
-	struct notify *n;
 	size_t len = path ? strlen(path) : 0;
 
 	if (len < 2 || len >= sizeof(n->to.sun_path) || (path[0] != '/' && path[0] != '@'))
-		return;
-	n = calloc(1, sizeof(*n));
-	if (!n)
-		return;
+		return -1;
 	n->to.sun_family = AF_UNIX;
 	memcpy(n->to.sun_path, path, len);
 	n->to_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 	if (path[0] == '@')
-		n->to.sun_path[0] = '\0'; /* an abstract name */
+		n->to.sun_path[0] = '\0';
 	else
 		n->to_len++;
-	/* Half the limit, as sd_watchdog_enabled(3) advises. */
-	n->watchdog = usec ? strtoull(usec, NULL, 10) / 1000 / 2 : 0;
-	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	setsockopt(n->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return 0;
+}
+
+struct notify *
+notify_open(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC");
+	const struct timeval patience = { .tv_usec = PATIENCE_MS * 1000 };
+	struct notify *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->fd = -1;
+	if (address(n, getenv("NOTIFY_SOCKET")) == 0)
+		n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (n->fd == -1) {
 		free(n);
-		return;
+		return NULL;
 	}
-	m->notify = n;
+	(void)setsockopt(n->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	/* Half the limit, as sd_watchdog_enabled(3) advises. */
+	n->watchdog = usec ? strtoull(usec, NULL, 10) / 1000 / 2 : 0;
+	return n;
+}
+
+void
+notify_close(struct notify **n)
+{
+	if (!*n)
+		return;
+	close((*n)->fd);
+	free(*n);
+	*n = NULL;
+}
+
+uint64_t
+notify_watchdog(const struct notify *n)
+{
+	return n ? n->watchdog : 0;
 }
 
 /* Whether to wait a moment for the manager: it reads, as far as we know. */
@@ -76,7 +97,7 @@ is_patient(const struct notify *n, const char *text)
 }
 
 void
-notify_send(struct master *m, const char *text, int fd)
+notify_send(struct notify *n, const char *text, int fd)
 {
 	union {
 		struct cmsghdr head;
@@ -86,12 +107,12 @@ notify_send(struct master *m, const char *text, int fd)
 	struct iovec iov = { copy, 0 };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (!m->notify)
+	if (!n)
 		return;
 	snprintf(copy, sizeof(copy), "%s", text);
 	iov.iov_len = strlen(copy);
-	mh.msg_name = &m->notify->to;
-	mh.msg_namelen = m->notify->to_len;
+	mh.msg_name = &n->to;
+	mh.msg_namelen = n->to_len;
 	if (fd != -1) {
 		mh.msg_control = control.space;
 		mh.msg_controllen = sizeof(control.space);
@@ -100,112 +121,44 @@ notify_send(struct master *m, const char *text, int fd)
 		control.head.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
 	}
-	/* What is stored must not be lost when many are stored at once: see PATIENCE. */
-	if (sendmsg(m->notify->fd, &mh,
-		MSG_NOSIGNAL | (is_patient(m->notify, text) ? 0 : MSG_DONTWAIT)) == -1 &&
+	/* What is stored must not be lost when many are stored at once: see PATIENCE_MS. */
+	if (sendmsg(n->fd, &mh, MSG_NOSIGNAL | (is_patient(n, text) ? 0 : MSG_DONTWAIT)) == -1 &&
 	    errno == EAGAIN)
-		m->notify->deaf = mono_ms();
+		n->deaf = mono_ms();
 }
 
 void
-notify_ready(struct master *m)
+notify_ready(struct notify *n)
 {
-	if (!m->notify || m->notify->is_ready)
+	if (!n || n->is_ready)
 		return;
-	m->notify->is_ready = 1;
-	notify_send(m, "READY=1", -1);
+	n->is_ready = 1;
+	notify_send(n, "READY=1", -1);
 }
 
 void
-notify_reloading(struct master *m)
+notify_reloading(struct notify *n)
 {
 	struct timespec ts;
 	char text[96];
 
-	if (!m->notify || !m->notify->is_ready)
+	if (!n || !n->is_ready)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
 	    (unsigned long long)ts.tv_sec * 1000000 + (unsigned long long)ts.tv_nsec / 1000);
-	notify_send(m, text, -1);
+	notify_send(n, text, -1);
 }
 
 void
-notify_reloaded(struct master *m)
+notify_reloaded(struct notify *n)
 {
-	if (m->notify && m->notify->is_ready)
-		notify_send(m, "READY=1", -1);
+	if (n && n->is_ready)
+		notify_send(n, "READY=1", -1);
 }
 
 void
-notify_stopping(struct master *m)
+notify_stopping(struct notify *n)
 {
-	notify_send(m, "STOPPING=1", -1);
-}
-
-/* "3 of 4 servers up, 120 connections", and the last reload's error. */
-static void
-say_status(struct master *m)
-{
-	struct notify *n = m->notify;
-	struct server_count c = { 0 };
-	char text[sizeof(n->status)], brief[160];
-	char *missing = NULL, up[64], lack[64] = "";
-
-	if (m->current) {
-		c = servers_count(m->current, UINT32_MAX);
-		missing = servers_missing(m->current);
-	}
-	snprintf(up, sizeof(up), "STATUS=%u of %u servers up", c.serving, c.all);
-	if (missing)
-		snprintf(lack, sizeof(lack), "; no server for %.40s%s", missing,
-		    strlen(missing) > 40 ? "..." : "");
-	free(missing);
-	if (m->reloads[RELOAD_FILE].errors.count && !m->stopping)
-		snprintf(text, sizeof(text), "%s%s; not reloaded: %s", up, lack,
-		    errors_brief(&m->reloads[RELOAD_FILE].errors, brief, sizeof(brief)));
-	else
-		snprintf(text, sizeof(text), "%s, %zu connections%s%s", up, counts_all(m),
-		    m->stopping ? ", stopping" : "", lack);
-	if (strcmp(text, n->status) == 0)
-		return;
-	memcpy(n->status, text, sizeof(text));
-	notify_send(m, text, -1);
-}
-
-/*
- * The loop turns, or we would not be here; and of each kind there is a child that serves.  One that
- * does not answer is ended by procs_tick, and serves no more.
- */
-static int
-is_alive(const struct master *m)
-{
-	const struct generation *g = m->current;
-
-	if (m->stopping)
-		return 1;
-	if (!g || g->keeper.state != PROC_SERVING || g->checker.state != PROC_SERVING)
-		return 0;
-	for (uint32_t i = 0; i < g->worker_count; i++)
-		if (g->workers[i].p.state == PROC_SERVING)
-			return 1;
-	return 0;
-}
-
-void
-notify_tick(struct master *m)
-{
-	uint64_t now = loop_now(m->loop);
-	struct notify *n = m->notify;
-
-	if (!n)
-		return;
-	if (n->watchdog && now - n->alive >= n->watchdog && is_alive(m)) {
-		n->alive = now;
-		notify_send(m, "WATCHDOG=1", -1);
-	}
-	if (now - n->told >= STATUS_MS) {
-		n->told = now;
-		say_status(m);
-	}
+	notify_send(n, "STOPPING=1", -1);
 }

@@ -10,12 +10,13 @@
 #include "common/tally.h"
 #include "master/door/accept.h"
 #include "master/door/handover.h"
+#include "master/door/keep.h"
 #include "master/life/from_checker.h"
 #include "master/life/from_keeper.h"
 #include "master/life/from_worker.h"
+#include "master/life/kept.h"
 #include "master/life/outfit.h"
 #include "master/life/succession.h"
-#include "master/upgrade/store.h"
 
 static struct worker *
 worker_of(struct proc *p)
@@ -86,7 +87,7 @@ on_worker_died(struct proc *p)
 	struct worker *w = worker_of(p);
 
 	door_leave(&w->t);
-	store_forget_worker(w);
+	kept_forget_worker(w);
 	handover_lost(&w->t);
 	forget_active(w);
 	succession_died(gen_of(p), p);
@@ -174,9 +175,9 @@ on_keeps(struct door *d, const struct listener *l, int is_kept)
 	struct master *m = CONTAINER(d, struct master, door);
 
 	if (is_kept)
-		store_listener(m, l);
+		keep_listener(m->notify, l);
 	else
-		store_forget_listener(m, l);
+		keep_forget_listener(m->notify, l);
 }
 
 const struct door_owner children_door = {

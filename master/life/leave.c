@@ -7,9 +7,9 @@
 #include "common/log.h"
 #include "master/child/proc.h"
 #include "master/door/accept.h"
-#include "master/host/notify.h"
+#include "master/door/keep.h"
+#include "master/life/kept.h"
 #include "master/life/succession.h"
-#include "master/upgrade/store.h"
 
 #define LOOK_MS  10   /* how often what we have accepted is looked at ... */
 #define LEAVE_MS 1000 /* ... until no worker can be waited for any more */
@@ -19,7 +19,7 @@ store_workers(const struct generation *g)
 {
 	for (uint32_t i = 0; i < g->worker_count; i++)
 		if (g->workers[i].p.state & (PROC_SERVING | PROC_RETIRING))
-			store_worker(&g->workers[i]);
+			kept_worker(&g->workers[i]);
 }
 
 /* All of it was put there when it came; a manager that was busy then gets it now. */
@@ -31,10 +31,10 @@ store_all(struct master *m)
 
 	TAILQ_FOREACH(l, &m->door.listeners, link)
 	if (l->is_kept && !l->given)
-		store_listener(m, l);
+		keep_listener(m->notify, l);
 	TAILQ_FOREACH(g, &m->generations, link)
 	if (g->state == GEN_CURRENT || g->state == GEN_OLD) {
-		store_generation(g);
+		kept_generation(g);
 		store_workers(g);
 	}
 }

@@ -146,6 +146,13 @@ struct life_events {
 	void (*stopping)(struct master *m);
 };
 
+/* What the service manager was told last: manager.c. */
+struct manager {
+	char status[256]; /* the last STATUS */
+	uint64_t looked;  /* when STATUS was last worked out: loop_now */
+	uint64_t alive;   /* when the last sign of life was given: loop_now */
+};
+
 struct master {
 	struct loop *loop;
 	const struct life_events *events;
@@ -182,7 +189,8 @@ struct master {
 	struct timer tick;
 	struct requests requests; /* of the control socket: those that wait */
 	struct control *control;
-	struct notify *notify;
+	struct notify *notify; /* the service manager; NULL: there is none */
+	struct manager manager;
 	enum stopping stopping;
 	struct timer stop_deadline;
 	uint32_t stop_time;    /* timeouts.stop of the generation that was current at the stop */

@@ -15,10 +15,10 @@
 #include "master/door/accept.h"
 #include "master/door/listen.h"
 #include "master/host/sandbox.h"
+#include "master/life/kept.h"
 #include "master/life/outfit.h"
 #include "master/life/pairs.h"
 #include "master/servers/servers.h"
-#include "master/upgrade/store.h"
 
 /* Milliseconds. */
 #define DRAIN_SPREAD   5000 /* over which connections end when draining is over */
@@ -57,9 +57,9 @@ commit(struct generation *g)
 	generation_serves_now(m, g);
 	m->building = NULL;
 	g->state = GEN_CURRENT;
-	store_generation(g);
+	kept_generation(g);
 	for (uint32_t i = 0; i < g->worker_count; i++)
-		store_worker(&g->workers[i]);
+		kept_worker(&g->workers[i]);
 	if (m->serves_since == 0)
 		m->serves_since = loop_now(m->loop);
 	log_say(LOG_NOTICE, "generation %u serves", g->id);
@@ -69,7 +69,7 @@ commit(struct generation *g)
 	}
 	TAILQ_FOREACH(old, &m->generations, link)
 	if (old->state == GEN_OLD)
-		store_forget_spares(old);
+		kept_forget_spares(old);
 	servers_inherit(g, &m->generations);
 	accept_resume(&m->door);
 	m->settled(m, NULL);
@@ -182,7 +182,7 @@ progress_old(struct generation *g)
 	if (generation_any_alive(g))
 		return;
 	log_say(LOG_INFO, "generation %u has ended", g->id);
-	store_forget_generation(g);
+	kept_forget_generation(g);
 	generation_free(&g);
 	end_if_last(m);
 }
@@ -283,7 +283,7 @@ succession_serves(struct generation *g, struct proc *p)
 	if (p->role == ROLE_KEEPER)
 		outfit_give_keeper(g);
 	if (p->role == ROLE_WORKER && g->state == GEN_CURRENT) {
-		store_worker(CONTAINER(p, struct worker, p));
+		kept_worker(CONTAINER(p, struct worker, p));
 		door_join(&CONTAINER(p, struct worker, p)->t);
 	}
 	succession_progress(g);
