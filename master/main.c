@@ -29,7 +29,7 @@
 #include "master/life/watchdog.h"
 #include "master/servers/servers.h"
 #include "master/upgrade/orphans.h"
-#include "master/upgrade/saved.h"
+#include "master/upgrade/restored.h"
 #include "master/upgrade/upgrade.h"
 
 #include <errno.h>
@@ -284,12 +284,12 @@ take_over(struct master *m, int saved)
 		return;
 	if (m->testing) {
 		/* The trial of an upgrade: what we would be given to go on with. */
-		if (saved_check(saved, why, sizeof(why)) == -1)
+		if (restored_check(saved, why, sizeof(why)) == -1)
 			fatal("%s", why);
 		log_say(LOG_INFO, UPGRADE_TRIAL "%s", MAILREEVE_VERSION);
 		return;
 	}
-	if (saved_load(m, saved, why, sizeof(why)) == -1)
+	if (restored_load(m, saved, why, sizeof(why)) == -1)
 		log_say(LOG_ERR, "%s", why);
 	control_resume(m);
 	if (m->current)
@@ -343,7 +343,7 @@ main(int argc, char **argv)
 			(void)open("/dev/null", O_RDWR);
 	options_read(argc, argv, &m);
 	m.log_fd = logs_stderr(&m.journal);
-	saved = saved_take();
+	saved = restored_take();
 	m.plain = m.testing && saved == -1;
 	if (m.plain)
 		log_plain(STDERR_FILENO);

@@ -50,10 +50,8 @@ circle master/life/generation
 circle master/life/master
 circle master/life/pairs
 circle master/life/say
-circle master/life/status
 circle master/servers/boards
 circle master/servers/servers
-circle master/upgrade/upgrade
 floor master/bundle/bundles master/host/rlimit
 floor master/bundle/front_certs master/life/pairs
 floor master/bundle/int master/life/master
@@ -62,15 +60,11 @@ floor master/host/options master/life/master
 floor master/host/rlimit master/life/master
 floor master/host/rootdir master/life/master
 floor master/host/sandbox master/life/master
-floor master/life/status master/upgrade/upgrade
-floor master/life/stored master/upgrade/restored
-floor master/life/stored master/upgrade/saved
 floor master/servers/boards master/life/master
 floor master/servers/counts master/life/generation
 floor master/servers/counts master/life/master
 floor master/servers/servers master/life/master
 header master/servers/missing.c
-header master/upgrade/restored.c
 master master/host/options.c
 master master/host/options.h
 master master/host/rlimit.c

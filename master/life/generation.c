@@ -6,6 +6,7 @@
  */
 #include "master/life/generation.h"
 
+#include "common/bundle.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/tally.h"
@@ -100,6 +101,28 @@ latest_orphan(const struct master *m)
 	if (g->orphaned && (!latest || g->id > latest->id))
 		latest = g;
 	return latest;
+}
+
+int
+generation_read(struct generation *g)
+{
+	struct bundle *b = bundle_open(g->bundles[HELPER_WORKER]);
+	const struct piece *text = b ? bundle_find(b, PIECE_CONF, NULL) : NULL;
+	struct problems p = { 0 };
+
+	if (text) {
+		g->conf = conf_parse(text->data, text->name, "/", &p);
+		g->text = strdup(text->data);
+	}
+	problems_clear(&p);
+	if (b)
+		bundle_close(&b);
+	if (g->conf && g->text)
+		return 0;
+	conf_free(&g->conf);
+	free(g->text);
+	g->text = NULL;
+	return -1;
 }
 
 static int

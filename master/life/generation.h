@@ -28,6 +28,8 @@ struct generation *generation_new(struct master *m, struct conf *conf, char *tex
  * The time at which its drain ends is to be set again (succession_adopt).
  */
 struct generation *generation_adopt(const struct generation *saved);
+/* Read its conf and text (the caller's) out of its worker's bundle.  Returns 0 or -1. */
+int generation_read(struct generation *g);
 /* Forget one whose children are all dead. */
 void generation_free(struct generation **g);
 

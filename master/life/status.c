@@ -7,7 +7,6 @@
 #include "common/control.h"
 #include "master/servers/counts.h"
 #include "master/servers/servers.h"
-#include "master/upgrade/upgrade.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -133,6 +132,24 @@ look_at_certificates(struct verdict *v, const struct generation *g)
 		fprintf(v->f, ", and %zu more soon", count - 1);
 }
 
+const char *
+status_upgrade(const struct master *m, char buf_r[STATUS_UPGRADE])
+{
+	const struct upgrading *up = &m->up;
+	char at[STATUS_TIME];
+
+	buf_r[0] = '\0';
+	if (up->why[0] && up->is_half)
+		snprintf(buf_r, STATUS_UPGRADE,
+		    "upgrade to %s incomplete %s: %s; the processes of %s go on", up->to,
+		    status_time(up->refused, at), up->why, up->from[0] ? up->from : "before");
+	else if (up->why[0])
+		snprintf(buf_r, STATUS_UPGRADE, "upgrade%s%s refused %s: %s; %s runs on",
+		    up->to[0] ? " to " : "", up->to, status_time(up->refused, at), up->why,
+		    MAILREEVE_VERSION);
+	return buf_r;
+}
+
 static void
 look_at_reloads(struct verdict *v, const struct master *m)
 {
@@ -152,9 +169,9 @@ look_at_reloads(struct verdict *v, const struct master *m)
 static void
 look_at_upgrades(struct verdict *v, const struct master *m)
 {
-	char words[UPGRADE_WORDS];
+	char words[STATUS_UPGRADE];
 
-	if (*upgrade_words(m, words))
+	if (*status_upgrade(m, words))
 		reason(v, VERDICT_WARNING, "%s", words);
 }
 

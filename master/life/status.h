@@ -21,4 +21,8 @@ void status_show(struct master *m, FILE *f);
 #define STATUS_TIME 24
 const char *status_time(uint64_t ms, char buf_r[STATUS_TIME]);
 
+/* "upgrade to 0.3.0 refused 02:14: ...; 0.2.0 runs on"; "" if the last one was not refused. */
+#define STATUS_UPGRADE (UPGRADE_WHY + 160)
+const char *status_upgrade(const struct master *m, char buf_r[STATUS_UPGRADE]);
+
 #endif

@@ -14,7 +14,6 @@
 #include "master/life/say.h"
 #include "master/life/status.h"
 #include "master/life/succession.h"
-#include "master/upgrade/saved.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +67,7 @@ stored_run(struct master *m, const char *why)
 		m->stored[i] = -1;
 	}
 	last.made = made_at(last.bundles[HELPER_WORKER]);
-	if (saved_conf(&last) == -1 || gather(m, last.conf, ids) == -1) {
+	if (generation_read(&last) == -1 || gather(m, last.conf, ids) == -1) {
 		conf_free(&last.conf);
 		free(last.text);
 		bundles_close(last.bundles);

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Who asks for an upgrade waits for its end, which the new program tells.  Master. */
 #include "master/upgrade/commands.h"
+#include "master/life/status.h"
 
 #include "master/life/generation.h"
 #include "master/upgrade/upgrade.h"
@@ -10,9 +11,9 @@ static void
 fill_upgrade(struct request *r)
 {
 	const struct master *m = r->of;
-	char words[UPGRADE_WORDS];
+	char words[STATUS_UPGRADE];
 
-	if (*upgrade_words(m, words))
+	if (*status_upgrade(m, words))
 		fprintf(r->out, "%s%s\n", CONTROL_ERROR, words);
 	else
 		fprintf(r->out, "upgraded: version %s, generation %u\n", MAILREEVE_VERSION,

@@ -114,7 +114,7 @@ adopt(struct master *m, struct found *f)
 		if (is_whole(f->slots[slot].fds))
 			f->g.worker_count = slot + 1;
 	g = NULL;
-	if (f->g.worker_count && saved_conf(&f->g) == 0) {
+	if (f->g.worker_count && generation_read(&f->g) == 0) {
 		/* Its time to drain begins now: nobody knows since when it has been old. */
 		if (f->g.conf->timeouts.drain > 0)
 			f->g.deadline.deadline = mono_ms() + f->g.conf->timeouts.drain;

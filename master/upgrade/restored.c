@@ -4,11 +4,10 @@
  * Taking over the state of the master before us (saved.c).  Each line is read into a struct of its
  * own first, so that a bad one leaves nothing half done behind it.
  */
+#include "master/upgrade/restored.h"
 #include "common/clock.h"
 #include "common/tally.h"
-#include "master/upgrade/saved.h"
 
-#include "common/bundle.h"
 #include "common/child.h"
 #include "common/clock.h"
 #include "master/child/proc.h"
@@ -17,6 +16,7 @@
 #include "master/life/succession.h"
 #include "master/servers/servers.h"
 #include "master/upgrade/members.h"
+#include "master/upgrade/saved.h"
 #include "master/upgrade/saved_pairs.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 int
-saved_take(void)
+restored_take(void)
 {
 	const char *value = getenv(SAVED_ENV);
 	int fd = value ? atoi(value) : -1, seals;
@@ -85,28 +85,6 @@ read_given(struct reader *r, const char *line)
 	return read_into(r, line, r->check ? NULL : &r->m->door.given, 0);
 }
 
-int
-saved_conf(struct generation *g)
-{
-	struct bundle *b = bundle_open(g->bundles[HELPER_WORKER]);
-	const struct piece *text = b ? bundle_find(b, PIECE_CONF, NULL) : NULL;
-	struct problems p = { 0 };
-
-	if (text) {
-		g->conf = conf_parse(text->data, text->name, "/", &p);
-		g->text = strdup(text->data);
-	}
-	problems_clear(&p);
-	if (b)
-		bundle_close(&b);
-	if (g->conf && g->text)
-		return 0;
-	conf_free(&g->conf);
-	free(g->text);
-	g->text = NULL;
-	return -1;
-}
-
 static int
 read_generation(struct reader *r, const char *line)
 {
@@ -118,7 +96,7 @@ read_generation(struct reader *r, const char *line)
 	if (r->check)
 		return 0;
 	saved.m = r->m;
-	if (saved_conf(&saved) == -1) {
+	if (generation_read(&saved) == -1) {
 		r->why = "an older configuration cannot be read any more";
 		return -1;
 	}
@@ -366,7 +344,7 @@ read_all(struct reader *r, int fd, char *why_r, size_t size)
 }
 
 int
-saved_load(struct master *m, int fd, char *why_r, size_t size)
+restored_load(struct master *m, int fd, char *why_r, size_t size)
 {
 	int result = read_all(&(struct reader){ .m = m }, fd, why_r, size);
 
@@ -376,7 +354,7 @@ saved_load(struct master *m, int fd, char *why_r, size_t size)
 }
 
 int
-saved_check(int fd, char *why_r, size_t size)
+restored_check(int fd, char *why_r, size_t size)
 {
 	return read_all(&(struct reader){ .check = 1 }, fd, why_r, size);
 }

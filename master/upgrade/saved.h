@@ -20,19 +20,4 @@
 int saved_write(struct master *m, int keep);
 void saved_cancel(struct master *m);
 
-/* The descriptor that the environment names, taken out of it; -1: there is none. */
-int saved_take(void);
-
-/*
- * Take over what the one before us has left: listeners, generations with their children,
- * connections.  Returns 0, or -1 with words in why_r: what it was about to say is not a state.
- */
-int saved_load(struct master *m, int fd, char *why_r, size_t size);
-
-/* Read conf and text of a generation out of its worker's bundle.  Returns 0 or -1. */
-int saved_conf(struct generation *g);
-
-/* Whether this version could read it, without taking anything over. */
-int saved_check(int fd, char *why_r, size_t size);
-
 #endif

@@ -37,24 +37,6 @@ struct upgrade {
 
 /* ---- Words ---- */
 
-const char *
-upgrade_words(const struct master *m, char buf_r[UPGRADE_WORDS])
-{
-	const struct upgrading *up = &m->up;
-	char at[STATUS_TIME];
-
-	buf_r[0] = '\0';
-	if (up->why[0] && up->is_half)
-		snprintf(buf_r, UPGRADE_WORDS,
-		    "upgrade to %s incomplete %s: %s; the processes of %s go on", up->to,
-		    status_time(up->refused, at), up->why, up->from[0] ? up->from : "before");
-	else if (up->why[0])
-		snprintf(buf_r, UPGRADE_WORDS, "upgrade%s%s refused %s: %s; %s runs on",
-		    up->to[0] ? " to " : "", up->to, status_time(up->refused, at), up->why,
-		    MAILREEVE_VERSION);
-	return buf_r;
-}
-
 static void
 say_refused(struct master *m, const char *to, const char *why)
 {

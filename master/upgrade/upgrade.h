@@ -27,8 +27,4 @@ void upgrade_complete(struct master *m);
 /* A reload is over: if an upgrade was asked for meanwhile, it begins from the loop. */
 void upgrade_go_on(struct master *m);
 
-/* "upgrade to 0.3.0 refused 02:14: ...; 0.2.0 runs on"; "" if the last one was not refused. */
-#define UPGRADE_WORDS (UPGRADE_WHY + 160)
-const char *upgrade_words(const struct master *m, char buf_r[UPGRADE_WORDS]);
-
 #endif

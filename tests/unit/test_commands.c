@@ -45,10 +45,10 @@ upgrade_begin(struct master *master)
 }
 
 const char *
-upgrade_words(const struct master *master, char buf_r[UPGRADE_WORDS])
+status_upgrade(const struct master *master, char buf_r[STATUS_UPGRADE])
 {
 	(void)master;
-	snprintf(buf_r, UPGRADE_WORDS, "%s", refused ? refused : "");
+	snprintf(buf_r, STATUS_UPGRADE, "%s", refused ? refused : "");
 	return buf_r;
 }
 

@@ -7,7 +7,7 @@
 #include "master/life/from_checker.h"
 #include "master/life/say.h"
 #include "master/life/succession.h"
-#include "master/upgrade/saved.h"
+#include "master/upgrade/restored.h"
 #include "master/upgrade/saved_pairs.h"
 
 #include <check.h>
@@ -59,6 +59,13 @@ int
 reports_open(struct generation *g, int fd)
 {
 	(void)g, (void)fd;
+	return -1;
+}
+
+int
+generation_read(struct generation *g)
+{
+	(void)g;
 	return -1;
 }
 
@@ -141,7 +148,7 @@ START_TEST(nothing_stays_open)
 		int fd = bad[_i].text ? state(bad[_i].text) : no_file();
 
 		no_stream = bad[_i].no_stream;
-		ck_assert_int_eq(saved_check(fd, why, sizeof(why)), -1);
+		ck_assert_int_eq(restored_check(fd, why, sizeof(why)), -1);
 		ck_assert_str_eq(why, bad[_i].why);
 		ck_assert_int_eq(lowest(), before);
 	}
@@ -153,7 +160,7 @@ START_TEST(a_good_one_is_taken)
 	int before = lowest();
 	char why[256];
 
-	ck_assert_int_eq(saved_check(state("mailreeve-state 1\nend\n"), why, sizeof(why)), 0);
+	ck_assert_int_eq(restored_check(state("mailreeve-state 1\nend\n"), why, sizeof(why)), 0);
 	ck_assert_int_eq(lowest(), before);
 }
 END_TEST
