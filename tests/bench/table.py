@@ -82,7 +82,7 @@ def table():
     day = datetime.date.fromtimestamp(os.path.getmtime(bench.RAW))
     lines = [f"CPU time (user and system) of each proxy's own processes, two workers each, and what "
              f"an idle connection adds to\ntheir memory. For Mailreeve the figure itself, for the "
-             f"others how many times as much: median of {rounds} rounds that\ntake turns "
+             f"others a multiple of it: median of {rounds} rounds that\ntake turns "
              f"(least–most). {day}, {machine()},\n`make bench`; clients and servers run on the same "
              f"CPUs.\n",
              "| | " + " | ".join(versions()) + " |", "|---|" + "---:|" * len(PEERS)]
