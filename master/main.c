@@ -226,17 +226,17 @@ helpers_open(struct master *m)
 		"mailreeve-keeper" };
 
 	for (int i = 0; i < HELPER_COUNT; i++) {
-		m->helpers[i] = spawn_open(m->libexec, names[i]);
+		m->helpers[i] = spawn_open(m->opt.libexec, names[i]);
 		if (m->helpers[i] == -1)
 			fatal("%s/%s: %s; -L names the directory of the helper programs",
-			    m->libexec, names[i], strerror(errno));
+			    m->opt.libexec, names[i], strerror(errno));
 	}
 }
 
 static void
 warn_not_root(const struct master *m)
 {
-	if (m->drop || m->testing)
+	if (m->drop || m->opt.testing)
 		return;
 	log_say(LOG_WARNING,
 	    "not started as root: user, keeper_user and checker_user are ignored, all processes "
@@ -248,9 +248,13 @@ warn_not_root(const struct master *m)
 static void
 init(struct master *m)
 {
+	struct room room;
+
 	TAILQ_INIT(&m->generations);
 	door_init(&m->door, &children_door, 0);
-	rlimit_raise(m);
+	rlimit_raise(&room, m->opt.testing);
+	m->door.taker_most = room.worker_conns;
+	m->door.conns.held_most = room.held;
 	m->loop = loop_new();
 	if (!m->loop)
 		fatal("cannot make an event loop: %s", strerror(errno));
@@ -282,7 +286,7 @@ take_over(struct master *m, int saved)
 
 	if (saved == -1)
 		return;
-	if (m->testing) {
+	if (m->opt.testing) {
 		/* The trial of an upgrade: what we would be given to go on with. */
 		if (restored_check(saved, why, sizeof(why)) == -1)
 			fatal("%s", why);
@@ -325,10 +329,11 @@ open_log(struct master *m)
 {
 	/* The trial of an upgrade writes for the master that tries it. */
 	log_shared();
-	log_marked(m->journal || m->testing);
-	if (m->testing)
+	log_marked(m->journal || m->opt.testing);
+	if (m->opt.testing)
 		log_process("trial");
-	log_open(m->log_fd, LOG_INFO, !m->testing && logs_wants_json(m->conf_path), !m->journal);
+	log_open(
+	    m->log_fd, LOG_INFO, !m->opt.testing && logs_wants_json(m->opt.conf_path), !m->journal);
 }
 
 int
@@ -341,10 +346,10 @@ main(int argc, char **argv)
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) == -1)
 			(void)open("/dev/null", O_RDWR);
-	options_read(argc, argv, &m);
+	options_read(argc, argv, &m.opt);
 	m.log_fd = logs_stderr(&m.journal);
 	saved = restored_take();
-	m.plain = m.testing && saved == -1;
+	m.plain = m.opt.testing && saved == -1;
 	if (m.plain)
 		log_plain(STDERR_FILENO);
 	else
@@ -354,14 +359,16 @@ main(int argc, char **argv)
 	m.notify = notify_open();
 	orphans_take(&m);
 	inherit_listeners(&m.door);
-	if (saved == -1 && !m.testing)
+	if (saved == -1 && !m.opt.testing)
 		reload_open_ports(&m);
-	master_sandbox(&m);
+	master_sandbox(&m.walls);
 	signals_open(&m);
 	helpers_open(&m);
 	warn_not_root(&m);
 	take_over(&m, saved);
-	rootdir_make(&m);
+	/* Re-executed: the children of before are in it. */
+	if (m.drop && !m.rootdir[0])
+		rootdir_make(m.rootdir, sizeof(m.rootdir));
 	reload_begin(&m, RELOAD_FILE);
 	while (!m.done)
 		if (loop_once(m.loop, -1) == -1)
@@ -369,10 +376,10 @@ main(int argc, char **argv)
 	if (m.stopping != STOP_LEAVE)
 		end_all(&m);
 	control_close(&m);
-	rootdir_remove(&m);
-	if (m.testing && m.status == 0)
+	rootdir_remove(m.rootdir);
+	if (m.opt.testing && m.status == 0)
 		puts("configuration ok");
-	else if (!m.testing && m.status == 0)
+	else if (!m.opt.testing && m.status == 0)
 		log_say(
 		    LOG_NOTICE, m.stopping == STOP_LEAVE ? "left to the next master" : "stopped");
 	return m.status;

@@ -16,7 +16,7 @@ import sys
 FLOORS = """
 common/tls > common/mail > common/conf common/proxy > common
 
-master > master/control > master/upgrade > master/life > master/door master/child master/servers > master/host master/bundle master/command > common/conf common/proxy common/mail
+master > master/control > master/upgrade > master/life > master/door master/child master/servers > master/bundle > master/host master/command > common/conf common/proxy common/mail
 worker > worker/conn > worker/side worker/tls > worker/record > common/conf common/proxy common/mail common/tls
 checker > common/conf common/proxy common/mail common/tls
 keeper > common
@@ -43,8 +43,6 @@ worker/tls/int.h
 KNOWN = """
 circle master/bundle/bundles
 circle master/bundle/front_certs
-circle master/child/proc
-circle master/host/rlimit
 circle master/life/budget
 circle master/life/generation
 circle master/life/master
@@ -52,27 +50,13 @@ circle master/life/pairs
 circle master/life/say
 circle master/servers/boards
 circle master/servers/servers
-floor master/bundle/bundles master/host/rlimit
 floor master/bundle/front_certs master/life/pairs
 floor master/bundle/int master/life/master
-floor master/host/ids master/life/master
-floor master/host/options master/life/master
-floor master/host/rlimit master/life/master
-floor master/host/rootdir master/life/master
-floor master/host/sandbox master/life/master
 floor master/servers/boards master/life/master
 floor master/servers/counts master/life/generation
 floor master/servers/counts master/life/master
 floor master/servers/servers master/life/master
 header master/servers/missing.c
-master master/host/options.c
-master master/host/options.h
-master master/host/rlimit.c
-master master/host/rlimit.h
-master master/host/rootdir.c
-master master/host/rootdir.h
-master master/host/sandbox.c
-master master/host/sandbox.h
 master master/servers/counts.c
 master master/servers/counts.h
 """

@@ -66,7 +66,7 @@ config_differs(const struct master *m)
 {
 	struct problems p = { 0 };
 	char *text = NULL;
-	struct conf *conf = conf_load(m->conf_path, &p, &text);
+	struct conf *conf = conf_load(m->opt.conf_path, &p, &text);
 	int differs = -1;
 
 	if (conf && m->current)
@@ -122,13 +122,13 @@ run_info(struct request *r)
 		fprintf(f, "Generation: %u\n", g->id);
 		print_time(f, "Config_loaded", g->made);
 	}
-	fprintf(f, "Config_file: %s\nConfig_differs: %s\n", m->conf_path,
+	fprintf(f, "Config_file: %s\nConfig_differs: %s\n", m->opt.conf_path,
 	    differs == 1     ? "yes" :
 		differs == 0 ? "no" :
 			       "the file has errors");
 	fprintf(f, "Reload_error: %s\n", e->count ? errors_brief(e, brief, sizeof(brief)) : "-");
 	fprintf(f, "Log_lines_lost: %" PRIu64 "\n", lines_lost(m));
-	master_sandbox_show(m, f);
+	master_sandbox_show(&m->walls, f);
 	fprintf(f, "Memory_master_KB: %lu\n", memory_of(getpid()));
 	TAILQ_FOREACH(g, &m->generations, link)
 	{

@@ -3,6 +3,7 @@
 /* User names to numbers.  Master, before anything is started with them. */
 #include "master/host/ids.h"
 
+#include "master/host/helper.h"
 #include "master/host/unixsock.h"
 
 #include <ctype.h>

@@ -5,7 +5,14 @@
 #define MASTER_HOST_IDS_H
 
 #include "common/conf.h"
-#include "master/life/master.h"
+
+#include <sys/types.h>
+
+/* Who a child becomes. */
+struct identity {
+	uid_t uid;
+	gid_t gid;
+};
 
 /*
  * The identities of worker, checker and keeper, ids_r[enum helper]: users by name or by number.

@@ -104,14 +104,14 @@ directory(const char *path)
 }
 
 /* The worker knows the OpenSSL that it is linked with; the master is linked with none. */
-static void __attribute__((noreturn)) version(const struct master *m)
+static void __attribute__((noreturn)) version(const struct options *o)
 {
 	char path[PATH_MAX + 32];
 
 	puts("mailreeve " MAILREEVE_VERSION);
 	master_sandbox_version(stdout);
 	fflush(stdout);
-	snprintf(path, sizeof(path), "%s/mailreeve-worker", m->libexec);
+	snprintf(path, sizeof(path), "%s/mailreeve-worker", o->libexec);
 	execl(path, "mailreeve-worker", "-V", (char *)NULL);
 	fprintf(stderr, "%s: %s\n", path, strerror(errno));
 	exit(1);
@@ -125,7 +125,7 @@ static const struct option longs[] = {
 };
 
 void
-options_read(int argc, char **argv, struct master *m)
+options_read(int argc, char **argv, struct options *o_r)
 {
 	static const char hint[] = "-t checks, -c names the file";
 	const char *conf = CONF_DEFAULT, *dir = NULL;
@@ -139,16 +139,16 @@ options_read(int argc, char **argv, struct master *m)
 			conf = optarg;
 			break;
 		case 'C':
-			m->conf_dir = directory(optarg);
+			o_r->conf_dir = directory(optarg);
 			break;
 		case 'n':
-			m->names = optarg;
+			o_r->names = optarg;
 			break;
 		case 'L':
 			dir = optarg;
 			break;
 		case 't':
-			m->testing = 1;
+			o_r->testing = 1;
 			break;
 		case 'V':
 			wants_version = 1;
@@ -165,12 +165,12 @@ options_read(int argc, char **argv, struct master *m)
 	}
 	if (optind < argc)
 		usage("too many arguments");
-	if (!m->testing && (m->conf_dir || m->names))
+	if (!o_r->testing && (o_r->conf_dir || o_r->names))
 		usage("-C and --names go with -t");
-	m->program = own_path(argv[0]);
-	m->libexec_given = dir != NULL;
-	m->libexec = helper_dir(dir, m->program);
+	o_r->program = own_path(argv[0]);
+	o_r->libexec_given = dir != NULL;
+	o_r->libexec = helper_dir(dir, o_r->program);
 	if (wants_version)
-		version(m);
-	m->conf_path = absolute(conf);
+		version(o_r);
+	o_r->conf_path = absolute(conf);
 }

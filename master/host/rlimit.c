@@ -63,18 +63,18 @@ raise_file_size(void)
 }
 
 void
-rlimit_raise(struct master *m)
+rlimit_raise(struct room *r_r, int quiet)
 {
 	struct rlimit r = raise_limit(RLIMIT_NOFILE);
 	rlim_t most;
 
 	raise_file_size();
 	most = r.rlim_cur < OWN + EACH ? 1 : (r.rlim_cur - OWN) / EACH;
-	m->door.taker_most = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
-	m->door.conns.held_most = r.rlim_cur / 4 < HELD_MOST ? (size_t)r.rlim_cur / 4 : HELD_MOST;
-	if (r.rlim_cur < FEW && !m->testing)
+	r_r->worker_conns = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+	r_r->held = r.rlim_cur / 4 < HELD_MOST ? (size_t)r.rlim_cur / 4 : HELD_MOST;
+	if (r.rlim_cur < FEW && !quiet)
 		log_say(LOG_WARNING,
 		    "the limit of descriptors is %llu, so a worker serves at most %u connections; "
 		    "raise it with LimitNOFILE= or ulimit -n",
-		    (unsigned long long)r.rlim_cur, m->door.taker_most);
+		    (unsigned long long)r.rlim_cur, r_r->worker_conns);
 }

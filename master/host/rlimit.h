@@ -4,13 +4,20 @@
 #ifndef MASTER_HOST_RLIMIT_H
 #define MASTER_HOST_RLIMIT_H
 
-#include "master/life/master.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the limit of descriptors leaves room for. */
+struct room {
+	uint32_t worker_conns; /* connections of one worker */
+	size_t held;           /* descriptors that we hold for workers */
+};
 
 /*
- * Raise the limit as far as we may, children inherit it; say so if it is low; and set how many
- * connections a worker is given and how many descriptors we hold for them.
+ * Raise the limits as far as we may, children inherit them, and say so if that of descriptors is
+ * low, unless quiet.  Ends the process when that of file sizes is too low.
  */
-void rlimit_raise(struct master *m);
+void rlimit_raise(struct room *r_r, int quiet);
 
 /* What can be done about an error that a limit is the usual reason for; "" for others. */
 const char *rlimit_hint(int error);

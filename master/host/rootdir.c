@@ -17,25 +17,21 @@
 #define IN_RUN     "/run/mailreeve-root.XXXXXX"
 
 void
-rootdir_make(struct master *m)
+rootdir_make(char *dir_r, size_t size)
 {
 	const char *runtime = getenv("RUNTIME_DIRECTORY");
-	size_t room = sizeof(m->rootdir);
 
-	/* Not root: there is none.  Re-executed: the children of before are in it. */
-	if (!m->drop || m->rootdir[0])
-		return;
 	/* Of this process alone, so that two masters on one host do not share it. */
-	if (!runtime || (size_t)snprintf(m->rootdir, room, IN_RUNTIME, runtime) >= room)
-		snprintf(m->rootdir, room, "%s", IN_RUN);
-	if (!mkdtemp(m->rootdir) || chmod(m->rootdir, 0555) == -1)
-		fatal("cannot make %s, an empty directory for the children: %s", m->rootdir,
+	if (!runtime || (size_t)snprintf(dir_r, size, IN_RUNTIME, runtime) >= size)
+		snprintf(dir_r, size, "%s", IN_RUN);
+	if (!mkdtemp(dir_r) || chmod(dir_r, 0555) == -1)
+		fatal("cannot make %s, an empty directory for the children: %s", dir_r,
 		    strerror(errno));
 }
 
 void
-rootdir_remove(struct master *m)
+rootdir_remove(const char *dir)
 {
-	if (m->rootdir[0])
-		(void)rmdir(m->rootdir);
+	if (*dir)
+		(void)rmdir(dir);
 }

@@ -4,13 +4,14 @@
 #ifndef MASTER_HOST_ROOTDIR_H
 #define MASTER_HOST_ROOTDIR_H
 
-#include "master/life/master.h"
+#include <stddef.h>
 
 /*
- * Make it, root's and with no right to write to it for anybody; m->rootdir becomes its path, ""
- * when we are not root.  Ends the process when it cannot be had.
+ * Make it, root's and with no right to write to it for anybody; its path goes to dir_r.  Ends the
+ * process when it cannot be had.
  */
-void rootdir_make(struct master *m);
-void rootdir_remove(struct master *m);
+void rootdir_make(char *dir_r, size_t size);
+/* "": nothing to do. */
+void rootdir_remove(const char *dir);
 
 #endif

@@ -156,18 +156,18 @@ cut_capabilities(void)
 /* ---- All of it ---- */
 
 void
-master_sandbox(struct master *m)
+master_sandbox(struct walls *w)
 {
 	cut_capabilities();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || !privdrop_no_new_privs())
 		fatal("sandbox: no_new_privs: %s", strerror(errno));
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("sandbox: not dumpable: %s", strerror(errno));
-	m->layers = LAYER_NO_NEW_PRIVS;
+	w->own = LAYER_NO_NEW_PRIVS;
 	/* After very many upgrades there is no room for one more of the same. */
 	if (sandbox_deny(denied, sizeof(denied) / sizeof(denied[0])) == 0 ||
 	    (errno == ENOMEM && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2))
-		m->layers |= LAYER_SECCOMP;
+		w->own |= LAYER_SECCOMP;
 	else if (errno != ENOSYS)
 		fatal("sandbox: the filter of system calls: %s", strerror(errno));
 }
@@ -196,19 +196,17 @@ role_word(enum role role)
 }
 
 void
-master_sandbox_child(struct master *m, enum role role, uint32_t layers)
+master_sandbox_child(struct walls *w, enum role role, uint32_t layers)
 {
 	uint32_t missing = LAYERS_ALL & ~layers;
 	char text[SANDBOX_TEXT], other[SANDBOX_TEXT];
 
-	if (m->testing || m->child_layers[role] == layers)
+	if (w->children[role] == layers)
 		return;
-	if (m->child_layers[ROLE_WORKER] + m->child_layers[ROLE_CHECKER] +
-		m->child_layers[ROLE_KEEPER] ==
-	    0)
+	if (w->children[ROLE_WORKER] + w->children[ROLE_CHECKER] + w->children[ROLE_KEEPER] == 0)
 		log_say(LOG_INFO, "sandbox: master: %s; capabilities: %s",
-		    sandbox_text(m->layers, text), caps_text(other));
-	m->child_layers[role] = layers;
+		    sandbox_text(w->own, text), caps_text(other));
+	w->children[role] = layers;
 	log_say(LOG_INFO, "sandbox: %s: %s", role_word(role), sandbox_text(layers, text));
 	if (missing)
 		log_say(LOG_WARNING, "sandbox: around the %s there is no %s", role_word(role),
@@ -216,16 +214,16 @@ master_sandbox_child(struct master *m, enum role role, uint32_t layers)
 }
 
 void
-master_sandbox_show(const struct master *m, FILE *f)
+master_sandbox_show(const struct walls *w, FILE *f)
 {
 	static const enum role roles[] = { ROLE_WORKER, ROLE_CHECKER, ROLE_KEEPER };
 	char text[SANDBOX_TEXT];
 
-	fprintf(f, "Sandbox_master: %s\n", sandbox_text(m->layers, text));
+	fprintf(f, "Sandbox_master: %s\n", sandbox_text(w->own, text));
 	fprintf(f, "Capabilities_master: %s\n", caps_text(text));
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		fprintf(f, "Sandbox_%s: %s\n", role_word(roles[i]),
-		    sandbox_text(m->child_layers[roles[i]], text));
+		    sandbox_text(w->children[roles[i]], text));
 }
 
 void

@@ -4,9 +4,17 @@
 #ifndef MASTER_HOST_SANDBOX_H
 #define MASTER_HOST_SANDBOX_H
 
-#include "master/life/master.h"
+#include "common/msg.h"
+
+#include <stdint.h>
 
 #include <stdio.h>
+
+/* Which walls stand: enum sandbox_layer, or-ed. */
+struct walls {
+	uint32_t own;
+	uint32_t children[ROLE_KEEPER + 1]; /* by enum role: of the last that said READY */
+};
 
 /*
  * Give up, for good and for everything that will ever be started from here: every capability but
@@ -14,13 +22,13 @@
  * calls that nobody here needs.  Before the first child and before a byte of configuration.
  * Ends the process where the kernel refuses what it should grant; says what it does not have.
  */
-void master_sandbox(struct master *m);
+void master_sandbox(struct walls *w);
 
 /* A child has said READY, with these layers around it: told to the log when it is news. */
-void master_sandbox_child(struct master *m, enum role role, uint32_t layers);
+void master_sandbox_child(struct walls *w, enum role role, uint32_t layers);
 
 /* Lines for `show info`, and for mailreeve -V. */
-void master_sandbox_show(const struct master *m, FILE *f);
+void master_sandbox_show(const struct walls *w, FILE *f);
 void master_sandbox_version(FILE *f);
 
 #endif

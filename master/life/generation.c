@@ -47,7 +47,7 @@ count_workers(const struct master *m, const struct conf *conf)
 {
 	long n = conf->workers ? (long)conf->workers : cpus_available();
 
-	if (m->testing)
+	if (m->opt.testing)
 		return 1;
 	return n > SPAWN_WORKERS ? SPAWN_WORKERS : (uint32_t)n;
 }
@@ -56,7 +56,7 @@ static void
 make_place(struct generation *g, struct proc *p, enum helper kind, enum role role, uint32_t slot)
 {
 	proc_init(p, g->m->loop, g->m->owners[kind], g, role, slot);
-	p->trial = g->m->testing;
+	p->trial = g->m->opt.testing;
 	p->uid = g->ids[kind].uid;
 }
 

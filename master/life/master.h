@@ -20,6 +20,10 @@
 #include "master/child/proc.h"
 #include "master/command/request.h"
 #include "master/door/door.h"
+#include "master/host/helper.h"
+#include "master/host/ids.h"
+#include "master/host/options.h"
+#include "master/host/sandbox.h"
 #include "master/life/budget.h"
 #include "master/life/errors.h"
 #include "master/life/pairs.h"
@@ -66,15 +70,7 @@ struct server {
 	struct server *heir; /* in an older generation: the same server in the current one */
 };
 
-struct identity {
-	uid_t uid;
-	gid_t gid;
-};
-
 enum gen_state { GEN_BUILDING, GEN_CURRENT, GEN_OLD, GEN_FAILED };
-
-/* The programs that children are made of, opened when the generation was made. */
-enum helper { HELPER_WORKER, HELPER_CHECKER, HELPER_KEEPER, HELPER_COUNT };
 
 struct generation {
 	TAILQ_ENTRY(generation) link;
@@ -155,28 +151,21 @@ struct manager {
 
 struct master {
 	struct loop *loop;
+	struct options opt;
 	const struct life_events *events;
 	const struct proc_owner *owners[HELPER_COUNT]; /* of the children, by enum helper */
 	/* reload.c: g is about to take the place of old; a building one serves (why NULL) or cannot be. */
 	void (*replaces)(
 	    struct master *m, const struct generation *old, const struct generation *g);
 	void (*settled)(struct master *m, const char *why);
-	const char *program;   /* path of this executable, as it was at start */
-	const char *conf_path; /* absolute */
-	const char *libexec;
-	const char *conf_dir; /* where its relative paths start; NULL: where it lies */
-	const char *names;    /* mailreeve -t --names: "a,b"; or NULL */
-	int testing;          /* mailreeve -t, or the trial of an upgrade */
-	int plain;            /* the first: a person or an editor reads us */
-	uint32_t layers;      /* enum sandbox_layer: the walls around ourselves */
-	uint32_t child_layers[ROLE_KEEPER + 1]; /* by enum role: of the last that said READY */
-	int drop;                               /* we are root: children change their identity */
-	int journal;                            /* stderr is the journal */
-	int log_fd;                             /* stderr, as logs_stderr gives it */
-	int helpers[HELPER_COUNT];              /* executables, opened once */
-	char rootdir[256];       /* empty, children are locked into it; "" if we are not root */
-	int libexec_given;       /* ... by -L */
-	struct upgrade *upgrade; /* one that is being tried */
+	int plain; /* the first: a person or an editor reads us */
+	struct walls walls;
+	int drop;                  /* we are root: children change their identity */
+	int journal;               /* stderr is the journal */
+	int log_fd;                /* stderr, as logs_stderr gives it */
+	int helpers[HELPER_COUNT]; /* executables, opened once */
+	char rootdir[256];         /* empty, children are locked into it; "" if we are not root */
+	struct upgrade *upgrade;   /* one that is being tried */
 	struct upgrading up;
 	struct timer upgrade_later; /* set: one that was asked for meanwhile begins from the loop */
 	int force_new; /* the next reload makes a new generation, whatever is the same */

@@ -126,7 +126,7 @@ outfit_start(struct proc *p)
 		.drop = g->m->drop,
 		.journal = g->m->journal,
 		/* The keeper answers the others' questions until they are done. */
-		.testing = g->m->testing && p->role != ROLE_KEEPER,
+		.testing = g->m->opt.testing && p->role != ROLE_KEEPER,
 		.required = g->conf->sandbox_required,
 		.root = g->m->rootdir,
 	};

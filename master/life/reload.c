@@ -29,8 +29,8 @@ static void
 log_as(struct master *m, const struct conf *conf)
 {
 	/* A trial's lines are read by the master that tries it. */
-	log_open(
-	    m->log_fd, conf->log.level, conf->log.format == LOG_JSON && !m->testing, !m->journal);
+	log_open(m->log_fd, conf->log.level, conf->log.format == LOG_JSON && !m->opt.testing,
+	    !m->journal);
 }
 
 void
@@ -70,11 +70,11 @@ fail(struct master *m, const char *why)
 		    brief);
 		return;
 	}
-	if (!m->testing && stored_run(m, brief) == 0)
+	if (!m->opt.testing && stored_run(m, brief) == 0)
 		return;
-	if (!m->testing)
+	if (!m->opt.testing)
 		log_say(LOG_ERR, "cannot start: %s", brief);
-	m->status = m->wrong && !m->testing ? EXIT_WRONG : 1;
+	m->status = m->wrong && !m->opt.testing ? EXIT_WRONG : 1;
 	m->done = 1;
 }
 
@@ -152,7 +152,7 @@ void
 reload_open_ports(struct master *m)
 {
 	struct problems conf_problems = { 0 }, p = { 0 };
-	struct conf *conf = conf_load(m->conf_path, &conf_problems, NULL);
+	struct conf *conf = conf_load(m->opt.conf_path, &conf_problems, NULL);
 
 	if (conf) {
 		/* It says how even the start is logged; a later one says it when it serves. */
@@ -177,8 +177,8 @@ static int
 gather_files(struct master *m, const struct conf *conf, const char *text, int anew,
     struct problems *p, int *bundles)
 {
-	if (bundles_make(conf, m->conf_path, text, m->ticket_seed, m->current, anew, p, bundles) ==
-	    -1)
+	if (bundles_make(
+		conf, m->opt.conf_path, text, m->ticket_seed, m->current, anew, p, bundles) == -1)
 		return -1;
 	pairs_missing(m->current, conf, bundles[HELPER_WORKER], p);
 	if (p->errors == 0)
@@ -195,7 +195,7 @@ gather(struct master *m, const struct conf *conf, const char *text, struct probl
 	ids_find(conf, m->drop, p, ids);
 	ids_find_groups(conf, p);
 	places_check(conf, p);
-	if (m->testing)
+	if (m->opt.testing)
 		listeners_look(conf, p);
 	else
 		listeners_prepare(&m->door, conf, p);
@@ -234,7 +234,7 @@ take_over(
 	m->reloads[kind].taken = NULL;
 	if (conf)
 		gather(m, conf, text, p, ids, bundles);
-	else if (!file_exists(m->conf_path))
+	else if (!file_exists(m->opt.conf_path))
 		p->outside = p->errors;
 	m->wrong = p->errors > p->outside;
 	say_all(m, p);
@@ -266,7 +266,7 @@ same_again(const struct master *m, struct problems *p, char **text_r)
 	struct conf *conf;
 
 	*text_r = strdup(m->current->text);
-	conf = *text_r ? conf_parse(*text_r, m->conf_path, NULL, p) : NULL;
+	conf = *text_r ? conf_parse(*text_r, m->opt.conf_path, NULL, p) : NULL;
 	if (conf)
 		problems_clear(p); /* they were said when it was read */
 	return conf;
@@ -294,7 +294,7 @@ reload_begin(struct master *m, enum reload_kind kind)
 		conf = same_again(m, &p, &text);
 	} else {
 		m->events->reloading(m);
-		conf = conf_load_from(m->conf_path, m->conf_dir, &p, &text);
+		conf = conf_load_from(m->opt.conf_path, m->opt.conf_dir, &p, &text);
 	}
 	take_over(m, kind, conf, text, &p);
 	problems_clear(&p);
@@ -373,7 +373,7 @@ conf_changed(struct master *m)
 	int bundles[HELPER_COUNT] = { -1, -1, -1 };
 	struct problems p = { 0 };
 	char *text = NULL;
-	struct conf *conf = conf_load_from(m->conf_path, m->conf_dir, &p, &text);
+	struct conf *conf = conf_load_from(m->opt.conf_path, m->opt.conf_dir, &p, &text);
 	int good = conf && gather_files(m, conf, text, 0, &p, bundles) == 0;
 	const char *wrong = first_error(&p);
 	int is_new = strcmp(wrong, m->conf_error) != 0;

@@ -99,7 +99,7 @@ finish_trial(struct generation *g)
 	if (m->done || !g->workers[0].p.was_ready || !g->checker.was_ready)
 		return;
 	m->done = 1;
-	if (m->names && pairs_uncovered(g, m->names) > 0)
+	if (m->opt.names && pairs_uncovered(g, m->opt.names) > 0)
 		m->status = 1;
 }
 
@@ -119,7 +119,7 @@ progress_building(struct generation *g)
 	/* What others have to say of the configuration is worth waiting for. */
 	if (g->failed && !generation_still_starts(g))
 		succession_fail(g);
-	else if (!g->failed && g->m->testing)
+	else if (!g->failed && g->m->opt.testing)
 		finish_trial(g);
 	else if (!g->failed && generation_all_serve(g))
 		commit(g);
@@ -129,7 +129,7 @@ static void
 died_building(struct generation *g, struct proc *p)
 {
 	/* mailreeve -t: who has found nothing wrong ends by itself. */
-	if (!g->m->testing || !p->was_ready || p->role == ROLE_KEEPER)
+	if (!g->m->opt.testing || !p->was_ready || p->role == ROLE_KEEPER)
 		g->failed = 1;
 }
 
@@ -277,7 +277,8 @@ succession_serves(struct generation *g, struct proc *p)
 {
 	struct master *m = g->m;
 
-	master_sandbox_child(m, p->role, p->layers);
+	if (!m->opt.testing)
+		master_sandbox_child(&m->walls, p->role, p->layers);
 	if (g->state == GEN_BUILDING && p == &g->workers[0].p && pairs_judge(g) == -1)
 		g->failed = 1;
 	if (p->role == ROLE_KEEPER)

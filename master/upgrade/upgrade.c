@@ -136,8 +136,8 @@ static void
 execute(struct master *m, const char *to)
 {
 	char why[UPGRADE_WHY], program[] = "mailreeve", c[] = "-c", l[] = "-L", number[16];
-	char *conf = strdup(m->conf_path), *libexec = strdup(m->libexec);
-	char *argv[] = { program, c, conf, m->libexec_given ? l : NULL, libexec, NULL };
+	char *conf = strdup(m->opt.conf_path), *libexec = strdup(m->opt.libexec);
+	char *argv[] = { program, c, conf, m->opt.libexec_given ? l : NULL, libexec, NULL };
 	struct generation *g;
 	int fd, error;
 
@@ -148,7 +148,7 @@ execute(struct master *m, const char *to)
 	if (fd != -1) {
 		snprintf(number, sizeof(number), "%d", fd);
 		setenv(SAVED_ENV, number, 1);
-		execv(m->program, argv);
+		execv(m->opt.program, argv);
 		error = errno;
 		unsetenv(SAVED_ENV);
 		saved_cancel(m);
@@ -156,7 +156,7 @@ execute(struct master *m, const char *to)
 		errno = error;
 	}
 	m->up.from[0] = '\0';
-	snprintf(why, sizeof(why), "%s: %s", m->program, strerror(errno));
+	snprintf(why, sizeof(why), "%s: %s", m->opt.program, strerror(errno));
 	say_refused(m, to, why);
 	free(conf);
 	free(libexec);
@@ -167,11 +167,11 @@ reason_of(const struct upgrade *u, const siginfo_t *si, char why_r[UPGRADE_WHY])
 {
 	if (u->is_late)
 		snprintf(why_r, UPGRADE_WHY, "the trial of %s was not over after %d s",
-		    u->m->program, TRIAL_MOST / 1000);
+		    u->m->opt.program, TRIAL_MOST / 1000);
 	else if (u->why[0])
 		snprintf(why_r, UPGRADE_WHY, "%s", u->why);
 	else
-		snprintf(why_r, UPGRADE_WHY, "the trial of %s ended with %s %d", u->m->program,
+		snprintf(why_r, UPGRADE_WHY, "the trial of %s ended with %s %d", u->m->opt.program,
 		    si->si_code == CLD_EXITED ? "status" : "signal", si->si_status);
 }
 
@@ -227,8 +227,8 @@ static int
 try(struct upgrade *u)
 {
 	char program[] = "mailreeve", t[] = "-t", c[] = "-c", l[] = "-L";
-	char *conf = strdup(u->m->conf_path), *libexec = strdup(u->m->libexec);
-	char *argv[] = { program, t, c, conf, u->m->libexec_given ? l : NULL, libexec, NULL };
+	char *conf = strdup(u->m->opt.conf_path), *libexec = strdup(u->m->opt.libexec);
+	char *argv[] = { program, t, c, conf, u->m->opt.libexec_given ? l : NULL, libexec, NULL };
 	char env[] = SAVED_ENV "=3";
 	char *envp[] = { env, NULL };
 	int fds[TRIAL_FD + 1] = { -1, -1, -1, -1 };
@@ -239,8 +239,8 @@ try(struct upgrade *u)
 	u->log.tap = on_line;
 	fds[TRIAL_FD] = saved_write(u->m, 0);
 	if (conf && libexec && fds[FD_LOG] != -1 && fds[TRIAL_FD] != -1)
-		result =
-		    spawn_path(u->m->program, argv, envp, fds, TRIAL_FD + 1, &pid, &u->death.fd);
+		result = spawn_path(
+		    u->m->opt.program, argv, envp, fds, TRIAL_FD + 1, &pid, &u->death.fd);
 	if (fds[FD_LOG] != -1)
 		close(fds[FD_LOG]);
 	if (fds[TRIAL_FD] != -1)
@@ -275,7 +275,7 @@ upgrade_begin(struct master *m)
 	u->timer.fn = on_trial_timeout;
 	m->upgrade = u;
 	if (try(u) == -1) {
-		snprintf(why, sizeof(why), "%s: %s", m->program, strerror(errno));
+		snprintf(why, sizeof(why), "%s: %s", m->opt.program, strerror(errno));
 		free_upgrade(u);
 		say_refused(m, "", why);
 		return;

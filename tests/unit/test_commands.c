@@ -74,9 +74,9 @@ counts_all(const struct master *master)
 }
 
 void
-master_sandbox_show(const struct master *master, FILE *f)
+master_sandbox_show(const struct walls *walls, FILE *f)
 {
-	(void)master;
+	(void)walls;
 	fprintf(f, "Sandbox_master: none\n");
 }
 
@@ -128,7 +128,7 @@ setup(void)
 	TAILQ_INIT(&m.generations);
 	TAILQ_INSERT_TAIL(&m.generations, &g, link);
 	m.current = &g;
-	m.conf_path = "/nonexistent/mailreeve.conf";
+	m.opt.conf_path = "/nonexistent/mailreeve.conf";
 	g.id = 3;
 	g.conf = &conf;
 	g.servers = &server;

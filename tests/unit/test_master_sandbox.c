@@ -31,7 +31,7 @@ static char said[16384];
 
 /* Run fn behind the walls; what it and its children write to stdout and stderr is in said. */
 static int
-behind(int (*fn)(struct master *m))
+behind(int (*fn)(struct walls *m))
 {
 	size_t len = 0;
 	int ends[2], status;
@@ -41,7 +41,7 @@ behind(int (*fn)(struct master *m))
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0) {
-		static struct master m;
+		static struct walls m;
 
 		dup2(ends[1], 1);
 		dup2(ends[1], 2);
@@ -60,7 +60,7 @@ behind(int (*fn)(struct master *m))
 
 /* What a program that was started from there says of itself. */
 static int
-run_status(struct master *m)
+run_status(struct walls *m)
 {
 	char *argv[] = { (char[]){ "cat" }, (char[]){ "/proc/self/status" }, NULL };
 	int status;
@@ -95,10 +95,10 @@ START_TEST(what_it_starts_has_no_more)
 END_TEST
 
 static int
-is_bare(struct master *m)
+is_bare(struct walls *m)
 {
 	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-	    m->layers == (LAYER_NO_NEW_PRIVS | LAYER_SECCOMP);
+	    m->own == (LAYER_NO_NEW_PRIVS | LAYER_SECCOMP);
 }
 
 START_TEST(not_dumpable_and_says_so)
@@ -109,7 +109,7 @@ END_TEST
 
 /* As a child is made: identity, directory, end. */
 static int
-works(struct master *m)
+works(struct walls *m)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(1) };
 	int status, ready[2];
@@ -178,7 +178,7 @@ static const struct {
 static int call;
 
 static int
-call_it(struct master *m)
+call_it(struct walls *m)
 {
 	(void)m;
 	return syscall(calls[call].nr, calls[call].a, calls[call].b, calls[call].c, 0, 0, 0) == -1 ?
@@ -198,12 +198,12 @@ END_TEST
 
 /* The next version, and the one after it, put the same walls up again. */
 static int
-again(struct master *m)
+again(struct walls *m)
 {
 	for (int i = 0; i < 20; i++) {
-		m->layers = 0;
+		m->own = 0;
 		master_sandbox(m);
-		if (m->layers != (LAYER_NO_NEW_PRIVS | LAYER_SECCOMP))
+		if (m->own != (LAYER_NO_NEW_PRIVS | LAYER_SECCOMP))
 			return 1;
 	}
 	return 0;
@@ -216,7 +216,7 @@ START_TEST(once_more_after_an_upgrade)
 END_TEST
 
 static int
-tells(struct master *m)
+tells(struct walls *m)
 {
 	master_sandbox_child(m, ROLE_WORKER, LAYERS_ALL);
 	master_sandbox_child(m, ROLE_WORKER, LAYERS_ALL);
