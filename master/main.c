@@ -27,7 +27,8 @@
 #include "master/life/stop.h"
 #include "master/life/succession.h"
 #include "master/life/watchdog.h"
-#include "master/servers/servers.h"
+#include "master/servers/carry.h"
+#include "master/servers/checked.h"
 #include "master/upgrade/orphans.h"
 #include "master/upgrade/restored.h"
 #include "master/upgrade/upgrade.h"
@@ -141,7 +142,8 @@ say_ready(struct master *m)
 
 	if (m->said_ready || !g || m->reloading)
 		return;
-	if (!servers_settled(g) && loop_now(m->loop) - m->serves_since < first_checks(g->conf))
+	if (!servers_settled(&g->servers) &&
+	    loop_now(m->loop) - m->serves_since < first_checks(g->conf))
 		return;
 	m->said_ready = 1;
 	log_say(LOG_NOTICE, "ready");
@@ -163,7 +165,7 @@ on_tick(struct timer *t)
 		watchdog_tick(g, after_stall);
 	}
 	if (m->current)
-		servers_tick(m->current, &m->generations);
+		checked_tick(&m->current->servers);
 	accept_resume(&m->door);
 	say_ready(m);
 	if (log_lost() > m->lost_told) {
@@ -252,6 +254,7 @@ init(struct master *m)
 
 	TAILQ_INIT(&m->generations);
 	door_init(&m->door, &children_door, 0);
+	servers_all_init(&m->servers, &children_servers);
 	rlimit_raise(&room, m->opt.testing);
 	m->door.taker_most = room.worker_conns;
 	m->door.conns.held_most = room.held;
@@ -307,7 +310,7 @@ take_over(struct master *m, int saved)
 	for (g = TAILQ_FIRST(&m->generations); g; g = next) {
 		next = TAILQ_NEXT(g, link);
 		if (g->state == GEN_CURRENT)
-			servers_inherit(g, &m->generations);
+			carry_heirs(&g->servers);
 		succession_progress(g);
 	}
 	accept_resume(&m->door);

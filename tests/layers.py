@@ -48,17 +48,8 @@ circle master/life/generation
 circle master/life/master
 circle master/life/pairs
 circle master/life/say
-circle master/servers/boards
-circle master/servers/servers
 floor master/bundle/front_certs master/life/pairs
 floor master/bundle/int master/life/master
-floor master/servers/boards master/life/master
-floor master/servers/counts master/life/generation
-floor master/servers/counts master/life/master
-floor master/servers/servers master/life/master
-header master/servers/missing.c
-master master/servers/counts.c
-master master/servers/counts.h
 """
 
 Arrow = collections.namedtuple("Arrow", "line how")  # how: `includes "x.h"`, `calls x of y.c`

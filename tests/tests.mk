@@ -62,7 +62,7 @@ $(O)/unit/test_logs: $(O)/obj/master/child/logs.o
 $(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o door/handover.o door/door.o door/conns.o door/inherit.o)
 $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,host/sockpath.o host/unixsock.o)
 $(O)/unit/test_command: $(addprefix $(O)/obj/master/command/,command.o request.o)
-$(O)/unit/test_commands: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/commands.o control/show.o life/commands.o life/errors.o upgrade/commands.o)
+$(O)/unit/test_commands: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/commands.o control/show.o life/commands.o life/errors.o servers/servers.o upgrade/commands.o)
 $(O)/unit/test_control_socket: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/control.o)
 $(O)/unit/test_notify: $(addprefix $(O)/obj/master/host/,notify.o store.o)
 $(O)/unit/test_errors: $(O)/obj/master/life/errors.o
@@ -71,7 +71,9 @@ $(O)/unit/test_budget: $(addprefix $(O)/obj/master/,life/budget.o door/conns.o d
 $(O)/unit/test_accept: $(addprefix $(O)/obj/master/,door/accept.o door/handover.o door/door.o door/conns.o)
 $(O)/unit/test_pairs: $(O)/obj/master/life/pairs.o
 $(O)/unit/test_master_sandbox: $(O)/obj/master/host/sandbox.o
-$(O)/unit/test_servers: $(addprefix $(O)/obj/master/,servers/servers.o servers/boards.o)
+$(O)/unit/test_servers: $(addprefix $(O)/obj/master/servers/,servers.o boards.o checked.o resolved.o carry.o tell.o)
+$(O)/unit/test_missing: $(addprefix $(O)/obj/master/servers/,missing.o servers.o)
+$(O)/unit/test_to_checker: $(O)/obj/master/life/to_checker.o
 $(O)/unit/test_layout: $(O)/obj/master/servers/layout.o
 $(O)/unit/test_state_record: $(O)/obj/master/upgrade/text.o
 $(O)/unit/test_restored: $(addprefix $(O)/obj/master/,command/request.o upgrade/restored.o upgrade/saved.o upgrade/saved_pairs.o life/pairs.o upgrade/text.o door/conns.o)

@@ -12,8 +12,8 @@
 #include "common/tally.h"
 #include "master/child/proc.h"
 #include "master/host/sandbox.h"
+#include "master/life/counts.h"
 #include "master/life/generation.h"
-#include "master/servers/counts.h"
 #include "master/servers/servers.h"
 
 #include <inttypes.h>
@@ -219,12 +219,6 @@ check_health(const struct server *s, const struct conf_check *c)
 	return 0;
 }
 
-static int
-is_free_place(const struct server *s)
-{
-	return s->conf->slots > 1 && s->addr_count == 0;
-}
-
 static void
 print_state(FILE *f, const struct generation *g, const struct server *s, unsigned id)
 {
@@ -264,13 +258,13 @@ run_state(struct request *r)
 	    "srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr "
 	    "srv_agent_port\n");
 	for (uint32_t i = 0; g && i < g->conf->slot_count; i++) {
-		const struct server *s = &g->servers[i];
+		const struct server *s = &g->servers.slots[i];
 
 		if (s->conf->backend != backend)
 			id = 0;
 		backend = s->conf->backend;
 		id++;
-		if (!is_free_place(s))
+		if (!server_is_free(s))
 			print_state(f, g, s, id);
 	}
 }

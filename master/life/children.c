@@ -186,3 +186,22 @@ const struct door_owner children_door = {
 	.handed = on_handed,
 	.keeps = on_keeps,
 };
+
+/* ---- Servers ---- */
+
+static uint32_t
+on_active(const struct servers *s, uint32_t slot)
+{
+	const struct generation *g = s->of;
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < g->worker_count; i++)
+		if (g->workers[i].tally)
+			sum += atomic_load_explicit(
+			    &g->workers[i].tally->servers[slot].active, memory_order_relaxed);
+	return sum;
+}
+
+const struct servers_owner children_servers = {
+	.active = on_active,
+};

@@ -10,5 +10,7 @@
 extern const struct proc_owner *const children[HELPER_COUNT];
 /* ... and who runs the door for them. */
 extern const struct door_owner children_door;
+/* ... and what servers ask of the workers. */
+extern const struct servers_owner children_servers;
 
 #endif

@@ -6,12 +6,12 @@
  */
 #include "master/life/from_checker.h"
 
-#include "common/clock.h"
 #include "common/container.h"
 #include "common/log.h"
 #include "common/mail/reason.h"
 #include "master/child/from_child.h"
-#include "master/servers/servers.h"
+#include "master/servers/checked.h"
+#include "master/servers/resolved.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,8 +22,6 @@
 #define REPORTS_PER_PASS 32
 #define CHECK_MS_MOST    (24u * 3600 * 1000)
 #define DAYS_MOST        (100 * 366)
-#define CERT_WARN_DAYS   14
-#define CERT_WARN_MS     (20u * 3600 * 1000) /* the number of days changes daily, at any hour */
 
 static const struct from_rule table[MSG_COUNT] = {
 	[MSG_READY] = { from_ready, PROC_STARTING },
@@ -122,42 +120,18 @@ report_wrong(const struct report *r, const struct conf *conf)
 	}
 }
 
-/* Once a day for each server whose certificate comes to its end. */
-static void
-take_days(struct generation *g, struct server *s, int32_t days)
-{
-	char server[2 * CONF_NAME + ADDR_TEXT + 4], why[80];
-	uint64_t now = real_ms();
-	struct log_line l;
-
-	s->cert_days = days;
-	if (days >= CERT_WARN_DAYS || (s->cert_warned && now - s->cert_warned < CERT_WARN_MS))
-		return;
-	s->cert_warned = now;
-	snprintf(
-	    server, sizeof(server), "%s/%s", g->conf->backends[s->conf->backend].name, s->name);
-	snprintf(why, sizeof(why),
-	    days < 0 ? "the server's certificate has expired" :
-		       "the server's certificate expires in %d day%s",
-	    days, days == 1 ? "" : "s");
-	log_begin(&l, LOG_WARNING);
-	log_text(&l, "server", server);
-	log_quoted(&l, "why", why);
-	log_end(&l);
-}
-
 static void
 take(struct generation *g, const struct report *r)
 {
 	switch ((enum report_type)r->type) {
 	case REPORT_RESULT:
-		servers_checked(g, r->server, r);
+		checked_result(&g->servers, r->server, r);
 		break;
 	case REPORT_ADDRESSES:
-		servers_resolved(g, r->server, r);
+		resolved_addresses(&g->servers, r->server, r);
 		break;
 	case REPORT_CERT_DAYS:
-		take_days(g, &g->servers[r->server], r->days);
+		checked_days(&g->servers, r->server, r->days);
 		break;
 	}
 }

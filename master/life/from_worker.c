@@ -118,14 +118,14 @@ on_suspect(struct proc *p, const struct msg *m)
 
 	if (suspect->server >= gen_of(p)->conf->slot_count)
 		return "suspects a server that there is none of";
-	s = &gen_of(p)->servers[suspect->server];
+	s = &gen_of(p)->servers.slots[suspect->server];
 	if (gen_of(p) != current)
 		s = s->heir;
 	if (!s || !current || now - s->suspected < SUSPECT_PAUSE ||
 	    current->checker.state != PROC_SERVING)
 		return NULL;
 	s->suspected = now;
-	check.server = (uint32_t)(s - current->servers);
+	check.server = (uint32_t)(s - current->servers.slots);
 	/* If the checker does not read, its next regular check will have to do. */
 	(void)chan_tell(&current->checker.chan, MSG_CHECK_NOW, &check);
 	return NULL;

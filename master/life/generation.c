@@ -13,8 +13,8 @@
 #include "master/bundle/bundles.h"
 #include "master/life/say.h"
 #include "master/servers/boards.h"
+#include "master/servers/carry.h"
 #include "master/servers/layout.h"
-#include "master/servers/servers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,14 +141,12 @@ make(struct generation *g)
 		if (g->helpers[i] == -1)
 			return -1;
 	}
-	g->servers = servers_new(g->conf);
-	g->board = g->servers ? board_new(g->conf->slot_count, &g->board_fd) : NULL;
-	if (!g->board || make_tallies(g) == -1)
+	if (servers_make(&g->servers, &g->m->servers, g, g->conf) == -1 || make_tallies(g) == -1)
 		return -1;
 	before = g->m->current ? g->m->current : latest_orphan(g->m);
 	if (before)
-		servers_carry(g, before);
-	boards_start(g);
+		carry_states(&g->servers, &before->servers);
+	boards_start(&g->servers);
 	return 0;
 }
 
@@ -165,7 +163,7 @@ generation_new(
 	g->state = GEN_BUILDING;
 	g->conf = conf;
 	g->text = text;
-	g->board_fd = -1;
+	g->servers.board_fd = -1;
 	g->report.fd = -1;
 	g->report_size = sizeof(struct report);
 	g->made = real_ms();
@@ -191,16 +189,14 @@ generation_adopt(const struct generation *saved)
 	if (!g)
 		return NULL;
 	*g = *saved;
-	if (layout_fit(g->conf, g->board_fd) == -1) {
+	if (layout_fit(g->conf, g->servers.board_fd) == -1) {
 		free(g);
 		return NULL;
 	}
 	g->workers = calloc(g->worker_count, sizeof(*g->workers));
-	g->servers = servers_new(g->conf);
-	g->board = board_adopt(g->board_fd, g->conf->slot_count);
-	if (!g->workers || !g->servers || !g->board) {
+	if (!g->workers ||
+	    servers_adopt(&g->servers, &g->m->servers, g, g->conf, g->state == GEN_OLD) == -1) {
 		free(g->workers);
-		free(g->servers);
 		free(g);
 		return NULL;
 	}
@@ -213,15 +209,9 @@ generation_adopt(const struct generation *saved)
 void
 generation_free(struct generation **gp)
 {
-	struct generation *g = *gp, *old;
+	struct generation *g = *gp;
 
 	timer_stop(&g->deadline);
-	/* Nobody may go on to know its servers. */
-	TAILQ_FOREACH(old, &g->m->generations, link)
-	for (uint32_t i = 0; old->state == GEN_OLD && i < old->conf->slot_count; i++)
-		if (old->servers[i].heir && g->servers && old->servers[i].heir >= g->servers &&
-		    old->servers[i].heir < g->servers + g->conf->slot_count)
-			old->servers[i].heir = NULL;
 	TAILQ_REMOVE(&g->m->generations, g, link);
 	for (uint32_t i = 0; g->workers && i < g->worker_count; i++) {
 		timer_stop(&g->workers[i].p.rebirth);
@@ -233,15 +223,11 @@ generation_free(struct generation **gp)
 	timer_stop(&g->keeper.rebirth);
 	timer_stop(&g->checker.rebirth);
 	free(g->workers);
-	if (g->board)
-		board_unmap(&g->board);
-	if (g->board_fd != -1)
-		close(g->board_fd);
+	servers_free(&g->servers);
 	for (int i = 0; i < HELPER_COUNT; i++)
 		if (g->helpers[i] != -1)
 			close(g->helpers[i]);
 	bundles_close(g->bundles);
-	free(g->servers);
 	conf_free(&g->conf);
 	free(g->text);
 	errors_clear(&g->complaints);
@@ -298,6 +284,7 @@ generation_serves_now(struct master *m, struct generation *g)
 		door_leave(&was->workers[i].t);
 	m->current = g;
 	m->door.conf = g ? g->conf : NULL;
+	servers_serve(&m->servers, g ? &g->servers : NULL);
 	for (uint32_t i = 0; g && i < g->worker_count; i++)
 		if (g->workers[i].p.state == PROC_SERVING)
 			door_join(&g->workers[i].t);

@@ -54,7 +54,7 @@ void
 kept_generation(const struct generation *g)
 {
 	put(g, KEPT_BUNDLE, g->bundles[HELPER_WORKER]);
-	put(g, KEPT_BOARD, g->board_fd);
+	put(g, KEPT_BOARD, g->servers.board_fd);
 	if (g->state != GEN_CURRENT)
 		return;
 	put(g, KEPT_CHECKS, g->bundles[HELPER_CHECKER]);

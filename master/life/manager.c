@@ -4,9 +4,9 @@
 #include "master/life/manager.h"
 
 #include "master/host/notify.h"
+#include "master/life/counts.h"
 #include "master/life/master.h"
-#include "master/servers/counts.h"
-#include "master/servers/servers.h"
+#include "master/servers/missing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +23,8 @@ say_status(struct master *m)
 	char *missing = NULL, up[64], lack[64] = "";
 
 	if (m->current) {
-		c = servers_count(m->current, UINT32_MAX);
-		missing = servers_missing(m->current);
+		c = servers_count(&m->current->servers, UINT32_MAX);
+		missing = missing_servers(&m->current->servers);
 	}
 	snprintf(up, sizeof(up), "STATUS=%u of %u servers up", c.serving, c.all);
 	if (missing)

@@ -14,7 +14,6 @@
 #include "common/board.h"
 #include "common/chan.h"
 #include "common/conf.h"
-#include "common/health.h"
 #include "common/loop.h"
 #include "common/mail/reason.h"
 #include "master/child/proc.h"
@@ -27,6 +26,7 @@
 #include "master/life/budget.h"
 #include "master/life/errors.h"
 #include "master/life/pairs.h"
+#include "master/servers/servers.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,31 +45,6 @@ struct worker {
 	struct tally *tally;
 };
 
-/* A slot of the board: a server, or one address of a server with resolve = "all". */
-struct server {
-	const struct conf_server *conf;
-	char name[CONF_NAME + ADDR_TEXT + 2]; /* the configured one, with -ADDRESS in a family */
-	struct health health;
-	enum health_state said; /* the last state that the log told: up, down or checking */
-	uint32_t admin;
-	uint64_t since;           /* of `said`: CLOCK_REALTIME, milliseconds */
-	enum check_status status; /* of the last check */
-	uint32_t passed;          /* whether it was good */
-	uint32_t check_ms;
-	int32_t cert_days;    /* INT32_MIN: not known */
-	uint64_t cert_warned; /* when the log last said that they are few; 0: never */
-	char why[REASON_WORDS];
-	struct addr addrs[BOARD_ADDRS];
-	uint32_t addr_count;
-	int left;    /* resolve = "all": the address is no longer in the answer */
-	int crowded; /* of a name's first place: an address waits for one, which the log has said */
-	uint32_t close; /* as on the board; so is the next one */
-	uint32_t elsewhere;
-	uint32_t slowstart;  /* 0 to 256: how much of its weight it has so far */
-	uint64_t suspected;  /* the last CHECK_NOW: CLOCK_MONOTONIC, milliseconds */
-	struct server *heir; /* in an older generation: the same server in the current one */
-};
-
 enum gen_state { GEN_BUILDING, GEN_CURRENT, GEN_OLD, GEN_FAILED };
 
 struct generation {
@@ -82,9 +57,7 @@ struct generation {
 	struct identity ids[HELPER_COUNT];
 	int helpers[HELPER_COUNT]; /* executables */
 	int bundles[HELPER_COUNT]; /* sealed memory, one per kind of child */
-	int board_fd;
-	struct board *board;
-	struct server *servers; /* conf->slot_count of them */
+	struct servers servers;
 	struct worker *workers;
 	uint32_t worker_count;
 	struct proc keeper, checker;
@@ -171,6 +144,7 @@ struct master {
 	int force_new; /* the next reload makes a new generation, whatever is the same */
 	struct generation_list generations;
 	struct generation *current, *building;
+	struct servers_all servers; /* ... as they know each other */
 	uint32_t next_generation;
 	struct door door;
 	uint8_t ticket_seed[32]; /* where no file has one: sessions outlive a reload */

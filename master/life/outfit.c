@@ -77,7 +77,7 @@ add_signer(struct proc *p, struct outfit *o)
 {
 	struct chan keeper;
 
-	if (outfit_add(o, FD_BOARD, board_reader(gen_of(p)->board_fd), 1) == -1 ||
+	if (outfit_add(o, FD_BOARD, board_reader(gen_of(p)->servers.board_fd), 1) == -1 ||
 	    keeper_channel(p, &keeper) == -1)
 		return -1;
 	return outfit_add(o, FD_KEEPER, keeper.fd, 1);

@@ -15,7 +15,7 @@
 #include "master/life/say.h"
 #include "master/life/stored.h"
 #include "master/life/succession.h"
-#include "master/servers/servers.h"
+#include "master/life/to_checker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,7 +251,7 @@ take_over(
 		if (is_same) {
 			m->current->stored = 0;
 			/* Nothing is new in the file; but where servers are may have changed. */
-			servers_ask(m->current);
+			to_checker_resolve(m->current);
 		}
 		reload_done(m, is_same ? NULL : "it cannot be used");
 	} else {

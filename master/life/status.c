@@ -5,8 +5,8 @@
 
 #include "common/clock.h"
 #include "common/control.h"
-#include "master/servers/counts.h"
-#include "master/servers/servers.h"
+#include "master/life/counts.h"
+#include "master/servers/missing.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -57,7 +57,7 @@ status_time(uint64_t ms, char buf_r[STATUS_TIME])
 static void
 look_at_frontends(struct verdict *v, const struct generation *g)
 {
-	char *missing = servers_missing(g), *waiting = servers_waiting(g);
+	char *missing = missing_servers(&g->servers), *waiting = missing_checks(&g->servers);
 
 	if (missing)
 		reason(v, VERDICT_CRITICAL, "no server for frontends %s", missing);
@@ -67,17 +67,11 @@ look_at_frontends(struct verdict *v, const struct generation *g)
 	free(waiting);
 }
 
-static int
-is_free_place(const struct server *s)
-{
-	return s->conf->slots > 1 && s->addr_count == 0;
-}
-
 /* Nobody has taken it out, and it has failed. */
 static int
 is_down(const struct server *s)
 {
-	return !is_free_place(s) && !server_serves(s) && s->health.state != HEALTH_CHECKING &&
+	return !server_is_free(s) && !server_serves(s) && s->health.state != HEALTH_CHECKING &&
 	    !(s->admin & (ADMIN_MAINT | ADMIN_DRAIN)) && !s->left;
 }
 
@@ -89,7 +83,7 @@ look_at_servers(struct verdict *v, const struct generation *g)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
-		const struct server *s = &g->servers[i];
+		const struct server *s = &g->servers.slots[i];
 
 		if (is_down(s) && count++ < NAMES_MOST)
 			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s/%s",
@@ -178,7 +172,7 @@ look_at_upgrades(struct verdict *v, const struct master *m)
 static void
 print_verdict(const struct master *m, const struct generation *g, FILE *f)
 {
-	struct server_count c = servers_count(g, UINT32_MAX);
+	struct server_count c = servers_count(&g->servers, UINT32_MAX);
 	struct verdict v = { 0 };
 
 	v.f = open_memstream(&v.text, &v.size);
@@ -203,7 +197,7 @@ print_verdict(const struct master *m, const struct generation *g, FILE *f)
 static void
 print_instance(const struct master *m, const struct generation *g, FILE *f)
 {
-	struct server_count c = servers_count(g, UINT32_MAX);
+	struct server_count c = servers_count(&g->servers, UINT32_MAX);
 	uint64_t up = (mono_ms() - m->started_mono) / 1000;
 	char at[STATUS_TIME];
 
@@ -241,13 +235,13 @@ status_show(struct master *m, FILE *f)
 	print_instance(m, g, f);
 	fprintf(f, "# server state admin weight connections seconds why\n");
 	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
-		const struct server *s = &g->servers[i];
+		const struct server *s = &g->servers.slots[i];
 
-		if (!is_free_place(s))
+		if (!server_is_free(s))
 			fprintf(f, "%s/%s %s %s %u %u %" PRIu64 " %s\n",
 			    g->conf->backends[s->conf->backend].name, s->name,
 			    health_name(s->health.state), admin_word(s), s->conf->weight,
-			    servers_active(g, i) + s->elsewhere, (real_ms() - s->since) / 1000,
-			    s->why[0] ? s->why : "-");
+			    servers_active(&g->servers, i) + s->elsewhere,
+			    (real_ms() - s->since) / 1000, s->why[0] ? s->why : "-");
 	}
 }

@@ -18,7 +18,7 @@
 #include "master/life/kept.h"
 #include "master/life/outfit.h"
 #include "master/life/pairs.h"
-#include "master/servers/servers.h"
+#include "master/servers/carry.h"
 
 /* Milliseconds. */
 #define DRAIN_SPREAD   5000 /* over which connections end when draining is over */
@@ -70,7 +70,7 @@ commit(struct generation *g)
 	TAILQ_FOREACH(old, &m->generations, link)
 	if (old->state == GEN_OLD)
 		kept_forget_spares(old);
-	servers_inherit(g, &m->generations);
+	carry_heirs(&g->servers);
 	accept_resume(&m->door);
 	m->settled(m, NULL);
 }

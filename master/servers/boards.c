@@ -1,92 +1,87 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
-/* Writing server states to the boards of all generations.  Master; nobody else writes there. */
+/* Writing server states to the boards of all configurations.  Master; nobody else writes there. */
 #include "master/servers/boards.h"
-
-#include "master/servers/servers.h"
 
 #include <stdio.h>
 #include <string.h>
 
 void
-boards_count(struct generation *g)
+boards_count(struct servers *s)
 {
-	const struct generation *old;
+	const struct servers *old;
 
-	for (uint32_t i = 0; i < g->conf->slot_count; i++)
-		g->servers[i].elsewhere = 0;
-	TAILQ_FOREACH(old, &g->m->generations, link)
-	if (old->state == GEN_OLD)
-		for (uint32_t i = 0; i < old->conf->slot_count; i++)
-			if (old->servers[i].heir)
-				old->servers[i].heir->elsewhere += servers_active(old, i);
+	for (uint32_t i = 0; i < s->conf->slot_count; i++)
+		s->slots[i].elsewhere = 0;
+	TAILQ_FOREACH(old, &s->all->list, link)
+	for (uint32_t i = 0; old->is_past && i < old->conf->slot_count; i++)
+		if (old->slots[i].heir)
+			old->slots[i].heir->elsewhere += servers_active(old, i);
 }
 
-/* Open connections that all but this generation have on s, which is its own or its slot's heir. */
+/* Open connections that all but these servers have on one, which is theirs or its slot's heir. */
 static uint32_t
-elsewhere(const struct generation *g, uint32_t slot, const struct server *s)
+elsewhere(const struct servers *s, uint32_t slot, const struct server *server)
 {
-	const struct generation *current = g->m->current;
+	const struct servers *current = s->all->current;
 	uint32_t all, own;
 
-	if (s == &g->servers[slot] || !current)
-		return s->elsewhere;
-	all = s->elsewhere + servers_active(current, (uint32_t)(s - current->servers));
-	own = servers_active(g, slot);
+	if (server == &s->slots[slot] || !current)
+		return server->elsewhere;
+	all = server->elsewhere + servers_active(current, (uint32_t)(server - current->slots));
+	own = servers_active(s, slot);
 	return all > own ? all - own : 0;
 }
 
-/* The state of s in a slot of this generation's board; its weight there is the slot's own. */
+/* The state of a server in a slot of this board; its weight there is the slot's own. */
 static void
-publish_as(struct generation *g, uint32_t slot, const struct server *s)
+publish_as(struct servers *s, uint32_t slot, const struct server *server)
 {
-	const struct server *own = &g->servers[slot];
+	const struct server *own = &s->slots[slot];
 	struct board_server b = {
-		.health = s->health.state,
-		.admin = s->admin | (s->left ? ADMIN_DRAIN : 0),
-		.weight = own->conf->weight * s->slowstart,
-		.elsewhere = elsewhere(g, slot, s),
-		.addr_count = s->addr_count,
-		.close = s->close,
+		.health = server->health.state,
+		.admin = server->admin | (server->left ? ADMIN_DRAIN : 0),
+		.weight = own->conf->weight * server->slowstart,
+		.elsewhere = elsewhere(s, slot, server),
+		.addr_count = server->addr_count,
+		.close = server->close,
 	};
 
-	memcpy(b.addrs, s->addrs, sizeof(b.addrs));
-	board_write(g->board, slot, &b);
+	memcpy(b.addrs, server->addrs, sizeof(b.addrs));
+	board_write(s->board, slot, &b);
 }
 
 void
-boards_publish(struct generation *g, struct server *s)
+boards_publish(struct servers *s, struct server *server)
 {
-	struct generation *old;
+	struct servers *old;
 
-	publish_as(g, (uint32_t)(s - g->servers), s);
-	if (g != g->m->current)
+	publish_as(s, (uint32_t)(server - s->slots), server);
+	if (s != s->all->current)
 		return;
-	TAILQ_FOREACH(old, &g->m->generations, link)
-	if (old->state == GEN_OLD && old->board)
-		for (uint32_t i = 0; i < old->conf->slot_count; i++)
-			if (old->servers[i].heir == s)
-				publish_as(old, i, s);
+	TAILQ_FOREACH(old, &s->all->list, link)
+	for (uint32_t i = 0; old->is_past && i < old->conf->slot_count; i++)
+		if (old->slots[i].heir == server)
+			publish_as(old, i, server);
 }
 
 void
-boards_start(struct generation *g)
+boards_start(struct servers *s)
 {
-	for (uint32_t i = 0; i < g->conf->slot_count; i++)
-		publish_as(g, i, &g->servers[i]);
+	for (uint32_t i = 0; i < s->conf->slot_count; i++)
+		publish_as(s, i, &s->slots[i]);
 }
 
 void
-boards_publish_all(struct generation *g)
+boards_publish_all(struct servers *s)
 {
-	struct generation *old;
+	struct servers *old;
 
-	boards_start(g);
-	TAILQ_FOREACH(old, &g->m->generations, link)
-	if (old->state == GEN_OLD && old->board)
-		for (uint32_t i = 0; i < old->conf->slot_count; i++)
-			if (old->servers[i].heir)
-				publish_as(old, i, old->servers[i].heir);
+	boards_start(s);
+	TAILQ_FOREACH(old, &s->all->list, link)
+	for (uint32_t i = 0; old->is_past && i < old->conf->slot_count; i++)
+		if (old->slots[i].heir)
+			publish_as(old, i, old->slots[i].heir);
 }
 
 /* A state between two others counts as the one that it came from. */
@@ -127,17 +122,17 @@ recall(struct server *s, const struct board_server *b)
 }
 
 void
-boards_recall(struct generation *g)
+boards_recall(struct servers *s)
 {
-	for (uint32_t i = 0; i < g->conf->slot_count; i++) {
-		struct server *s = &g->servers[i];
+	for (uint32_t i = 0; i < s->conf->slot_count; i++) {
+		struct server *server = &s->slots[i];
 		struct board_server b;
 		char ip[ADDR_TEXT];
 
-		board_read(g->board, i, &b);
-		recall(s, &b);
-		if (s->conf->slots > 1 && s->addr_count)
-			snprintf(s->name, sizeof(s->name), "%s-%s", s->conf->name,
-			    addr_ip_text(&s->addrs[0], ip));
+		board_read(s->board, i, &b);
+		recall(server, &b);
+		if (server->conf->slots > 1 && server->addr_count)
+			snprintf(server->name, sizeof(server->name), "%s-%s", server->conf->name,
+			    addr_ip_text(&server->addrs[0], ip));
 	}
 }

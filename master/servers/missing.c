@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Which frontends have clients for whom there is no server.  Master; reads its own state. */
-#include "master/servers/servers.h"
+#include "master/servers/missing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +22,13 @@ lacks(const struct reach *r, int waiting)
 
 /* Nothing is known of it yet, and nobody has taken it out. */
 static int
-is_checking(const struct generation *g, const struct server *s)
+is_checking(const struct servers *s, const struct server *server)
 {
 	/* A name that may stand for several waits in the first of its places. */
-	int unresolved = s == &g->servers[s->conf->slot] && s->status == CHECK_INI;
+	int unresolved = server == &s->slots[server->conf->slot] && server->status == CHECK_INI;
 
-	return s->health.state == HEALTH_CHECKING && !(s->admin & ADMIN_MAINT) &&
-	    (s->conf->slots == 1 || s->addr_count > 0 || unresolved);
+	return server->health.state == HEALTH_CHECKING && !(server->admin & ADMIN_MAINT) &&
+	    (!server_is_free(server) || unresolved);
 }
 
 static void
@@ -52,9 +52,9 @@ missing_of(const struct conf *conf, size_t n, struct reach *backends, int waitin
 }
 
 static char *
-without(const struct generation *g, int waiting)
+without(const struct servers *s, int waiting)
 {
-	const struct conf *conf = g->conf;
+	const struct conf *conf = s->conf;
 	struct reach *backends = calloc(conf->backend_count + 1, sizeof(*backends));
 	char *text = NULL;
 	size_t size = 0;
@@ -65,12 +65,13 @@ without(const struct generation *g, int waiting)
 		return NULL;
 	}
 	for (uint32_t i = 0; i < conf->slot_count; i++) {
-		const struct server *s = &g->servers[i];
+		const struct server *server = &s->slots[i];
+		struct reach *r = &backends[server->conf->backend];
 
-		if (server_serves(s))
-			backends[s->conf->backend].serves = 1;
-		else if (is_checking(g, s))
-			backends[s->conf->backend].checks = 1;
+		if (server_serves(server))
+			r->serves = 1;
+		else if (is_checking(s, server))
+			r->checks = 1;
 	}
 	for (size_t i = 0; i < conf->frontend_count; i++)
 		missing_of(conf, i, backends, waiting, f);
@@ -83,13 +84,13 @@ without(const struct generation *g, int waiting)
 }
 
 char *
-servers_missing(const struct generation *g)
+missing_servers(const struct servers *s)
 {
-	return without(g, 0);
+	return without(s, 0);
 }
 
 char *
-servers_waiting(const struct generation *g)
+missing_checks(const struct servers *s)
 {
-	return without(g, 1);
+	return without(s, 1);
 }

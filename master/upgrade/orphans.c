@@ -95,8 +95,8 @@ close_found(struct found *f)
 		for (int part = 0; part < KEPT_COUNT; part++)
 			if (f->slots[slot].fds[part] != -1)
 				close(f->slots[slot].fds[part]);
-	if (f->g.board_fd != -1)
-		close(f->g.board_fd);
+	if (f->g.servers.board_fd != -1)
+		close(f->g.servers.board_fd);
 	for (int i = 0; i < HELPER_COUNT; i++)
 		if (f->g.bundles[i] != -1)
 			close(f->g.bundles[i]);
@@ -125,7 +125,7 @@ adopt(struct master *m, struct found *f)
 		close_found(f);
 		return;
 	}
-	boards_recall(g);
+	boards_recall(&g->servers);
 	for (uint32_t slot = 0; slot < g->worker_count; slot++)
 		if (is_whole(f->slots[slot].fds)) {
 			adopt_worker(g, slot, f->slots[slot].fds);
@@ -134,7 +134,7 @@ adopt(struct master *m, struct found *f)
 				f->slots[slot].fds[part] = -1;
 		}
 	/* Of a worker that the store has only in part there is nothing to be known. */
-	f->g.board_fd = -1;
+	f->g.servers.board_fd = -1;
 	for (int i = 0; i < HELPER_COUNT; i++)
 		f->g.bundles[i] = -1;
 	close_found(f);
@@ -153,7 +153,7 @@ found_new(struct master *m, uint32_t id)
 	f->g.id = id;
 	f->g.state = GEN_OLD;
 	f->g.orphaned = 1;
-	f->g.board_fd = f->g.report.fd = -1;
+	f->g.servers.board_fd = f->g.report.fd = -1;
 	for (int i = 0; i < HELPER_COUNT; i++)
 		f->g.helpers[i] = f->g.bundles[i] = -1;
 	for (uint32_t slot = 0; slot < CHILD_WORKERS; slot++)
@@ -189,7 +189,7 @@ place(struct master *m, struct found **all, size_t *count, const char *name)
 	}
 	if (part < KEPT_BOARD)
 		return &all[i]->g.bundles[part];
-	return part == KEPT_BOARD ? &all[i]->g.board_fd : &all[i]->slots[slot].fds[part];
+	return part == KEPT_BOARD ? &all[i]->g.servers.board_fd : &all[i]->slots[slot].fds[part];
 }
 
 /* What ran last goes on if the file cannot be used. */

@@ -202,7 +202,7 @@ read_server(struct reader *r, const char *line)
 		return 0;
 	if (!r->g || slot >= r->g->conf->slot_count)
 		return -1;
-	return record_read(line, saved_server_members, &r->g->servers[slot]);
+	return record_read(line, saved_server_members, &r->g->servers.slots[slot]);
 }
 
 static struct worker *

@@ -45,7 +45,7 @@ const struct member saved_generation_members[] = {
 	N(struct generation, retired), N(struct generation, ended),
 	N(struct generation, orphaned),
 	N(struct generation, deadline.deadline), N(struct generation, worker_count),
-	B(struct generation, ids), FD(struct generation, board_fd), FD(struct generation, report.fd),
+	B(struct generation, ids), MEMBER_AS(struct generation, servers.board_fd, MEMBER_FD, "board_fd"), FD(struct generation, report.fd),
 	N(struct generation, report_size),
 	FD(struct generation, helpers[HELPER_WORKER]), FD(struct generation, helpers[HELPER_CHECKER]),
 	FD(struct generation, helpers[HELPER_KEEPER]), FD(struct generation, bundles[HELPER_WORKER]),
@@ -176,7 +176,7 @@ put_generation(const struct visit *v, struct generation *g)
 	}
 	for (uint32_t i = 0; i < g->conf->slot_count && v->f; i++) {
 		fprintf(v->f, "server slot=%u", i);
-		record_write(v->f, saved_server_members, &g->servers[i]);
+		record_write(v->f, saved_server_members, &g->servers.slots[i]);
 		fputc('\n', v->f);
 	}
 }

@@ -4,9 +4,9 @@
 #include "master/control/commands.h"
 
 #include "master/host/sandbox.h"
+#include "master/life/counts.h"
 #include "master/life/reload.h"
 #include "master/life/status.h"
-#include "master/servers/counts.h"
 #include "master/upgrade/upgrade.h"
 
 #include <check.h>
@@ -131,7 +131,7 @@ setup(void)
 	m.opt.conf_path = "/nonexistent/mailreeve.conf";
 	g.id = 3;
 	g.conf = &conf;
-	g.servers = &server;
+	g.servers.slots = &server;
 	g.keeper = (struct proc){ .of = &g, .role = ROLE_KEEPER, .state = PROC_NONE };
 	g.checker = (struct proc){ .of = &g, .role = ROLE_CHECKER, .state = PROC_NONE };
 	conf.backends = &backend;

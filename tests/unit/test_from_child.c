@@ -7,7 +7,8 @@
 #include "master/child/from_child.h"
 #include "master/life/from_checker.h"
 #include "master/life/from_worker.h"
-#include "master/servers/servers.h"
+#include "master/servers/checked.h"
+#include "master/servers/resolved.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -47,21 +48,29 @@ pairs_take(struct generation *of, const struct msg_cert *c, const char *text, si
 }
 
 void
-servers_checked(struct generation *g, uint32_t slot, const struct report *r)
+checked_result(struct servers *s, uint32_t slot, const struct report *r)
 {
-	(void)g;
+	(void)s;
 	(void)slot;
 	(void)r;
 	checked++;
 }
 
 void
-servers_resolved(struct generation *g, uint32_t slot, const struct report *r)
+resolved_addresses(struct servers *s, uint32_t slot, const struct report *r)
 {
-	(void)g;
+	(void)s;
 	(void)slot;
 	(void)r;
 	resolved++;
+}
+
+void
+checked_days(struct servers *s, uint32_t slot, int32_t days)
+{
+	(void)s;
+	(void)slot;
+	(void)days;
 }
 
 /* ---- A master with two workers and a checker, three servers ---- */
@@ -98,7 +107,7 @@ setup(void)
 	door_init(&m.door, NULL, 100);
 	g.m = &m;
 	g.conf = &conf;
-	g.servers = states;
+	g.servers.slots = states;
 	g.state = GEN_CURRENT;
 	m.current = &g;
 	for (int i = 0; i < 2; i++) {

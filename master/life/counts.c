@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Open connections, added up.  Master; a worker's numbers are believed, its layout is not. */
-#include "master/servers/counts.h"
+#include "master/life/counts.h"
 
 #include "common/tally.h"
 #include "master/life/generation.h"

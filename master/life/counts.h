@@ -4,8 +4,8 @@
  * How many connections are open: by the master's own records, or where an earlier master took
  * those with it, by what its workers count themselves.
  */
-#ifndef MASTER_SERVERS_COUNTS_H
-#define MASTER_SERVERS_COUNTS_H
+#ifndef MASTER_LIFE_COUNTS_H
+#define MASTER_LIFE_COUNTS_H
 
 #include "master/life/master.h"
 
