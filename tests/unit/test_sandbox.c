@@ -312,7 +312,7 @@ no_files(void)
 		return 77;
 	if (open("/etc/passwd", O_RDONLY) != -1 || errno != EACCES)
 		return 2;
-	if (openat(dir, "x", O_CREAT | O_WRONLY, 0600) != -1 || errno != EACCES)
+	if (openat(dir, "mailreeve-x", O_CREAT | O_WRONLY, 0600) != -1 || errno != EACCES)
 		return 3;
 	if (mkdir("/tmp/mailreeve-x", 0700) != -1 || errno != EACCES)
 		return 4;
