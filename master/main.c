@@ -171,7 +171,7 @@ on_tick(struct timer *t)
 	if (log_lost() > m->lost_told) {
 		uint64_t lost = log_lost() - m->lost_told;
 
-		log_say(LOG_WARNING, "%llu log lines were lost: stderr does not take them",
+		log_say(LOG_WARNING, "%llu log lines dropped: stderr is blocked",
 		    (unsigned long long)lost);
 		m->lost_told += lost;
 	}
@@ -243,7 +243,7 @@ warn_not_root(const struct master *m)
 	log_say(LOG_WARNING,
 	    "not started as root: user, keeper_user and checker_user are ignored, all processes "
 	    "run "
-	    "as uid %u; there is no chroot; ports below 1024 may be out of reach",
+	    "as uid %u, without chroot; ports below 1024 may be out of reach",
 	    (unsigned)geteuid());
 }
 

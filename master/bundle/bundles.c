@@ -198,7 +198,8 @@ add_held_key(struct bundler *b, const struct key_file *k)
 		bundle_close(&old);
 	if (left > 0)
 		problems_add(b->p, PROBLEM_ERROR, b->conf_path, 0,
-		    "%s is held, but its key is not among those that serve; what is in use stays",
+		    "%s is held, but its key is not among those that serve; keeping the files "
+		    "already loaded",
 		    k->path);
 }
 

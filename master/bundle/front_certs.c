@@ -158,8 +158,8 @@ static void
 leave_out(const struct bundler *b, const char *why, int used)
 {
 	if (used)
-		conf_problem(
-		    b->conf, b->p, PROBLEM_ERROR, b->line, "%s; what is in use stays", why);
+		conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
+		    "%s; keeping the files already loaded", why);
 	else
 		conf_problem(b->conf, b->p, PROBLEM_LEFT_OUT, b->line, "%s; left out", why);
 }

@@ -35,7 +35,7 @@ from_failed(struct proc *p, const struct msg *m)
 	const struct msg_failed *failed = m->fixed;
 
 	if (!memchr(failed->text, '\0', sizeof(failed->text)))
-		return "sent a text without an end";
+		return "sent an unterminated text";
 	p->complained = 1;
 	p->owner->complains(p, failed->text, failed->contents != 0);
 	return NULL;

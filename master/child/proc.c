@@ -83,7 +83,7 @@ void
 proc_tell(struct proc *p, enum msg_type type, const void *fixed)
 {
 	if (chan_tell(&p->chan, type, fixed) == -1 && errno == EAGAIN)
-		proc_kill(p, "does not read what we say");
+		proc_kill(p, "does not read its messages");
 }
 
 /* ---- What a child says, and its death ---- */

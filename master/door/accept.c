@@ -39,7 +39,8 @@ keeper_now(struct door *d)
 	if (d->owner->signs(d)) {
 		if (d->keeper_refused)
 			log_say(LOG_NOTICE,
-			    "the keeper serves again; %llu connections were refused meanwhile",
+			    "the keeper serves again; %llu connections were refused in the "
+			    "meantime",
 			    (unsigned long long)d->keeper_refused);
 		d->keeper_missed = d->keeper_refused = 0;
 		return KEEPER_SERVES;

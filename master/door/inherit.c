@@ -79,7 +79,7 @@ take(struct door *d, int fd, int is_ours)
 	l->given = !is_ours;
 	l->stored = is_ours;
 	TAILQ_INSERT_TAIL(&d->given, l, link);
-	log_say(LOG_DEBUG, "%s comes from the service manager", addr_text(&a, text));
+	log_say(LOG_DEBUG, "%s was passed by the service manager", addr_text(&a, text));
 }
 
 void

@@ -74,7 +74,7 @@ result_wrong(const struct report *r, const struct conf *conf)
 	case CHECK_UNKNOWN:
 	case CHECK_INI:
 	default:
-		return "reported a check with a status that there is none of";
+		return "reported a check with an unknown status";
 	}
 	if (r->ok > 1 || r->ms > CHECK_MS_MOST)
 		return "reported a check with a number out of range";
@@ -93,7 +93,7 @@ addresses_wrong(const struct report *r, const struct conf *conf)
 	for (uint32_t i = 0; i < r->count; i++)
 		if ((r->addrs[i].family != ADDR_V4 && r->addrs[i].family != ADDR_V6) ||
 		    r->addrs[i].wildcard || r->addrs[i].port != s->addr.port)
-			return "reported an address that is none";
+			return "reported an invalid address";
 	return NULL;
 }
 
@@ -101,9 +101,9 @@ const char *
 report_wrong(const struct report *r, const struct conf *conf)
 {
 	if (r->server >= conf->slot_count)
-		return "reported on a server that there is none of";
+		return "reported on a server that does not exist";
 	if (!is_clean_text(r->found.text, sizeof(r->found.text)))
-		return "reported a text that is none";
+		return "reported an invalid text";
 	if ((r->found.reason && !reason_known(r->found.reason)) || r->found.with & ~WITH_ALL)
 		return "reported a reason that does not exist";
 	switch ((enum report_type)r->type) {
@@ -116,7 +116,7 @@ report_wrong(const struct report *r, const struct conf *conf)
 		    "reported a number of days out of range" :
 		    NULL;
 	default:
-		return "reported something unknown";
+		return "sent an unknown kind of report";
 	}
 }
 
@@ -145,7 +145,7 @@ pass_over(struct generation *g)
 {
 	if (!g->report_strange)
 		log_say(LOG_NOTICE,
-		    "checker: generation %u is of another version: what it finds is not heard, "
+		    "checker: generation %u is of another version: its reports are ignored "
 		    "until "
 		    "the upgrade is complete",
 		    g->id);

@@ -117,7 +117,7 @@ on_suspect(struct proc *p, const struct msg *m)
 	struct server *s;
 
 	if (suspect->server >= gen_of(p)->conf->slot_count)
-		return "suspects a server that there is none of";
+		return "suspects a server that does not exist";
 	s = &gen_of(p)->servers.slots[suspect->server];
 	if (gen_of(p) != current)
 		s = s->heir;
@@ -136,7 +136,7 @@ static const char *
 on_cert(struct proc *p, const struct msg *m)
 {
 	if (p->slot != 0)
-		return "speaks of certificates, which only the first does";
+		return "reported certificates, which only the first worker may";
 	return gen_of(p)->state == GEN_BUILDING ?
 	    pairs_take(gen_of(p), m->fixed, m->items, m->count) :
 	    NULL;

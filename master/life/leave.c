@@ -64,8 +64,8 @@ leave_begin(struct master *m)
 		return;
 	if (!m->notify || !m->current) {
 		log_say(LOG_NOTICE,
-		    "no service manager keeps the ports: there is no restart without "
-		    "a gap, and nothing is done");
+		    "restart ignored: without a service manager that keeps the ports there "
+		    "would be a gap");
 		return;
 	}
 	log_say(LOG_NOTICE, "restart: ports and sessions are left to the next master");

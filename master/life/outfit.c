@@ -59,7 +59,7 @@ outfit_give_keeper(struct generation *g)
 			return;
 		}
 		if (chan_send(&p->chan, MSG_KEEPER, &empty, NULL, 0, &end.fd, 1) == -1)
-			proc_kill(p, "does not read what we say");
+			proc_kill(p, "does not read its messages");
 		chan_close(&end);
 	}
 }

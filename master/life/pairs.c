@@ -21,7 +21,7 @@
 #define NAMES_MOST ((size_t)32 * 1024 * 1024) /* bytes of names of one generation */
 #define TOLD_MOST  8                          /* certificates that one line names */
 
-#define STAYS "what is in use stays"
+#define STAYS "keeping the files already loaded"
 #define GO    "if it is to go, restart the service"
 
 /* ---- What the worker says ---- */

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
  * Which certificates a generation shows, as its first worker says, and whether a new one would
- * lose any of them: then it is refused, and what is in use stays.
+ * lose any of them: then it is refused, and the files already loaded stay in use.
  */
 #ifndef MASTER_LIFE_PAIRS_H
 #define MASTER_LIFE_PAIRS_H

@@ -65,8 +65,8 @@ fail(struct master *m, const char *why)
 	errors_brief(&r->errors, brief, sizeof(brief));
 	if (m->current) {
 		log_say(LOG_ERR, "%s: %s",
-		    m->kind == RELOAD_FILE ? "not reloaded, the old configuration goes on" :
-					     "certificates not taken over, those in use stay",
+		    m->kind == RELOAD_FILE ? "not reloaded, keeping the old configuration" :
+					     "certificates not loaded, keeping those in use",
 		    brief);
 		return;
 	}
@@ -86,7 +86,7 @@ tell(struct master *m, const struct generation *old, const struct generation *g)
 		return;
 	m->reloads[m->kind].taken = pairs_tell(old, g);
 	if (!m->reloads[m->kind].taken && m->watched)
-		log_say(LOG_NOTICE, "changed files taken over");
+		log_say(LOG_NOTICE, "changed files loaded");
 }
 
 /* A try that failed for want of something else than good files is worth another one. */
@@ -241,7 +241,7 @@ take_over(
 	is_same = conf && p->errors == 0 && m->current && !m->force_new &&
 	    bundles_same(bundles, m->current->bundles);
 	if (is_same)
-		log_say(LOG_NOTICE, "%s: nothing has changed, generation %u goes on",
+		log_say(LOG_NOTICE, "%s: nothing has changed, keeping generation %u",
 		    kind == RELOAD_FILE ? "reloaded" : "certificates", m->current->id);
 	if (!conf || p->errors > 0 || is_same) {
 		bundles_close(bundles);
@@ -319,7 +319,9 @@ note_wrong(struct master *m, const char *wrong, int is_same)
 
 	if (*wrong && strcmp(wrong, m->watch_error) != 0) {
 		log_say(LOG_ERR, "%s%s", wrong,
-		    strstr(wrong, "what is in use stays") ? "" : "; what is in use stays");
+		    strstr(wrong, "keeping the files already loaded") ?
+			"" :
+			"; keeping the files already loaded");
 		errors_clear(&r->errors);
 		(void)errors_add(&r->errors, wrong, strlen(wrong));
 		r->refused = real_ms();

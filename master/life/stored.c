@@ -73,7 +73,7 @@ stored_run(struct master *m, const char *why)
 		bundles_close(last.bundles);
 		return -1;
 	}
-	log_say(LOG_WARNING, "runs the configuration of %s; the file is refused: %s",
+	log_say(LOG_WARNING, "running the configuration of %s; the file is refused: %s",
 	    status_time(last.made, at), why);
 	g = succession_begin(m, last.conf, last.text, ids, last.bundles);
 	if (!g) {

@@ -159,7 +159,7 @@ died_current(struct generation *g, struct proc *p)
 	    p->role == ROLE_WORKER && w->finished > 0);
 	if (delay == 0)
 		return;
-	log_say(LOG_ERR, "%s %u: the next one is started in %llu ms", role_name(p->role), p->slot,
+	log_say(LOG_ERR, "%s %u: restarting in %llu ms", role_name(p->role), p->slot,
 	    (unsigned long long)delay);
 	timer_set(g->m->loop, &p->rebirth, delay);
 }
@@ -233,7 +233,7 @@ on_deadline(struct timer *t)
 	if (g->ended || g->state != GEN_OLD) {
 		generation_each(g, proc_end);
 	} else {
-		log_say(LOG_NOTICE, "generation %u: the time to drain is over", g->id);
+		log_say(LOG_NOTICE, "generation %u: drain time is over", g->id);
 		succession_finish(g, DRAIN_SPREAD, MSG_END_DRAINED);
 	}
 }

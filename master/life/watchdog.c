@@ -118,7 +118,7 @@ watchdog_tick(struct generation *g, int after_stall)
 						       &g->checker;
 
 		if (p->state == PROC_STARTING && now - p->born >= START_MOST)
-			proc_kill(p, "does not get through its start");
+			proc_kill(p, "did not become ready within 60 s");
 		if (p->role == ROLE_WORKER)
 			watch_worker(CONTAINER(p, struct worker, p), now, after_stall);
 	}

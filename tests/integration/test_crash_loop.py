@@ -49,7 +49,7 @@ def history(proxy, role, slot, when):
     log = proxy.log.read_text()
     died = len(re.findall(rf"{role} {slot} \(pid \d+\) {HOW[when]}", log))
     return died, [int(ms) for ms in re.findall(
-        rf"{role} {slot}: the next one is started in (\d+) ms", log)]
+        rf"{role} {slot}: restarting in (\d+) ms", log)]
 
 
 def talks(pki):
@@ -130,7 +130,7 @@ def test_without_a_keeper(site, pki, brittle):
     os.kill(int(rows(proxy, "keeper")[0][3]), signal.SIGKILL)
     wait_until(lambda: serving(proxy, "keeper"), "a keeper that serves")
     talks(pki)
-    proxy.said("the keeper serves again; 3 connections were refused meanwhile")
+    proxy.said("the keeper serves again; 3 connections were refused in the meantime")
     for sock in waiting:
         sock.close()
     # Workers were served by nobody meanwhile, and that was not their fault.
@@ -169,7 +169,7 @@ def test_hangs_at_its_start(site, pki, brittle):
     talks(pki)
     (brittle / "hangs-worker").unlink()
     wait_until(lambda: "worker 0" in proxy.log.read_text()
-               and "does not get through its start: killed" in proxy.log.read_text(), "its end", 90)
+               and "did not become ready within 60 s: killed" in proxy.log.read_text(), "its end", 90)
     wait_until(lambda: len(serving(proxy, "worker")) == 2, "both to serve again")
     talks(pki)
     proxy.baseline = proxy.descriptors()

@@ -114,7 +114,7 @@ def test_reload_of_the_same_makes_no_generation(site, pki):
     assert [w for w in before if w.isdigit()][1::6] == [w for w in after if w.isdigit()][1::6]
     assert proxy.info()["Generation"] == "1"
     # Whoever has asked learns that there was nothing to do, in one line.
-    assert len([line for line in proxy.raw() if "reloaded: nothing has changed, generation 1 goes on"
+    assert len([line for line in proxy.raw() if "reloaded: nothing has changed, keeping generation 1"
                 in line]) == 2
 
 

@@ -123,7 +123,7 @@ def test_everything_that_is_wrong_is_answered(site, pki, case):
         assert len(re.findall(rf"(?m)^time=\S+ {pattern}", log)) == 1, pattern
     first = answer.splitlines()[0].removeprefix("error: ")
     brief = f"{first} (and {len(says) - 1} more)"
-    assert f"not reloaded, the old configuration goes on: {brief}" in log
+    assert f"not reloaded, keeping the old configuration: {brief}" in log
     assert proxy.info()["Reload_error"] == brief
     code, status = verdict(proxy)
     assert code == 1 and re.fullmatch(r"WARNING: reload refused \d\d:\d\d: " + re.escape(brief), status)

@@ -205,7 +205,7 @@ def test_what_ran_goes_on_if_the_file_is_refused(site, pki, refuse, way):
             leave(proxy)
         come(proxy, manager)
         serves(proxy, generation)
-        proxy.said(r" runs the configuration of \S+; the file is refused: .*" + reason,
+        proxy.said(r" running the configuration of \S+; the file is refused: .*" + reason,
                    generation - 1)
         with connect(PROXY, 993, context(pki)) as sock:
             assert lines(sock) == [ECHO]

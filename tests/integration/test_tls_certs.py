@@ -157,7 +157,7 @@ def test_what_is_not_even_a_file(site, pki, server):
     (live / "b").chmod(0o700)
     os.chown(live / "b", 12345, 12345)
     proxy.send(signal.SIGHUP)
-    assert re.search(rf"mailreeve\.conf:3: \S*/live/b {closed}; what is in use stays", proxy.said("not reloaded"))
+    assert re.search(rf"mailreeve\.conf:3: \S*/live/b {closed}; keeping the files already loaded", proxy.said("not reloaded"))
     assert meet(pki, "b.example.org")[0] == ["b.example.org"]
 
 

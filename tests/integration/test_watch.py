@@ -99,10 +99,10 @@ def test_renewed_by_itself(site, pki, server):
         wait_until(lambda: certificate(pki) != first, "the new certificate")
         proxy.said(rf"certificates taken over: {HOSTNAME} \(EC\) until 20\d\d-\d\d-\d\d$")
         assert "frontend=other" not in "\n".join(proxy.raw())
-        # A broken file: said once, and what is in use stays.
+        # A broken file: said once, and the files already loaded stay in use.
         second = certificate(pki)
         (site.path("mail") / "privkey.pem").write_text("no key\n")
-        said = proxy.said("what is in use stays")
+        said = proxy.said("keeping the files already loaded")
         assert "private key" in said
         for _ in range(5):
             assert certificate(pki) == second
@@ -111,7 +111,7 @@ def test_renewed_by_itself(site, pki, server):
         proxy.send(1)  # HUP, with the broken file: the reload is refused
         proxy.said("not reloaded")
         assert certificate(pki) == second
-    assert len([line for line in proxy.raw() if "what is in use stays" in line]) == 1
+    assert len([line for line in proxy.raw() if "keeping the files already loaded" in line]) == 1
 
 
 @pytest.mark.parametrize("name", ("$dir/mail", "$dir/mail/fullchain.pem"))
@@ -162,18 +162,18 @@ def other_key(path):
 
 # What happens to one pair of a directory, and the words for it.
 LOST = {
-    "empty": ("fullchain.pem", swap(""), r"fullchain\.pem has no certificate; what is in use stays"),
-    "empty-key": ("privkey.pem", swap(""), r"privkey\.pem has no private key; what is in use stays"),
+    "empty": ("fullchain.pem", swap(""), r"fullchain\.pem has no certificate; keeping the files already loaded"),
+    "empty-key": ("privkey.pem", swap(""), r"privkey\.pem has no private key; keeping the files already loaded"),
     "no-pem": ("fullchain.pem", swap("0\x82\x03\n"),
-               r"fullchain\.pem has no certificate; what is in use stays"),
-    "cut": ("fullchain.pem", cut, r"fullchain\.pem has no certificate; what is in use stays"),
+               r"fullchain\.pem has no certificate; keeping the files already loaded"),
+    "cut": ("fullchain.pem", cut, r"fullchain\.pem has no certificate; keeping the files already loaded"),
     "half": ("privkey.pem", other_key,
-             r"privkey\.pem \(EC P-256\) does not belong to .*; what is in use stays"),
+             r"privkey\.pem \(EC P-256\) does not belong to .*; keeping the files already loaded"),
     "key-gone": ("privkey.pem", lambda path: path.unlink(),
-                 r"fullchain\.pem has no private key, .*; what is in use stays"),
-    "gone": ("", shutil.rmtree, r"fullchain\.pem is no longer there; what is in use stays; .*"),
+                 r"fullchain\.pem has no private key, .*; keeping the files already loaded"),
+    "gone": ("", shutil.rmtree, r"fullchain\.pem is no longer there; keeping the files already loaded; .*"),
     "name-gone": ("", None, r"no certificate covers b\.example\.org any more, which \S*/live/b/"
-                            r"fullchain\.pem did; what is in use stays; .*"),
+                            r"fullchain\.pem did; keeping the files already loaded; .*"),
 }
 
 
@@ -193,7 +193,7 @@ def test_what_is_in_use_stays(site, pki, server, how):
         change(live / "b" / name)
     else:
         renew(site, pki, live / "b", "c.example.org")
-    assert re.search(f"mailreeve\\.conf:\\d+: .*{words}$", proxy.said("what is in use stays"))
+    assert re.search(f"mailreeve\\.conf:\\d+: .*{words}$", proxy.said("keeping the files already loaded"))
     for _ in range(4):
         assert certificate(pki, "b.example.org") == before
     # What only a worker can find is refused like a reload, with a line for the outcome.

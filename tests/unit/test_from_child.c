@@ -232,9 +232,9 @@ static const struct lie lies[] = {
 	    "answered a PING that was not sent" },
 	{ "suspects the last server", PROC_SERVING, MSG_SUSPECT, SLOTS - 1, 0, 0, NULL },
 	{ "suspects one too far", PROC_SERVING, MSG_SUSPECT, SLOTS, 0, 0,
-	    "suspects a server that there is none of" },
+	    "suspects a server that does not exist" },
 	{ "suspects anything", PROC_SERVING, MSG_SUSPECT, UINT32_MAX, 0, 0,
-	    "suspects a server that there is none of" },
+	    "suspects a server that does not exist" },
 };
 
 START_TEST(lie)
@@ -290,7 +290,7 @@ START_TEST(failed_needs_an_end)
 	ck_assert_int_eq(is_contents, 1);
 	memset(failed.text, 'x', sizeof(failed.text));
 	ck_assert_int_eq(chan_tell(&liar, MSG_FAILED, &failed), 0);
-	ck_assert_str_eq(hear(), "sent a text without an end");
+	ck_assert_str_eq(hear(), "sent an unterminated text");
 }
 END_TEST
 
@@ -312,7 +312,7 @@ START_TEST(certificates)
 	ck_assert_int_eq(certs, 1);
 	workers[0].p.slot = 1;
 	ck_assert_int_eq(chan_send(&liar, MSG_CERT, &c, "a.x\n", 4, NULL, 0), 0);
-	ck_assert_str_eq(hear(), "speaks of certificates, which only the first does");
+	ck_assert_str_eq(hear(), "reported certificates, which only the first worker may");
 }
 END_TEST
 
