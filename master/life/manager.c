@@ -45,7 +45,7 @@ say_status(struct master *m)
 
 /*
  * The loop runs, or we would not be here; and of each kind there is a child that serves.  One that
- * does not answer is killed by procs_tick, and serves no more.
+ * does not answer is killed by watchdog_tick, and serves no more.
  */
 static int
 is_alive(const struct master *m)

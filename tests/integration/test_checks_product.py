@@ -192,6 +192,7 @@ def test_all_addresses(site, pki, resolv):
 frontends = ( { name = "front"; bind = "192.0.2.10:110"; backend = "back"; } );
 backends = ( { name = "back"; protocol = "pop3"; balance = "roundrobin"; check = { type = "none"; };
                servers = ( { name = "s"; address = "%s:1110"; resolve = "all"; } ); } );
+workers = 1; # each has a round of its own
 """ % name)
     for address in servers:
         proxy.said(rf"server=back/s-{address} address=")

@@ -4,7 +4,9 @@
 import contextlib
 import socket
 import ssl
+import struct
 import threading
+import time
 
 from . import proxyheader
 from .clients import lines
@@ -49,8 +51,16 @@ class Fake:
         self.headers.append(header)
         return header
 
+    def _waiting(self):
+        """How many connections wait in the backlog: tcpi_unacked, of a listening socket."""
+        info = self.listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        return struct.unpack_from("I", info, 24)[0]
+
     def listen_no_more(self):
-        """Whoever comes from now on is refused; those who are there stay."""
+        """Whoever comes from now on is refused; those who are there stay, and so do those who wait
+        to be accepted, whom the kernel would reset."""
+        while self._waiting():
+            time.sleep(0.001)
         self.stopping.set()
         self.listener.shutdown(socket.SHUT_RDWR)
 
