@@ -198,7 +198,6 @@ static void
 serve_signer(struct signer *g)
 {
 	struct msg m;
-	forget_question(g);
 	if (!take(g, &m) || answer(g, &m) == 0)
 		return;
 	if (errno != EPIPE && errno != ECONNRESET)
@@ -324,9 +323,15 @@ serve_once(struct serve *s, int timeout_ms)
 	 * with them.
 	 */
 	while (s->asking) {
+		struct signer *g;
+
 		hear_master(s);
-		if (s->asking)
-			serve_signer(s->asking);
+		g = s->asking;
+		if (!g)
+			break;
+		s->asking = g->next_asking;
+		g->asking = 0;
+		serve_signer(g);
 	}
 	return 0;
 }

@@ -116,7 +116,7 @@ frontends = ( { name = "front"; bind = "192.0.2.10:143"; backend = "back"; } );
 backends = ( { name = "back"; protocol = "imap"; servers = "10.0.0.11:1143";
                check = { type = "none"; }; } );
 """)
-    with connect(PROXY, 143) as sock, contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionResetError), connect(PROXY, 143) as sock:
         assert sock.recv(100) == b""
     line = proxy.said(r"end=server-")
     assert 'without a word; does it expect our PROXY header?' in line, line
