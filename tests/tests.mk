@@ -65,18 +65,18 @@ $(O)/unit/test_command: $(addprefix $(O)/obj/master/command/,command.o request.o
 $(O)/unit/test_commands: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/commands.o control/show.o life/commands.o life/errors.o servers/servers.o upgrade/commands.o)
 $(O)/unit/test_control_socket: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/control.o)
 $(O)/unit/test_notify: $(addprefix $(O)/obj/master/host/,notify.o store.o)
-$(O)/unit/test_errors: $(O)/obj/master/life/errors.o
+$(O)/unit/test_errors: $(O)/obj/master/host/errors.o
 $(O)/unit/test_from_child: $(addprefix $(O)/obj/master/,child/from_child.o life/from_worker.o life/from_checker.o door/conns.o door/door.o)
 $(O)/unit/test_budget: $(addprefix $(O)/obj/master/,life/budget.o door/conns.o door/door.o)
 $(O)/unit/test_accept: $(addprefix $(O)/obj/master/,door/accept.o door/handover.o door/door.o door/conns.o)
-$(O)/unit/test_pairs: $(O)/obj/master/life/pairs.o
+$(O)/unit/test_pairs: $(O)/obj/master/bundle/pairs.o $(O)/obj/master/life/judge.o
 $(O)/unit/test_master_sandbox: $(O)/obj/master/host/sandbox.o
 $(O)/unit/test_servers: $(addprefix $(O)/obj/master/servers/,servers.o boards.o checked.o resolved.o carry.o tell.o)
 $(O)/unit/test_missing: $(addprefix $(O)/obj/master/servers/,missing.o servers.o)
 $(O)/unit/test_to_checker: $(O)/obj/master/life/to_checker.o
 $(O)/unit/test_layout: $(O)/obj/master/servers/layout.o
 $(O)/unit/test_state_record: $(O)/obj/master/upgrade/text.o
-$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,command/request.o upgrade/restored.o upgrade/saved.o upgrade/saved_pairs.o life/pairs.o upgrade/text.o door/conns.o)
+$(O)/unit/test_restored: $(addprefix $(O)/obj/master/,command/request.o upgrade/restored.o upgrade/saved.o upgrade/saved_pairs.o bundle/pairs.o upgrade/text.o door/conns.o)
 $(O)/unit/test_restored: UNIT_LIBS := -Wl,--wrap=fdopen
 $(O)/unit/test_backoff: $(O)/obj/master/child/backoff.o
 $(O)/unit/test_pem: $(O)/obj/master/bundle/pem.o

@@ -22,84 +22,6 @@
 
 #define SEED_MOST 4096
 
-/* Whether a file is not there (yet); the reason is files.c's. */
-static int
-is_missing(const char *why)
-{
-	const char *const end = strerror(ENOENT);
-	size_t n = strlen(why), len = strlen(end);
-
-	return n >= len && strcmp(why + n - len, end) == 0;
-}
-
-void
-bundler_complain(struct bundler *b, const char *why)
-{
-	b->p->outside += (size_t)is_missing(why);
-	conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line, "%s", why);
-}
-
-/* Of memory, descriptors or the size of files: the system's, and another time there may be enough. */
-static void
-no_memory(const char *conf_path, struct problems *p, const char *what)
-{
-	p->outside++;
-	problems_add(p, PROBLEM_ERROR, conf_path, 0, "no memory for %s: %s%s", what,
-	    strerror(errno), rlimit_hint(errno));
-}
-
-void
-bundler_add(struct bundler *b, enum helper who, const struct piece *piece)
-{
-	if (bundle_add(b->writers[who], piece) == -1)
-		no_memory(b->conf_path, b->p, piece->name);
-}
-
-/* Which of these helpers do not have that CA or CRL yet; they count as having it from now on. */
-static unsigned
-not_yet(struct bundler *b, unsigned helpers, enum piece_kind kind, const char *name)
-{
-	void *more;
-
-	for (size_t i = 0; i < b->shared_count; i++)
-		if (b->shared[i].kind == kind && strcmp(b->shared[i].name, name) == 0)
-			helpers &= ~b->shared[i].helpers;
-	more = reallocarray(b->shared, b->shared_count + 1, sizeof(*b->shared));
-	if (!more)
-		fatal("out of memory");
-	b->shared = more;
-	b->shared[b->shared_count].kind = kind;
-	b->shared[b->shared_count].name = name;
-	b->shared[b->shared_count++].helpers = helpers;
-	return helpers;
-}
-
-void
-bundler_add_blocks(
-    struct bundler *b, unsigned helpers, enum piece_kind kind, const char *path, const char *name)
-{
-	struct piece piece = { .kind = kind, .name = name, .key_name = "", .data = b->out };
-	char why[FILE_WHY];
-	ssize_t len;
-
-	helpers = not_yet(b, helpers, kind, name);
-	if (helpers == 0)
-		return;
-	len = bundler_read(b, path, kind == PIECE_CRL ? PEM_CRL : PEM_CERT, why);
-	if (len == -1 && strcmp(name, BUNDLE_SYSTEM_CA) == 0) {
-		b->p->outside += (size_t)is_missing(why);
-		conf_problem(b->conf, b->p, PROBLEM_ERROR, b->line,
-		    "%s; install ca-certificates, or set ca_file", why);
-	} else if (len == -1)
-		bundler_complain(b, why);
-	if (len == -1)
-		return;
-	piece.size = (size_t)len;
-	for (int who = 0; who < HELPER_COUNT; who++)
-		if (helpers & 1u << who)
-			bundler_add(b, (enum helper)who, &piece);
-}
-
 static void
 add_frontend(struct bundler *b, uint32_t n)
 {
@@ -129,7 +51,7 @@ add_known_cas(struct bundler *b)
 	if (!b->shows || !file_exists(file_system_ca()))
 		return;
 	len = bundler_read(b, file_system_ca(), PEM_CERT, why);
-	if (len == -1 || not_yet(b, 1u << HELPER_WORKER, PIECE_CA, BUNDLE_SYSTEM_CA) == 0)
+	if (len == -1 || bundler_not_yet(b, 1u << HELPER_WORKER, PIECE_CA, BUNDLE_SYSTEM_CA) == 0)
 		return;
 	piece.data = b->out;
 	piece.size = (size_t)len;
@@ -319,14 +241,14 @@ seal(struct bundler *b, int *bundles_r)
 	for (int who = 0; who < HELPER_COUNT && b->p->errors == 0; who++) {
 		bundles_r[who] = bundle_seal(b->writers[who]);
 		if (bundles_r[who] == -1)
-			no_memory(b->conf_path, b->p, "a bundle");
+			bundler_no_memory(b->conf_path, b->p, "a bundle");
 	}
 	return b->p->errors == 0 ? 0 : -1;
 }
 
 int
 bundles_make(const struct conf *conf, const char *conf_path, const char *text,
-    const uint8_t ticket_seed[32], const struct generation *now, int anew, struct problems *p,
+    const uint8_t ticket_seed[32], const struct shown *now, int anew, struct problems *p,
     int *bundles_r)
 {
 	static const char *const names[HELPER_COUNT] = { "worker", "checker", "keeper" };
@@ -352,7 +274,7 @@ bundles_make(const struct conf *conf, const char *conf_path, const char *text,
 		fill(&b, text, ticket_seed);
 		result = seal(&b, bundles_r);
 	} else {
-		no_memory(conf_path, p, "a bundle");
+		bundler_no_memory(conf_path, p, "a bundle");
 	}
 	for (int who = 0; who < HELPER_COUNT; who++)
 		if (b.writers[who])

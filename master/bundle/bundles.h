@@ -11,8 +11,7 @@
 #define MASTER_BUNDLE_BUNDLES_H
 
 #include "common/conf.h"
-
-struct generation;
+#include "master/bundle/pairs.h"
 
 /*
  * Read every file that conf names and make the three bundles of it, bundles_r[enum helper]: sealed
@@ -23,7 +22,7 @@ struct generation;
  * no bundle.
  */
 int bundles_make(const struct conf *conf, const char *conf_path, const char *text,
-    const uint8_t ticket_seed[32], const struct generation *now, int anew, struct problems *p,
+    const uint8_t ticket_seed[32], const struct shown *now, int anew, struct problems *p,
     int *bundles_r);
 
 /* Whether these three are the same as those, byte for byte. */

@@ -8,7 +8,7 @@
 
 #include "common/log.h"
 #include "master/bundle/certs.h"
-#include "master/life/pairs.h"
+#include "master/bundle/pairs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,26 +35,6 @@ key_number(struct bundler *b, const char *path, enum piece_use use, uint32_t hel
 	return (uint32_t)b->key_count++;
 }
 
-/* Say what the bytes in the buffer are if they have nothing that is looked for. */
-static int
-is_other_form(const struct bundler *b, size_t len, const char *path, char why_r[FILE_WHY])
-{
-	const char *how, *what = pem_other_form(b->buf, len, &how);
-	int n;
-
-	if (!what)
-		return 0;
-	n = snprintf(why_r, FILE_WHY, "%s %s", path, what);
-	if (!how || n < 0 || n + 2 >= FILE_WHY)
-		return 1;
-	n += snprintf(why_r + n, (size_t)(FILE_WHY - n), ": ");
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	(void)snprintf(why_r + n, (size_t)(FILE_WHY - n), how, path);
-#pragma GCC diagnostic pop
-	return 1;
-}
-
 /*
  * Whether the file has exactly one private key that can be used.  Returns 1; 0 if it has none;
  * -1 with the reason in why_r.  Leaves nothing in the buffer.
@@ -70,7 +50,8 @@ has_key(struct bundler *b, const char *path, char why_r[FILE_WHY])
 	if (n == -1)
 		return -1;
 	pem_count(b->buf, (size_t)n, &c);
-	other = c.certs + c.keys + c.encrypted == 0 && is_other_form(b, (size_t)n, path, why_r);
+	other =
+	    c.certs + c.keys + c.encrypted == 0 && bundler_is_other_form(b, (size_t)n, path, why_r);
 	explicit_bzero(b->buf, (size_t)n);
 	if (c.encrypted > 0)
 		snprintf(why_r, FILE_WHY,
@@ -86,27 +67,6 @@ has_key(struct bundler *b, const char *path, char why_r[FILE_WHY])
 		    "%s holds a private key and is readable by everybody (mode %04o): chmod 0600",
 		    path, (unsigned)st.st_mode & 07777);
 	return c.encrypted > 0 || c.keys > 1 || c.broken || other ? -1 : (int)c.keys;
-}
-
-ssize_t
-bundler_read(struct bundler *b, const char *path, enum pem_kind kind, char why_r[FILE_WHY])
-{
-	struct stat st;
-	ssize_t n = file_read(path, b->buf, FILE_MOST, &st, why_r);
-	size_t len;
-	int other;
-
-	if (n == -1)
-		return -1;
-	len = pem_copy(b->buf, (size_t)n, kind, b->out);
-	b->out[len] = '\0';
-	other = len == 0 && is_other_form(b, (size_t)n, path, why_r);
-	explicit_bzero(b->buf, (size_t)n);
-	if (len == 0 && !other) {
-		snprintf(why_r, FILE_WHY, "%s has no %s", path,
-		    kind == PEM_CRL ? "revocation list" : "certificate");
-	}
-	return len == 0 ? -1 : (ssize_t)len;
 }
 
 int

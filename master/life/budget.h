@@ -7,17 +7,7 @@
 #ifndef MASTER_LIFE_BUDGET_H
 #define MASTER_LIFE_BUDGET_H
 
-#include <stdint.h>
-
-struct generation;
-struct worker;
-
-/* One of a worker's slot; it goes on over the deaths of its workers. */
-struct budget {
-	uint64_t conns, tls; /* handed over in all, and those of them that end TLS */
-	uint64_t told_conns, told_tls;
-	uint32_t open, open_tls; /* as the keeper was told: those that are there */
-};
+#include "master/life/generation.h"
 
 /*
  * The keeper has a new channel to this worker: all that it has now, after the SIGNER.  Returns the

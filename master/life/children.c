@@ -5,6 +5,7 @@
  * Master.
  */
 #include "master/life/children.h"
+#include "master/life/budget.h"
 
 #include "common/container.h"
 #include "common/tally.h"

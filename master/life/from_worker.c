@@ -10,6 +10,7 @@
 #include "common/container.h"
 #include "master/child/from_child.h"
 #include "master/life/generation.h"
+#include "master/life/judge.h"
 #include "master/servers/servers.h"
 
 #define SUSPECT_PAUSE 1000 /* milliseconds between two CHECK_NOW for one server */
@@ -138,7 +139,7 @@ on_cert(struct proc *p, const struct msg *m)
 	if (p->slot != 0)
 		return "reported certificates, which only the first worker may";
 	return gen_of(p)->state == GEN_BUILDING ?
-	    pairs_take(gen_of(p), m->fixed, m->items, m->count) :
+	    judge_take(gen_of(p), m->fixed, m->items, m->count) :
 	    NULL;
 }
 

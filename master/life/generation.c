@@ -236,6 +236,15 @@ generation_free(struct generation **gp)
 	*gp = NULL;
 }
 
+const struct shown *
+generation_shown(const struct generation *g, struct shown *s_r)
+{
+	if (!g)
+		return NULL;
+	*s_r = (struct shown){ .conf = g->conf, .bundles = g->bundles, .pairs = &g->pairs };
+	return s_r;
+}
+
 /* ---- Its children ---- */
 
 int

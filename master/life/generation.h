@@ -45,6 +45,9 @@ void generation_serves_now(struct master *m, struct generation *g);
 /* A child says why it cannot start: lines for the administrator. */
 void generation_complain(struct generation *g, const char *text);
 
+/* What it shows, as bundle/ sees it; *s_r of NULL is NULL.  Returns s_r or NULL. */
+const struct shown *generation_shown(const struct generation *g, struct shown *s_r);
+
 /* Call fn for each place of a process in it. */
 void generation_each(struct generation *g, void (*fn)(struct proc *p));
 

@@ -16,16 +16,15 @@
 #include "common/conf.h"
 #include "common/loop.h"
 #include "common/mail/reason.h"
+#include "master/bundle/pairs.h"
 #include "master/child/proc.h"
 #include "master/command/request.h"
 #include "master/door/door.h"
+#include "master/host/errors.h"
 #include "master/host/helper.h"
 #include "master/host/ids.h"
 #include "master/host/options.h"
 #include "master/host/sandbox.h"
-#include "master/life/budget.h"
-#include "master/life/errors.h"
-#include "master/life/pairs.h"
 #include "master/servers/servers.h"
 
 #include <stddef.h>
@@ -35,6 +34,13 @@
 
 struct generation;
 struct master;
+
+/* How often the keeper may sign for a worker's slot: it goes on over the deaths of its workers. */
+struct budget {
+	uint64_t conns, tls; /* handed over in all, and those of them that end TLS */
+	uint64_t told_conns, told_tls;
+	uint32_t open, open_tls; /* as the keeper was told: those that are there */
+};
 
 struct worker {
 	struct proc p;

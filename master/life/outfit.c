@@ -5,6 +5,7 @@
  * else of the master's is ever in a child.
  */
 #include "master/life/outfit.h"
+#include "master/life/budget.h"
 
 #include "common/container.h"
 #include "common/tally.h"

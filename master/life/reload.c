@@ -12,6 +12,7 @@
 #include "master/host/ids.h"
 #include "master/host/places.h"
 #include "master/life/generation.h"
+#include "master/life/judge.h"
 #include "master/life/say.h"
 #include "master/life/stored.h"
 #include "master/life/succession.h"
@@ -84,7 +85,7 @@ tell(struct master *m, const struct generation *old, const struct generation *g)
 	/* Of an older program that did not tell what it showed, nothing is said that may not be so. */
 	if (m->force_new && old->pairs.count == 0)
 		return;
-	m->reloads[m->kind].taken = pairs_tell(old, g);
+	m->reloads[m->kind].taken = judge_tell(old, g);
 	if (!m->reloads[m->kind].taken && m->watched)
 		log_say(LOG_NOTICE, "changed files loaded");
 }
@@ -177,10 +178,12 @@ static int
 gather_files(struct master *m, const struct conf *conf, const char *text, int anew,
     struct problems *p, int *bundles)
 {
-	if (bundles_make(
-		conf, m->opt.conf_path, text, m->ticket_seed, m->current, anew, p, bundles) == -1)
+	struct shown shown;
+	const struct shown *now = generation_shown(m->current, &shown);
+
+	if (bundles_make(conf, m->opt.conf_path, text, m->ticket_seed, now, anew, p, bundles) == -1)
 		return -1;
-	pairs_missing(m->current, conf, bundles[HELPER_WORKER], p);
+	pairs_missing(now, conf, bundles[HELPER_WORKER], p);
 	if (p->errors == 0)
 		return 0;
 	bundles_close(bundles);

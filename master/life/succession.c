@@ -15,9 +15,9 @@
 #include "master/door/accept.h"
 #include "master/door/listen.h"
 #include "master/host/sandbox.h"
+#include "master/life/judge.h"
 #include "master/life/kept.h"
 #include "master/life/outfit.h"
-#include "master/life/pairs.h"
 #include "master/servers/carry.h"
 
 /* Milliseconds. */
@@ -99,7 +99,7 @@ finish_trial(struct generation *g)
 	if (m->done || !g->workers[0].p.was_ready || !g->checker.was_ready)
 		return;
 	m->done = 1;
-	if (m->opt.names && pairs_uncovered(g, m->opt.names) > 0)
+	if (m->opt.names && judge_uncovered(g, m->opt.names) > 0)
 		m->status = 1;
 }
 
@@ -279,7 +279,7 @@ succession_serves(struct generation *g, struct proc *p)
 
 	if (!m->opt.testing)
 		master_sandbox_child(&m->walls, p->role, p->layers);
-	if (g->state == GEN_BUILDING && p == &g->workers[0].p && pairs_judge(g) == -1)
+	if (g->state == GEN_BUILDING && p == &g->workers[0].p && judge_pairs(g) == -1)
 		g->failed = 1;
 	if (p->role == ROLE_KEEPER)
 		outfit_give_keeper(g);

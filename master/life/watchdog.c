@@ -6,6 +6,7 @@
  * a silent keeper is what keeps workers waiting.
  */
 #include "master/life/watchdog.h"
+#include "master/life/budget.h"
 
 #include "common/container.h"
 #include <fcntl.h>

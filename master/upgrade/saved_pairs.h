@@ -7,7 +7,7 @@
 #ifndef MASTER_UPGRADE_SAVED_PAIRS_H
 #define MASTER_UPGRADE_SAVED_PAIRS_H
 
-#include "master/life/pairs.h"
+#include "master/bundle/pairs.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #include "common/log_escape.h"
 #include "master/child/logs.h"
 #include "master/child/spawn.h"
-#include "master/life/errors.h"
+#include "master/host/errors.h"
 #include "master/life/generation.h"
 #include "master/life/status.h"
 #include "master/upgrade/saved.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* What is wrong, once each, bounded, and in one line. */
-#include "master/life/errors.h"
+#include "master/host/errors.h"
 
 #include <check.h>
 #include <stdio.h>

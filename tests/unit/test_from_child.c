@@ -7,6 +7,7 @@
 #include "master/child/from_child.h"
 #include "master/life/from_checker.h"
 #include "master/life/from_worker.h"
+#include "master/life/judge.h"
 #include "master/servers/checked.h"
 #include "master/servers/resolved.h"
 
@@ -39,7 +40,7 @@ proc_kill(struct proc *p, const char *why)
 }
 
 const char *
-pairs_take(struct generation *of, const struct msg_cert *c, const char *text, size_t len)
+judge_take(struct generation *of, const struct msg_cert *c, const char *text, size_t len)
 {
 	(void)of;
 	(void)text;

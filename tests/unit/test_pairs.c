@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Whether a new generation would lose a certificate that is in use; and workers' lies about them. */
-#include "master/life/pairs.h"
+#include "master/bundle/pairs.h"
 
 #include "common/bundle.h"
 #include "common/log.h"
-#include "master/life/generation.h"
+#include "master/life/judge.h"
 #include "master/life/say.h"
 
 #include <check.h>
@@ -19,6 +19,15 @@
 /* ---- The master's neighbours, played ---- */
 
 static char complaint[2048], said[2048];
+
+const struct shown *
+generation_shown(const struct generation *g, struct shown *s_r)
+{
+	if (!g)
+		return NULL;
+	*s_r = (struct shown){ .conf = g->conf, .bundles = g->bundles, .pairs = &g->pairs };
+	return s_r;
+}
 
 void
 generation_complain(struct generation *g, const char *text)
@@ -39,6 +48,7 @@ say(struct master *m, enum problem_kind kind, const char *text)
 
 static struct master m;
 static struct generation before, after;
+static struct shown seen;
 
 static struct conf *
 conf_of(const char *certificates)
@@ -101,7 +111,7 @@ shown(struct generation *g, uint32_t piece, uint8_t print, const char *names)
 		.print = { print },
 		.key = "EC P-256" };
 
-	return pairs_take(g, &c, names, strlen(names));
+	return judge_take(g, &c, names, strlen(names));
 }
 
 static const char *
@@ -109,7 +119,7 @@ left_out(struct generation *g, uint32_t piece)
 {
 	struct msg_cert c = { .piece = piece, .kind = CERT_LEFT_OUT };
 
-	return pairs_take(g, &c, "/c/x: it is bad", 15);
+	return judge_take(g, &c, "/c/x: it is bad", 15);
 }
 
 /* ---- What would be lost ---- */
@@ -174,14 +184,15 @@ START_TEST(what_is_lost)
 	m.current = &before;
 	complaint[0] = said[0] = '\0';
 	generation_of(&after, cases[_i].new_list, cases[_i].new_files);
-	pairs_missing(&before, after.conf, after.bundles[HELPER_WORKER], &p);
+	pairs_missing(
+	    generation_shown(&before, &seen), after.conf, after.bundles[HELPER_WORKER], &p);
 	ck_assert_uint_eq(p.errors, cases[_i].missing ? 1 : 0);
 	if (cases[_i].missing)
 		ck_assert_msg(strstr(p.items[0].text, cases[_i].missing), "%s: %s", cases[_i].name,
 		    p.items[0].text);
 	problems_clear(&p);
 	tell_all(&after, cases[_i].new_names, cases[_i].new_files);
-	judged = pairs_judge(&after);
+	judged = judge_pairs(&after);
 	ck_assert_msg(judged == (cases[_i].lost ? -1 : 0), "%s: %s", cases[_i].name, complaint);
 	if (cases[_i].lost)
 		ck_assert_msg(
@@ -198,11 +209,11 @@ START_TEST(left_out_at_the_first_start)
 	generation_of(&after, "\"/c\"", "/c/a.pem /c/b.pem");
 	ck_assert_ptr_null(shown(&after, 1, 1, "a.x\n"));
 	ck_assert_ptr_null(left_out(&after, 2));
-	ck_assert_int_eq(pairs_judge(&after), 0);
+	ck_assert_int_eq(judge_pairs(&after), 0);
 	ck_assert_str_eq(said, "f:2: /c/x: it is bad; left out");
-	ck_assert(pairs_in_use(&after, "f", "/c/a.pem"));
-	ck_assert(!pairs_in_use(&after, "f", "/c/b.pem"));
-	ck_assert(!pairs_in_use(&after, "g", "/c/a.pem"));
+	ck_assert(pairs_in_use(generation_shown(&after, &seen), "f", "/c/a.pem"));
+	ck_assert(!pairs_in_use(generation_shown(&after, &seen), "f", "/c/b.pem"));
+	ck_assert(!pairs_in_use(generation_shown(&after, &seen), "g", "/c/a.pem"));
 	ck_assert(!pairs_in_use(NULL, "f", "/c/a.pem"));
 	generation_end(&after);
 }
@@ -232,11 +243,11 @@ START_TEST(lies)
 	ck_assert_ptr_nonnull(shown(&after, 1, 1, "a.x"));
 	ck_assert_ptr_nonnull(shown(&after, 1, 1, "\n"));
 	ck_assert_ptr_nonnull(shown(&after, 1, 1, "a x\n"));
-	ck_assert_ptr_nonnull(pairs_take(&after, &c, "a.x\n", 4));
+	ck_assert_ptr_nonnull(judge_take(&after, &c, "a.x\n", 4));
 	c.kind = CERT_SHOWN;
-	ck_assert_ptr_nonnull(pairs_take(&after, &c, "a\0x\n", 4));
+	ck_assert_ptr_nonnull(judge_take(&after, &c, "a\0x\n", 4));
 	memset(c.key, 'x', sizeof(c.key));
-	ck_assert_ptr_nonnull(pairs_take(&after, &c, "a.x\n", 4));
+	ck_assert_ptr_nonnull(judge_take(&after, &c, "a.x\n", 4));
 	generation_end(&after);
 	/* As many certificates, in all, as there are pieces ... */
 	generation_of(&after, "\"/c\"", "/c/a.pem /c/b.pem");
@@ -263,7 +274,7 @@ told(void)
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, log), 0);
 	log_open(log[0], LOG_INFO, 0, 0);
-	free(pairs_tell(&before, &after));
+	free(judge_tell(&before, &after));
 	n = read(log[1], line, sizeof(line) - 1);
 	line[n > 0 ? n : 0] = '\0';
 	close(log[0]);

@@ -4,8 +4,8 @@
  * What is wrong with a configuration, as the administrator is told: each line once, and no more of
  * them than somebody reads.  For the answer to `reload`, for show info and the service manager.
  */
-#ifndef MASTER_LIFE_ERRORS_H
-#define MASTER_LIFE_ERRORS_H
+#ifndef MASTER_HOST_ERRORS_H
+#define MASTER_HOST_ERRORS_H
 
 #include <stddef.h>
 

@@ -4,7 +4,7 @@
  * A list of what is wrong.  Master; the lines are its own, or a child's, so perhaps an attacker's:
  * they are cleaned and bounded.
  */
-#include "master/life/errors.h"
+#include "master/host/errors.h"
 
 #include "common/log.h"
 #include "common/log_escape.h"

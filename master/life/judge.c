@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The Mailreeve authors */
 /*
- * Certificates in use, by frontend and file.  Master; the names are a worker's words, of before it
- * has seen the network, and are checked and bounded all the same.
+ * Whether a new generation would lose a certificate that is in use.  Master; what certificates are
+ * shown its first worker says, before it has seen the network, and is checked all the same.
  */
-#include "master/life/pairs.h"
+#include "master/life/judge.h"
 
 #include "common/bundle.h"
 #include "common/log.h"
 #include "common/log_escape.h"
-#include "master/life/generation.h"
 #include "master/life/say.h"
 
 #include <ctype.h>
@@ -18,71 +17,9 @@
 #include <string.h>
 #include <time.h>
 
-#define NAMES_MOST ((size_t)32 * 1024 * 1024) /* bytes of names of one generation */
-#define TOLD_MOST  8                          /* certificates that one line names */
-
-#define STAYS "keeping the files already loaded"
-#define GO    "if it is to go, restart the service"
+#define TOLD_MOST 8 /* certificates that one line names */
 
 /* ---- What the worker says ---- */
-
-/* Host names, each with an end. */
-static int
-are_names(const char *text, size_t len)
-{
-	size_t in_name = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\n') {
-			if (in_name == 0)
-				return 0;
-			in_name = 0;
-			continue;
-		}
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.*", text[i]) || !text[i] ||
-		    ++in_name > 255)
-			return 0;
-	}
-	return in_name == 0;
-}
-
-int
-pairs_add_names(struct pairs *all, const char *text, size_t len)
-{
-	struct pair *p = all->count > 0 ? &all->items[all->count - 1] : NULL;
-	size_t had = p ? strlen(p->names) : 0;
-	char *names;
-
-	if (!p || !are_names(text, len) || all->bytes + len > NAMES_MOST)
-		return -1;
-	names = realloc(p->names, had + len + 1);
-	if (!names)
-		return -1;
-	memcpy(names + had, text, len);
-	names[had + len] = '\0';
-	p->names = names;
-	all->bytes += len;
-	return 0;
-}
-
-int
-pairs_add(struct pairs *all, const struct pair *pair, const char *file)
-{
-	struct pair *more = reallocarray(all->items, all->count + 1, sizeof(*more)), *p;
-
-	if (!more)
-		return -1;
-	all->items = more;
-	p = &more[all->count];
-	*p = *pair;
-	log_clean(pair->key, strnlen(pair->key, sizeof(p->key)), p->key, sizeof(p->key));
-	p->file = strdup(file);
-	p->names = strdup("");
-	if (!p->file || !p->names)
-		fatal("out of memory");
-	all->count++;
-	return 0;
-}
 
 static const char *
 take_shown(struct pairs *all, const struct msg_cert *c, const struct bundle *b, const char *text,
@@ -92,7 +29,7 @@ take_shown(struct pairs *all, const struct msg_cert *c, const struct bundle *b, 
 	const struct pair *last = all->count > 0 ? &all->items[all->count - 1] : NULL;
 	struct pair p = { .frontend = piece->owner, .until = c->until };
 
-	if (!are_names(text, len) || !memchr(c->key, '\0', sizeof(c->key)))
+	if (!pairs_are_names(text, len) || !memchr(c->key, '\0', sizeof(c->key)))
 		return "sent names that are none";
 	memcpy(p.key_id, c->key_id, sizeof(p.key_id));
 	memcpy(p.print, c->print, sizeof(p.print));
@@ -108,14 +45,16 @@ static void
 take_left_out(struct generation *g, const struct piece *piece, const char *text, size_t len)
 {
 	const struct conf_frontend *f = &g->conf->frontends[piece->owner];
-	int used = pairs_in_use(g->m->current, f->name, piece->name);
+	struct shown now;
+	int used = pairs_in_use(generation_shown(g->m->current, &now), f->name, piece->name);
 	char why[CERT_TEXT + 1], where[512], *line;
 	struct pairs *all = &g->pairs;
 	char **more = reallocarray(all->left_out, all->left_out_count + 1, sizeof(*more));
 
 	log_clean(text, len, why, sizeof(why));
 	conf_where(g->conf, f->tls.line, where, sizeof(where));
-	if (!more || asprintf(&line, "%s: %s; %s", where, why, used ? STAYS : "left out") == -1)
+	if (!more ||
+	    asprintf(&line, "%s: %s; %s", where, why, used ? PAIRS_STAYS : "left out") == -1)
 		fatal("out of memory");
 	all->left_out = more;
 	if (used) {
@@ -128,7 +67,7 @@ take_left_out(struct generation *g, const struct piece *piece, const char *text,
 }
 
 const char *
-pairs_take(struct generation *g, const struct msg_cert *c, const char *text, size_t len)
+judge_take(struct generation *g, const struct msg_cert *c, const char *text, size_t len)
 {
 	struct bundle *b = bundle_open(g->bundles[HELPER_WORKER]);
 	const struct piece *piece = b ? bundle_piece(b, c->piece) : NULL;
@@ -144,90 +83,6 @@ pairs_take(struct generation *g, const struct msg_cert *c, const char *text, siz
 		wrong = "says of a certificate what there is no word for";
 	bundle_close(&b);
 	return wrong;
-}
-
-/* ---- What would be lost ---- */
-
-static const struct conf_frontend *
-front_of(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->frontend_count; i++)
-		if (strcmp(conf->frontends[i].name, name) == 0)
-			return &conf->frontends[i];
-	return NULL;
-}
-
-int
-pairs_in_use(const struct generation *g, const char *frontend, const char *file)
-{
-	for (size_t i = 0; g && i < g->pairs.count; i++)
-		if (strcmp(g->pairs.items[i].file, file) == 0 &&
-		    strcmp(g->conf->frontends[g->pairs.items[i].frontend].name, frontend) == 0)
-			return 1;
-	return 0;
-}
-
-int
-pairs_are_under(const char *dir, const char *file)
-{
-	size_t n = strlen(dir);
-
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	return strncmp(dir, file, n) == 0 && file[n] == '/';
-}
-
-int
-pairs_any_under(const struct generation *g, const char *frontend, const char *dir)
-{
-	for (size_t i = 0; g && i < g->pairs.count; i++)
-		if (pairs_are_under(dir, g->pairs.items[i].file) &&
-		    strcmp(g->conf->frontends[g->pairs.items[i].frontend].name, frontend) == 0)
-			return 1;
-	return 0;
-}
-
-/* Whether a value of certificates is a directory above this file. */
-static int
-is_under(const struct conf_certificates *dirs, const char *file)
-{
-	for (size_t i = 0; i < dirs->count; i++) {
-		if (pairs_are_under(dirs->items[i].path, file))
-			return 1;
-	}
-	return 0;
-}
-
-static int
-has_piece(const struct bundle *b, uint32_t frontend, const char *file)
-{
-	for (size_t i = 0; i < bundle_count(b); i++) {
-		const struct piece *p = bundle_piece(b, i);
-
-		if (p->kind == PIECE_CERT && p->owner == frontend && strcmp(p->name, file) == 0)
-			return 1;
-	}
-	return 0;
-}
-
-void
-pairs_missing(const struct generation *g, const struct conf *conf, int bundle, struct problems *p)
-{
-	struct bundle *b = g && g->pairs.count > 0 ? bundle_open(bundle) : NULL;
-
-	for (size_t i = 0; b && i < g->pairs.count; i++) {
-		const struct pair *pair = &g->pairs.items[i];
-		const struct conf_frontend *f =
-		    front_of(conf, g->conf->frontends[pair->frontend].name);
-
-		if (!f || !is_under(&f->tls.certificates, pair->file) ||
-		    has_piece(b, (uint32_t)(f - conf->frontends), pair->file))
-			continue;
-		conf_problem(conf, p, PROBLEM_ERROR, f->tls.line,
-		    "%s is no longer there; " STAYS "; " GO, pair->file);
-	}
-	if (b)
-		bundle_close(&b);
 }
 
 static int
@@ -310,7 +165,8 @@ judge_pair(struct generation *g, const struct pair *old, const struct conf_front
 			continue;
 		conf_where(g->conf, f->tls.line, where, sizeof(where));
 		if (asprintf(&line,
-			"%s: no certificate covers %.*s any more, which %s did; " STAYS "; " GO,
+			"%s: no certificate covers %.*s any more, which %s did; " PAIRS_STAYS
+			"; " PAIRS_GO,
 			where, (int)strcspn(s, "\n"), s, old->file) == -1)
 			fatal("out of memory");
 		generation_complain(g, line);
@@ -320,13 +176,13 @@ judge_pair(struct generation *g, const struct pair *old, const struct conf_front
 }
 
 int
-pairs_judge(struct generation *g)
+judge_pairs(struct generation *g)
 {
 	const struct generation *now = g->m->current;
 
 	for (size_t i = 0; now && i < now->conf->frontend_count; i++) {
 		const struct conf_frontend *old = &now->conf->frontends[i],
-					   *f = front_of(g->conf, old->name);
+					   *f = pairs_front(g->conf, old->name);
 		struct names names;
 
 		if (!f || !same_list(&old->tls.certificates, &f->tls.certificates) ||
@@ -360,7 +216,7 @@ is_covered_anywhere(const struct generation *g, const char *name)
 }
 
 size_t
-pairs_uncovered(struct generation *g, const char *names)
+judge_uncovered(struct generation *g, const char *names)
 {
 	size_t count = 0, len;
 
@@ -414,7 +270,7 @@ tell_pair(FILE *f, const struct pair *p)
 }
 
 char *
-pairs_tell(const struct generation *old, const struct generation *g)
+judge_tell(const struct generation *old, const struct generation *g)
 {
 	char *text = NULL;
 	size_t size = 0, count = 0;
@@ -434,18 +290,4 @@ pairs_tell(const struct generation *old, const struct generation *g)
 	}
 	free(text);
 	return NULL;
-}
-
-void
-pairs_free(struct pairs *pairs)
-{
-	for (size_t i = 0; i < pairs->count; i++) {
-		free(pairs->items[i].file);
-		free(pairs->items[i].names);
-	}
-	for (size_t i = 0; i < pairs->left_out_count; i++)
-		free(pairs->left_out[i]);
-	free(pairs->items);
-	free(pairs->left_out);
-	*pairs = (struct pairs){ 0 };
 }
