@@ -57,6 +57,7 @@ $(O)/unit/test_words: $(O)/obj/worker/conn/words.o
 
 $(O)/unit/test_conns: $(O)/obj/master/door/conns.o
 $(O)/unit/test_handover: $(addprefix $(O)/obj/master/door/,handover.o door.o conns.o)
+$(O)/unit/test_succession: $(addprefix $(O)/obj/master/,life/succession.o life/generation.o door/door.o door/conns.o bundle/pairs.o host/errors.o child/backoff.o) $(call objects,master/servers)
 $(O)/unit/test_proc: $(addprefix $(O)/obj/master/,child/proc.o child/spawn.o child/logs.o child/from_child.o host/rlimit.o)
 $(O)/unit/test_logs: $(O)/obj/master/child/logs.o
 $(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o door/handover.o door/door.o door/conns.o door/inherit.o)
