@@ -63,7 +63,7 @@ $(O)/unit/test_logs: $(O)/obj/master/child/logs.o
 $(O)/unit/test_listen: $(addprefix $(O)/obj/master/,door/listen.o door/accept.o door/handover.o door/door.o door/conns.o door/inherit.o)
 $(O)/unit/test_sockpath: $(addprefix $(O)/obj/master/,host/sockpath.o host/unixsock.o)
 $(O)/unit/test_command: $(addprefix $(O)/obj/master/command/,command.o request.o)
-$(O)/unit/test_commands: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/commands.o control/show.o life/commands.o life/errors.o servers/servers.o upgrade/commands.o)
+$(O)/unit/test_commands: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/commands.o control/show.o life/commands.o host/errors.o servers/servers.o upgrade/commands.o)
 $(O)/unit/test_control_socket: $(addprefix $(O)/obj/master/,command/command.o command/request.o control/control.o)
 $(O)/unit/test_notify: $(addprefix $(O)/obj/master/host/,notify.o store.o)
 $(O)/unit/test_errors: $(O)/obj/master/host/errors.o
