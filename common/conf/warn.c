@@ -38,6 +38,16 @@ sends(const struct conf *c, const struct conf_backend *b, enum send_proxy what)
 	return 0;
 }
 
+/* Whether clients of this frontend may get to the backend. */
+static int
+leads_to(const struct conf_frontend *f, uint32_t backend)
+{
+	for (size_t i = 0; i < f->route_count; i++)
+		if (f->routes[i].backend == backend)
+			return 1;
+	return f->backend == backend;
+}
+
 /* Whether TLS of some client of this backend ends here. */
 static int
 ends_tls(const struct conf *c, uint32_t backend)
@@ -45,13 +55,8 @@ ends_tls(const struct conf *c, uint32_t backend)
 	for (size_t i = 0; i < c->frontend_count; i++) {
 		const struct conf_frontend *f = &c->frontends[i];
 
-		if (f->tls.mode != TLS_IMPLICIT)
-			continue;
-		if (f->backend == backend)
+		if (f->tls.mode == TLS_IMPLICIT && leads_to(f, backend))
 			return 1;
-		for (size_t j = 0; j < f->route_count; j++)
-			if (f->routes[j].backend == backend)
-				return 1;
 	}
 	return 0;
 }
@@ -130,13 +135,8 @@ serves(const struct conf *c, uint32_t backend, enum protocol protocol)
 	for (size_t i = 0; i < c->frontend_count; i++) {
 		const struct conf_frontend *f = &c->frontends[i];
 
-		if (f->protocol != protocol)
-			continue;
-		if (f->backend == backend)
+		if (f->protocol == protocol && leads_to(f, backend))
 			return 1;
-		for (size_t j = 0; j < f->route_count; j++)
-			if (f->routes[j].backend == backend)
-				return 1;
 	}
 	return 0;
 }

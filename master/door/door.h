@@ -79,8 +79,8 @@ struct door {
 };
 
 /*
- * Closed in both senses: no port, no taker.  held_most: descriptors that may be held for takers at a
- * time; taker_most: connections that one may have.
+ * Without a port or a taker.  held_most: descriptors that may be held for takers at a time.  The
+ * caller sets loop and taker_most.
  */
 void door_init(struct door *d, const struct door_owner *owner, size_t held_most);
 

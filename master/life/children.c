@@ -5,13 +5,13 @@
  * Master.
  */
 #include "master/life/children.h"
-#include "master/life/budget.h"
 
 #include "common/container.h"
 #include "common/tally.h"
 #include "master/door/accept.h"
 #include "master/door/handover.h"
 #include "master/door/keep.h"
+#include "master/life/budget.h"
 #include "master/life/from_checker.h"
 #include "master/life/from_keeper.h"
 #include "master/life/from_worker.h"

@@ -5,11 +5,11 @@
  * else of the master's is ever in a child.
  */
 #include "master/life/outfit.h"
-#include "master/life/budget.h"
 
 #include "common/container.h"
 #include "common/tally.h"
 #include "master/door/handover.h"
+#include "master/life/budget.h"
 #include "master/life/from_checker.h"
 
 #include <fcntl.h>

@@ -293,6 +293,7 @@ reload_begin(struct master *m, enum reload_kind kind)
 		r->again = 1;
 		return;
 	}
+	r->again = 0; /* whoever asked meanwhile is served by this one */
 	if (kind == RELOAD_CERTS && m->current) {
 		conf = same_again(m, &p, &text);
 	} else {

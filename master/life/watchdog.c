@@ -6,9 +6,9 @@
  * a silent keeper is what keeps workers waiting.
  */
 #include "master/life/watchdog.h"
-#include "master/life/budget.h"
 
 #include "common/container.h"
+#include "master/life/budget.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 The Mailreeve authors */
 /* Who asks for an upgrade waits for its end, which the new program tells.  Master. */
 #include "master/upgrade/commands.h"
-#include "master/life/status.h"
 
 #include "master/life/generation.h"
+#include "master/life/status.h"
 #include "master/upgrade/upgrade.h"
 
 static void
